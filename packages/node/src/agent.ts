@@ -1,0 +1,80 @@
+/** What a program hands to `createNode` to host an agent, and what the agent gets in return. */
+
+import type { JsonValue, Slot } from "@gridmesh/protocol";
+import type { BecknExchange, BuyOptions, BuyOutcome, Offer, SearchIntent } from "./beckn/types.ts";
+import type { Clock, Random, Wait } from "./clock.ts";
+import type { Log } from "./log.ts";
+import type { MarketClock } from "./market-clock.ts";
+import type { AgentRow, Registry } from "./registry/types.ts";
+import type { SigningPolicy, TradeDesk } from "./trade/types.ts";
+
+export type Access = "private" | "network" | "public";
+
+/** Who calls: the Noise PeerId of the remote node, or the local operator. */
+export interface Caller {
+  readonly kind: "local" | "peer";
+  readonly peerId: string;
+}
+
+export interface CallContext {
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+  /** Wall ms since the epoch after which nobody waits for the answer. */
+  readonly deadlineMs: number;
+}
+
+export type MethodHandler = (params: JsonValue, context: CallContext) => Promise<JsonValue> | JsonValue;
+
+/** An MCP-shaped tool: listed by `tools/list`, called by `tools/call`. */
+export interface ToolDefinition {
+  readonly description: string;
+  /** JSON Schema of the arguments. */
+  readonly inputSchema: { readonly [key: string]: JsonValue };
+  readonly handler: MethodHandler;
+}
+
+/** A guest of a node; its factory is named in a config or called in code. */
+export interface AgentDefinition {
+  /** Searchable words, e.g. `energy.sell`. */
+  readonly capabilities: readonly string[];
+  readonly tools?: Readonly<Record<string, ToolDefinition>>;
+  /** Plain JSON-RPC methods besides the tools. */
+  readonly methods?: Readonly<Record<string, MethodHandler>>;
+  /** Absent: the agent can sign no order. */
+  readonly policy?: SigningPolicy;
+  /** Called once the node runs; throws → AGENT_START_FAILED. */
+  start?(context: AgentContext): Promise<void>;
+  /** No new work from here on; called before the network closes. */
+  drain?(): Promise<void>;
+  stop?(): Promise<void>;
+}
+
+/** The agent's own window on its node: everything it does is done, and signed, as itself. */
+export interface AgentContext {
+  readonly name: string;
+  readonly agentId: string;
+  readonly nodeId: string;
+  readonly network: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly market: MarketClock;
+  readonly log: Log;
+  readonly registry: Registry;
+  /** The node's desk; the agent passes its own agentId. */
+  readonly desk: TradeDesk;
+  openBook(options: {
+    readonly moneyMicro: number;
+    readonly energyMilliWh: number;
+    readonly capacityMilliWh: number;
+    readonly tariff?: { readonly retailMicroPerKWh: number; readonly feedInMicroPerKWh: number };
+  }): Promise<void>;
+  search(intent: SearchIntent, options: Wait & { readonly windowMs: number }): AsyncIterable<Offer>;
+  buy(options: BuyOptions): Promise<BuyOutcome>;
+  becknCounters: BecknExchange["counters"];
+  /** Calls `node:agent/method` with this agent's rights. */
+  call(address: string, params: JsonValue, wait?: Wait): Promise<JsonValue>;
+  /** Aborted when the agent is stopped. */
+  readonly signal: AbortSignal;
+}
+
+export type { AgentRow, Slot };

@@ -1,0 +1,91 @@
+/** Finding and agreeing: what a buying agent sees of Beckn. Amounts: integer mWh, micro-currency per kWh. */
+
+import type { Slot } from "@gridmesh/protocol";
+import type { Wait } from "../clock.ts";
+
+export interface SearchIntent {
+  readonly slot: Slot;
+  readonly needMilliWh: number;
+  readonly maxPriceMicroPerKWh: number;
+  readonly currency: string;
+  /** Send the Guide's `{}`: asks everybody for everything. */
+  readonly empty?: boolean;
+}
+
+/** One answer to a search. */
+export interface Offer {
+  readonly transactionId: string;
+  readonly offerId: string;
+  readonly offerEpoch: string;
+  /** agent_id of the seller (bpp_id), verified. */
+  readonly seller: string;
+  readonly sellerPeerId: string;
+  /** The seller's agent name, e.g. `household-agent-02`. */
+  readonly sellerName: string;
+  readonly sellerUri: string;
+  readonly slot: Slot;
+  readonly availableMilliWh: number;
+  readonly priceMicroPerKWh: number;
+  readonly currency: string;
+  /** Wall milliseconds after the search was published. */
+  readonly latencyMs: number;
+}
+
+export interface BuyOptions extends Wait {
+  readonly intent: SearchIntent;
+  /** Hard end of the search. */
+  readonly searchWindowMs: number;
+  readonly minFillMilliWh: number;
+  readonly allOrNothing: boolean;
+  /** What the best offer lacks goes to the next in rank. */
+  readonly splitNeed: boolean;
+  readonly requireInit: boolean;
+  readonly delivery: "slot" | "instant";
+  /** No confirm after this market time. */
+  readonly untilMs: number;
+}
+
+export interface BuyStep {
+  readonly orderId: string;
+  readonly seller: string;
+  readonly sellerName: string;
+  readonly quantityMilliWh: number;
+  readonly priceMicroPerKWh: number;
+  readonly amountMicro: number;
+  readonly outcome: "confirmed" | "refused" | "in_doubt" | "failed";
+  readonly reason?: string;
+}
+
+export interface BuyOutcome {
+  readonly transactionId: string;
+  readonly offersSeen: number;
+  readonly steps: readonly BuyStep[];
+  readonly confirmedMilliWh: number;
+  /** Wall ms from publishing the search. */
+  readonly searchToFirstOfferMs: number | null;
+  readonly searchToConfirmMs: number | null;
+}
+
+export interface BecknExchange {
+  /** Publishes a search as `agent` and yields the answers as they come, until the window closes. */
+  search(agent: string, intent: SearchIntent, options: Wait & { readonly windowMs: number }): AsyncIterable<Offer>;
+  /** search → select → init → confirm → status with the cheapest, then the next in rank. */
+  buy(agent: string, options: BuyOptions): Promise<BuyOutcome>;
+  /** Messages of a transaction, oldest first, for `trade trace`. */
+  trace(transactionId: string): readonly TraceLine[];
+  counters(): {
+    readonly searchesPublished: number;
+    readonly searchesHeard: number;
+    readonly offersSent: number;
+    readonly offersReceived: number;
+  };
+  stop(): Promise<void>;
+}
+
+export interface TraceLine {
+  readonly atMs: number;
+  readonly action: string;
+  readonly from: string;
+  readonly to: string;
+  readonly verdict: string;
+}

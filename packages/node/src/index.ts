@@ -1,0 +1,13 @@
+export type {
+  Access,
+  AgentContext,
+  AgentDefinition,
+  CallContext,
+  Caller,
+  MethodHandler,
+  ToolDefinition,
+} from "./agent.ts";
+export { type Clock, type Random, systemClock, systemRandom, type Wait } from "./clock.ts";
+export { type Log, type LogFields, silentLog } from "./log.ts";
+export { type MarketClock, type MarketClockState, marketClock } from "./market-clock.ts";
+export type { SigningPolicy, TradeDesk } from "./trade/types.ts";

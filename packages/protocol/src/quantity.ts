@@ -59,7 +59,12 @@ export function slotId(slot: Slot): string {
 export function parseSlotId(text: string): Slot {
   const parts = text.split("/");
   const [area, start, duration] = parts;
-  if (parts.length !== 3 || area === undefined || !/^\d{1,12}$/.test(start ?? "") || !/^\d{1,6}$/.test(duration ?? "")) {
+  if (
+    parts.length !== 3 ||
+    area === undefined ||
+    !/^\d{1,12}$/.test(start ?? "") ||
+    !/^\d{1,6}$/.test(duration ?? "")
+  ) {
     throw new ProtocolError("SLOT_INVALID", `no slot id: "${text.slice(0, 80)}"`);
   }
   return checkSlot({ area, startS: Number(start), durationS: Number(duration) });

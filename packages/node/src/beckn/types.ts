@@ -68,7 +68,11 @@ export interface BuyOutcome {
 
 export interface BecknExchange {
   /** Publishes a search as `agent` and yields the answers as they come, until the window closes. */
-  search(agent: string, intent: SearchIntent, options: Wait & { readonly windowMs: number }): AsyncIterable<Offer>;
+  search(
+    agent: string,
+    intent: SearchIntent,
+    options: Wait & { readonly windowMs: number },
+  ): AsyncIterable<Offer>;
   /** search → select → init → confirm → status with the cheapest, then the next in rank. */
   buy(agent: string, options: BuyOptions): Promise<BuyOutcome>;
   /** Messages of a transaction, oldest first, for `trade trace`. */

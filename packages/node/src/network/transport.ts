@@ -65,16 +65,9 @@ export interface Transport {
   hangUp(peerId: string, reason: string): Promise<void>;
   /** Opens a stream on an existing link. @throws PEER_UNREACHABLE (no link), PROTOCOL_UNSUPPORTED, TOO_MANY_STREAMS. */
   open(peerId: string, protocol: string, wait: Wait): Promise<BoundedStream>;
-  handle(
-    protocol: string,
-    limits: StreamLimits,
-    on: (stream: BoundedStream, from: Link) => void,
-  ): Disposable;
+  handle(protocol: string, limits: StreamLimits, on: (stream: BoundedStream, from: Link) => void): Disposable;
   /** Subscribes; the validator's verdict decides whether the message travels on. Accepted is delivered. */
-  join(
-    topic: string,
-    validate: (from: string, data: Uint8Array) => Promise<Verdict>,
-  ): Disposable;
+  join(topic: string, validate: (from: string, data: Uint8Array) => Promise<Verdict>): Disposable;
   /** No recipient is told (0), not thrown. */
   publish(topic: string, data: Uint8Array): Promise<{ readonly recipients: number }>;
   /** Announces in the DHT that this node holds `key` (32 bytes, sha2-256). @throws DHT_FAILED. */

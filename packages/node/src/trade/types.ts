@@ -174,7 +174,11 @@ export interface TradeDesk {
    * Seller, step 4: the slot is over (or delivery is instant); delivery, payment, receipt then run by themselves over
    * `/gridmesh/trade/1`, with retries across restarts of both sides.
    */
-  deliver(seller: string, orderKey: { buyer: string; orderId: string }, deliveredMilliWh: number): Promise<void>;
+  deliver(
+    seller: string,
+    orderKey: { buyer: string; orderId: string },
+    deliveredMilliWh: number,
+  ): Promise<void>;
   orders(filter?: {
     readonly agentId?: string;
     readonly slotId?: string;

@@ -1,0 +1,108 @@
+/** Trade documents: signed once, without nonce, valid for ever; `/gridmesh/trade/1` carries them between two nodes. */
+
+import * as z from "zod";
+import { MAX_MICRO, MAX_MICRO_PER_KWH, MAX_MILLI_WH } from "../../quantity.ts";
+
+const agentId = z.string().regex(/^ed25519:[1-9A-HJ-NP-Za-km-z]{32,44}$/);
+const slotText = z.string().max(96);
+const orderIdText = z.string().min(1).max(128);
+const hashText = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+const signatureText = z.string().length(88);
+const milliWh = z.int().min(0).max(MAX_MILLI_WH);
+const micro = z.int().min(0).max(MAX_MICRO);
+const timeMs = z.int().min(0);
+
+const orderFields = {
+  version: z.string().max(8),
+  orderId: orderIdText,
+  orderHash: hashText,
+  buyer: agentId,
+  seller: agentId,
+  signedAtMs: timeMs,
+  signature: signatureText,
+};
+
+/** Seller: what was delivered of each slot; `committedTotalMilliWh` is all it had sold for that slot. */
+export const tradeDeliverySchema = z.strictObject({
+  type: z.literal("trade_delivery"),
+  ...orderFields,
+  slots: z
+    .array(z.strictObject({ slotId: slotText, allocatedMilliWh: milliWh, committedTotalMilliWh: milliWh }))
+    .min(1)
+    .max(96),
+});
+
+/** Buyer: what it takes as final of each slot, and the money that moves for it. */
+export const tradePaymentSchema = z.strictObject({
+  type: z.literal("trade_payment"),
+  ...orderFields,
+  slots: z
+    .array(z.strictObject({ slotId: slotText, finalMilliWh: milliWh }))
+    .min(1)
+    .max(96),
+  amountMicro: micro,
+  buyerFeesMicro: micro,
+});
+
+/** Seller: the payment is booked. */
+export const tradeReceiptSchema = z.strictObject({
+  type: z.literal("trade_receipt"),
+  ...orderFields,
+  amountMicro: micro,
+});
+
+const imbalanceFields = {
+  version: z.string().max(8),
+  /** The one whose energy no contract covered. */
+  agent: agentId,
+  operator: agentId,
+  slotId: slotText,
+  /** Positive: the agent drew from the operator; negative: it fed in. */
+  quantityMilliWh: z.int().min(-MAX_MILLI_WH).max(MAX_MILLI_WH),
+  priceMicroPerKWh: z.int().min(-MAX_MICRO_PER_KWH).max(MAX_MICRO_PER_KWH),
+  /** Positive: the agent owes the operator. */
+  amountMicro: z.int().min(-MAX_MICRO).max(MAX_MICRO),
+  signedAtMs: timeMs,
+  signature: signatureText,
+};
+
+/** Agent: what of this slot no contract covered; one per agent and slot. */
+export const tradeImbalanceSchema = z.strictObject({
+  type: z.literal("trade_imbalance"),
+  ...imbalanceFields,
+});
+
+/** Operator: the opposite is booked; `statementHash` names the statement. */
+export const tradeImbalanceReceiptSchema = z.strictObject({
+  type: z.literal("trade_imbalance_receipt"),
+  ...imbalanceFields,
+  statementHash: hashText,
+});
+
+/** Any document that `trade_send` may carry. */
+export const tradeDocumentSchema = z.discriminatedUnion("type", [
+  tradeDeliverySchema,
+  tradePaymentSchema,
+  tradeReceiptSchema,
+  tradeImbalanceSchema,
+  tradeImbalanceReceiptSchema,
+]);
+
+export type TradeDelivery = Readonly<z.infer<typeof tradeDeliverySchema>>;
+export type TradePayment = Readonly<z.infer<typeof tradePaymentSchema>>;
+export type TradeReceipt = Readonly<z.infer<typeof tradeReceiptSchema>>;
+export type TradeImbalance = Readonly<z.infer<typeof tradeImbalanceSchema>>;
+export type TradeImbalanceReceipt = Readonly<z.infer<typeof tradeImbalanceReceiptSchema>>;
+export type TradeDocument = Readonly<z.infer<typeof tradeDocumentSchema>>;
+export type TradeDocumentType = TradeDocument["type"];
+
+/** The field that names the signer of each kind of document. */
+export const tradeDocumentSigner: Readonly<
+  Record<TradeDocumentType, "buyer" | "seller" | "agent" | "operator">
+> = {
+  trade_delivery: "seller",
+  trade_payment: "buyer",
+  trade_receipt: "seller",
+  trade_imbalance: "agent",
+  trade_imbalance_receipt: "operator",
+};

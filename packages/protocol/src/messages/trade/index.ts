@@ -1,0 +1,41 @@
+export type { BookSnapshot, BuyerState, OrderSummary, SellerState, Slot } from "./book.ts";
+export {
+  type TradeDelivery,
+  tradeDeliverySchema,
+  type TradeDocument,
+  tradeDocumentSchema,
+  tradeDocumentSigner,
+  type TradeDocumentType,
+  type TradeImbalance,
+  type TradeImbalanceReceipt,
+  tradeImbalanceReceiptSchema,
+  tradeImbalanceSchema,
+  type TradePayment,
+  tradePaymentSchema,
+  type TradeReceipt,
+  tradeReceiptSchema,
+} from "./documents.ts";
+export {
+  MAX_DOCUMENTS,
+  MAX_QUERY_ORDERS,
+  type TradeMessageType,
+  tradeMessageSchemas,
+  type TradeQuery,
+  type TradeSend,
+} from "./messages.ts";
+export { type Posting, postings } from "./postings.ts";
+export {
+  type JournalRecord,
+  orderKey,
+  type RecordedBytes,
+  type RecordedNonce,
+  type RecordedTerms,
+} from "./records.ts";
+export {
+  type BuyerStep,
+  isEndPair,
+  isOrderOpen,
+  nextBuyerState,
+  nextSellerState,
+  type SellerStep,
+} from "./states.ts";

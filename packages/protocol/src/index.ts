@@ -37,6 +37,8 @@ export {
   type RecordedBytes,
   type RecordedNonce,
   type RecordedTerms,
+  type RecordKind,
+  type RecordOf,
   type SellerState,
   type SellerStep,
   type Slot,

@@ -30,6 +30,8 @@ export {
   type RecordedBytes,
   type RecordedNonce,
   type RecordedTerms,
+  type RecordKind,
+  type RecordOf,
 } from "./records.ts";
 export {
   type BuyerStep,

@@ -1,6 +1,6 @@
 /** The one table of bookings: what each record moves. The node writes by it and the audit recomputes by it. */
 
-import type { JournalRecord } from "./records.ts";
+import type { JournalRecord, RecordOf } from "./records.ts";
 
 /** One line of a double entry. */
 export interface Posting {
@@ -10,6 +10,51 @@ export interface Posting {
   readonly amount: number;
 }
 
+type Row<K extends JournalRecord["kind"]> = (record: RecordOf<K>) => readonly Posting[];
+
+const nothing = () => [];
+
+const table: { readonly [K in JournalRecord["kind"]]: Row<K> } = {
+  boot: nothing,
+  open: (r) => [
+    ...money("opening", "available", r.moneyMicro),
+    ...energy("opening", "available", r.energyMilliWh),
+  ],
+  offer: nothing,
+  withdraw: nothing,
+  hold: (r) => money("available", "held", r.terms.amountMicro + r.terms.buyerFeesMicro),
+  release: (r) => money("held", "available", r.heldMicro),
+  accept: (r) => energy("available", `committed/${r.terms.slotId}`, r.terms.quantityMilliWh),
+  reject: nothing,
+  commit: nothing,
+  void: (r) => energy(`committed/${r.slotId}`, "available", r.quantityMilliWh),
+  deliver: (r) => [
+    ...energy(`committed/${r.slotId}`, `out/${r.buyer}`, r.deliveredMilliWh),
+    ...energy(`committed/${r.slotId}`, "available", r.quantityMilliWh - r.deliveredMilliWh),
+  ],
+  receive: (r) => [
+    ...money("held", `paid/${r.seller}`, r.amountMicro),
+    ...money("held", `fees/${r.area}`, r.feesMicro),
+    ...money("held", "available", r.heldMicro - r.amountMicro - r.feesMicro),
+    ...energy(`in/${r.seller}`, "available", r.finalMilliWh),
+  ],
+  credit: (r) => [
+    ...money(`received/${r.buyer}`, "available", r.amountMicro - r.feesMicro),
+    ...money(`received/${r.buyer}`, `fees/${r.area}`, r.feesMicro),
+    ...energy(`out/${r.buyer}`, `imbalance/${r.slotId}`, r.deliveredMilliWh - r.finalMilliWh),
+  ],
+  close: nothing,
+  evidence: nothing,
+  produce: (r) => energy("produced", "available", r.quantityMilliWh),
+  consume: (r) => energy("available", "consumed", r.quantityMilliWh),
+  loss: (r) => energy("available", "loss", r.quantityMilliWh),
+  imbalance: (r) => [
+    ...money("available", "imbalance", r.amountMicro),
+    ...energy(`imbalance/${r.slotId}`, "available", r.quantityMilliWh),
+  ],
+  imbalance_receipt: nothing,
+};
+
 /**
  * Lines of this record in the book of its agent; they sum to 0 in each unit.
  * Money: `available held deposit/<area> paid/<peer> received/<peer> fees/<area> imbalance dr/<program> opening`.
@@ -17,72 +62,23 @@ export interface Posting {
  * A peer is an agent_id.
  */
 export function postings(record: JournalRecord): readonly Posting[] {
-  switch (record.kind) {
-    case "open":
-      return [
-        ...move("money", "opening", "available", record.moneyMicro),
-        ...move("energy", "opening", "available", record.energyMilliWh),
-      ];
-    case "hold":
-      return move("money", "available", "held", record.terms.amountMicro + record.terms.buyerFeesMicro);
-    case "release":
-      return move("money", "held", "available", record.heldMicro);
-    case "accept":
-      return move("energy", "available", `committed/${record.terms.slotId}`, record.terms.quantityMilliWh);
-    case "void":
-      return move("energy", `committed/${record.slotId}`, "available", record.quantityMilliWh);
-    case "deliver":
-      return [
-        ...move("energy", `committed/${record.slotId}`, `out/${record.buyer}`, record.deliveredMilliWh),
-        ...move(
-          "energy",
-          `committed/${record.slotId}`,
-          "available",
-          record.quantityMilliWh - record.deliveredMilliWh,
-        ),
-      ];
-    case "receive":
-      return [
-        ...move("money", "held", `paid/${record.seller}`, record.amountMicro),
-        ...move("money", "held", `fees/${record.area}`, record.feesMicro),
-        ...move("money", "held", "available", record.heldMicro - record.amountMicro - record.feesMicro),
-        ...move("energy", `in/${record.seller}`, "available", record.finalMilliWh),
-      ];
-    case "credit":
-      return [
-        ...move("money", `received/${record.buyer}`, "available", record.amountMicro - record.feesMicro),
-        ...move("money", `received/${record.buyer}`, `fees/${record.area}`, record.feesMicro),
-        ...move(
-          "energy",
-          `out/${record.buyer}`,
-          `imbalance/${record.slotId}`,
-          record.deliveredMilliWh - record.finalMilliWh,
-        ),
-      ];
-    case "produce":
-      return move("energy", "produced", "available", record.quantityMilliWh);
-    case "consume":
-      return move("energy", "available", "consumed", record.quantityMilliWh);
-    case "loss":
-      return move("energy", "available", "loss", record.quantityMilliWh);
-    case "imbalance":
-      return [
-        ...move("money", "available", "imbalance", record.amountMicro),
-        ...move("energy", `imbalance/${record.slotId}`, "available", record.quantityMilliWh),
-      ];
-    case "boot":
-    case "offer":
-    case "withdraw":
-    case "reject":
-    case "commit":
-    case "close":
-    case "evidence":
-    case "imbalance_receipt":
-      return [];
-  }
+  // Each row takes the record of its own key; the compiler cannot follow that through the lookup.
+  const row = table[record.kind] as (record: JournalRecord) => readonly Posting[];
+  return row(record);
 }
 
-function move(unit: Posting["unit"], from: string, to: string, amount: number): readonly Posting[] {
+function money(from: string, to: string, amount: number): readonly Posting[] {
+  return move("money", { from, to, amount });
+}
+
+function energy(from: string, to: string, amount: number): readonly Posting[] {
+  return move("energy", { from, to, amount });
+}
+
+function move(
+  unit: Posting["unit"],
+  { from, to, amount }: { readonly from: string; readonly to: string; readonly amount: number },
+): readonly Posting[] {
   if (amount === 0) return [];
   return [
     { unit, account: from, amount: -amount },

@@ -200,6 +200,14 @@ export type JournalRecord =
   | ImbalanceRecord
   | ImbalanceReceiptRecord;
 
+export type RecordKind = JournalRecord["kind"];
+/** The record of this kind. */
+export type RecordOf<K extends RecordKind, R = JournalRecord> = R extends JournalRecord
+  ? K extends R["kind"]
+    ? R
+    : never
+  : never;
+
 /** `<buyer>/<orderId>`: what an order is known by, in both books. */
 export function orderKey(buyer: string, orderId: string): string {
   return `${buyer}/${orderId}`;

@@ -1,4 +1,15 @@
 export {
+  type Address,
+  type AgentReference,
+  formatAddress,
+  isAgentName,
+  isCapability,
+  parseAddress,
+  parseAgentReference,
+} from "./address.ts";
+export { base58decode, base58encode, equalBytes, fromBase64, toBase64, toHex } from "./bytes.ts";
+export { canonicalBytes, canonicalize, parseCanonical, parseTolerant } from "./canonical.ts";
+export {
   type Blame,
   type ErrorCode,
   type ErrorEntry,
@@ -17,7 +28,18 @@ export {
   toRpcError,
   verdictOf,
 } from "./errors.ts";
+export {
+  agentIdFromKey,
+  agentIdFromPeerId,
+  didKeyFromKey,
+  isAgentId,
+  keyFromAgentId,
+  keyFromPeerId,
+  normalizePeerId,
+  peerIdFromKey,
+} from "./identity.ts";
 export type { JsonObject, JsonValue } from "./json.ts";
+export { type LimitName, limits } from "./limits.ts";
 export type { Signer } from "./signer.ts";
 export {
   type BookSnapshot,
@@ -72,3 +94,4 @@ export {
   slotAt,
   slotId,
 } from "./quantity.ts";
+export { nobleEngine, passesGate, type VerifyEngine } from "./strict-verify.ts";

@@ -1,0 +1,26 @@
+/** Where an agent takes Beckn messages: `libp2p://<PeerId>/<agent>/bap` or `/bpp`; base58 keeps its case. */
+
+import { ProtocolError } from "../errors.ts";
+
+export type BecknSide = "bap" | "bpp";
+
+export interface BecknUri {
+  readonly peerId: string;
+  readonly agent: string;
+  readonly side: BecknSide;
+}
+
+const URI = /^libp2p:\/\/([A-Za-z0-9]{32,128})\/([a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?)\/(bap|bpp)$/;
+
+export function formatBecknUri(uri: BecknUri): string {
+  return `libp2p://${uri.peerId}/${uri.agent}/${uri.side}`;
+}
+
+/** @throws BECKN_CONTEXT_INVALID. */
+export function parseBecknUri(text: string): BecknUri {
+  const [, peerId, agent, side] = URI.exec(text.length <= 256 ? text : "") ?? [];
+  if (peerId === undefined || agent === undefined) {
+    throw new ProtocolError("BECKN_CONTEXT_INVALID", `no libp2p address of an agent: "${text.slice(0, 80)}"`);
+  }
+  return { peerId, agent, side: side === "bap" ? "bap" : "bpp" };
+}

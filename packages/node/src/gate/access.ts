@@ -1,0 +1,8 @@
+/** Who may see an agent: decided by the caller's proven identity alone. */
+
+import type { Access, Caller } from "../agent.ts";
+
+/** `private` is for local callers; `network` and `public` are also for peers. */
+export function maySee(access: Access, caller: Caller): boolean {
+  return caller.kind === "local" || access !== "private";
+}

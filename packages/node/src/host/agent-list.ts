@@ -1,0 +1,159 @@
+/** The agents of a node in order of registration, from their first key to their last call. */
+
+import { isAgentName, ProtocolError } from "@gridmesh/protocol";
+import type { Access, AgentContext, AgentDefinition } from "../agent.ts";
+import type { Clock } from "../clock.ts";
+import type { Identity } from "../identity.ts";
+import { nodeLimits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import { type HostedAgent, hostInProcess } from "./in-process.ts";
+
+export interface AgentOptions {
+  /** Default `network`: an agent added in code. */
+  readonly access?: Access | undefined;
+}
+
+/** A place in the list; disposing it unregisters the agent. */
+export interface Registration extends Disposable {
+  readonly name: string;
+  /** Settles once the agent has started. @throws AGENT_START_FAILED, IDENTITY_UNREADABLE. */
+  readonly ready: Promise<void>;
+}
+
+/** An agent with the key it signs with. */
+export interface SeatedAgent {
+  readonly hosted: HostedAgent;
+  readonly identity: Identity;
+}
+
+export interface AgentList {
+  /** @throws AGENT_NAME_TAKEN, ADDRESS_INVALID (no agent name), QUOTA_EXCEEDED, INVALID_PARAMS. */
+  register(name: string, definition: AgentDefinition, options?: AgentOptions): Registration;
+  /** Withdraws the record, lets calls end within the drain time, stops the agent. @throws AGENT_NOT_FOUND. */
+  unregister(name: string): Promise<void>;
+  list(): readonly HostedAgent[];
+  get(name: string): HostedAgent | undefined;
+  /** The agents whose key is known, with it. */
+  seated(): readonly SeatedAgent[];
+  /** Drains and stops every agent, last registered first. */
+  stopAll(drainMs: number): Promise<void>;
+}
+
+export interface AgentListOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly identify: (name: string) => Promise<Identity>;
+  readonly contextFor: (agent: SeatedAgent, signal: AbortSignal) => AgentContext;
+  /** Told when an agent appears, changes state or goes. */
+  readonly onChange: (agent: SeatedAgent) => void;
+}
+
+interface Seat {
+  readonly definition: AgentDefinition;
+  readonly access: Access;
+  readonly stop: AbortController;
+  agent: SeatedAgent | undefined;
+  placeholder: HostedAgent;
+}
+
+const POLL_MS = 20;
+
+export function createAgentList(options: AgentListOptions): AgentList {
+  const seats = new Map<string, Seat>();
+
+  const begin = async (name: string, seat: Seat): Promise<void> => {
+    try {
+      const identity = await options.identify(name);
+      const { definition, access } = seat;
+      const hosted = hostInProcess({ name, agentId: identity.signer.agentId, access, definition });
+      const agent = { hosted, identity };
+      seat.agent = agent;
+      seat.placeholder = hosted;
+      await definition.start?.(options.contextFor(agent, seat.stop.signal));
+      if (seat.stop.signal.aborted) return;
+      hosted.become("ready");
+      options.onChange(agent);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      seat.placeholder.become("failed", reason);
+      options.log.error("agent.failed", `agent ${name} did not start: ${reason}`, { agent: name });
+      if (error instanceof ProtocolError && error.code === "IDENTITY_UNREADABLE") throw error;
+      throw new ProtocolError("AGENT_START_FAILED", `agent ${name}: ${reason}`, { cause: error });
+    }
+  };
+
+  const end = async (name: string, drainMs: number): Promise<void> => {
+    const seat = seats.get(name);
+    if (seat === undefined) throw new ProtocolError("AGENT_NOT_FOUND", `no agent ${name} here`);
+    const hosted = seat.placeholder;
+    if (hosted.state === "draining") return;
+    hosted.become("draining");
+    if (seat.agent !== undefined) options.onChange(seat.agent);
+    await drain(options, { hosted, definition: seat.definition, drainMs });
+    seat.stop.abort(new ProtocolError("DRAINING", `agent ${name} is being stopped`));
+    await settled(options, name, { work: seat.definition.stop?.(), limitMs: drainMs });
+    hosted.become("stopped");
+    seats.delete(name);
+  };
+
+  return {
+    register(name, definition, given = {}) {
+      if (!isAgentName(name)) throw new ProtocolError("ADDRESS_INVALID", `"${name}" is no agent name`);
+      if (seats.has(name)) throw new ProtocolError("AGENT_NAME_TAKEN", `agent ${name} lives here already`);
+      if (seats.size >= nodeLimits.agents) throw new ProtocolError("QUOTA_EXCEEDED", "no room for more agents");
+      const access = given.access ?? "network";
+      const placeholder = hostInProcess({ name, agentId: "", access, definition });
+      const seat: Seat = { definition, access, stop: new AbortController(), agent: undefined, placeholder };
+      seats.set(name, seat);
+      const ready = begin(name, seat);
+      // Whoever does not wait for it reads the state instead.
+      ready.catch(() => undefined);
+      return {
+        name,
+        ready,
+        [Symbol.dispose]() {
+          if (seats.get(name) === seat) void end(name, nodeLimits.drainMs);
+        },
+      };
+    },
+    unregister: (name) => end(name, nodeLimits.drainMs),
+    list: () => [...seats.values()].map((seat) => seat.placeholder),
+    get: (name) => seats.get(name)?.placeholder,
+    seated: () => [...seats.values()].flatMap((seat) => (seat.agent === undefined ? [] : [seat.agent])),
+    async stopAll(drainMs) {
+      await Promise.all([...seats.keys()].reverse().map((name) => end(name, drainMs)));
+    },
+  };
+}
+
+async function drain(
+  options: AgentListOptions,
+  what: { readonly hosted: HostedAgent; readonly definition: AgentDefinition; readonly drainMs: number },
+): Promise<void> {
+  const { hosted, definition, drainMs } = what;
+  const endMs = options.clock.monotonicMs() + drainMs;
+  await settled(options, hosted.name, { work: definition.drain?.(), limitMs: drainMs });
+  while (hosted.inFlight > 0 && options.clock.monotonicMs() < endMs) await options.clock.sleep(POLL_MS);
+}
+
+/** Waits for an agent's own clean-up, no longer than the limit: a hanging agent does not hold the node. */
+async function settled(
+  options: AgentListOptions,
+  name: string,
+  what: { readonly work: Promise<void> | undefined; readonly limitMs: number },
+): Promise<void> {
+  if (what.work === undefined) return;
+  const late = new AbortController();
+  try {
+    const limit = options.clock.sleep(what.limitMs, late.signal).then(
+      () => options.log.warn("agent.slow", `agent ${name} did not end in time`, { agent: name }),
+      () => undefined,
+    );
+    await Promise.race([what.work, limit]);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    options.log.warn("agent.stop", `agent ${name} failed while ending: ${text}`, { agent: name });
+  } finally {
+    late.abort();
+  }
+}

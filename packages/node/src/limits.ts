@@ -1,0 +1,88 @@
+/** What a node allows: numbers with a reason each, in one place. What both ends must agree on is the protocol's. */
+
+import { limits } from "@gridmesh/protocol";
+
+export const nodeLimits = {
+  /** Agents of one node. */
+  agents: 256,
+  /** Searchable words of one agent. */
+  wordsPerAgent: 32,
+  /** A call without a stated limit. */
+  callTimeoutMs: 30_000,
+  /** No call lasts longer, whatever it asks for. */
+  callTimeoutMaxMs: 600_000,
+  /** Reaching a peer: look-up and dial together. */
+  reachTimeoutMs: 15_000,
+  /** A DHT look-up of a peer. */
+  findPeerMs: 5_000,
+  /** Opening line of an rpc stream. */
+  rpcOpeningBytes: limits.rpcOpeningLineBytes,
+  rpcOpeningMs: 5_000,
+  /** A line of an rpc stream: an MCP body as its SDK bounds it. */
+  rpcLineBytes: limits.rpcLineBytes,
+  rpcDepth: limits.rpcJsonDepth,
+  rpcMembers: limits.rpcJsonMembersPerObject,
+  /** Calls of one peer under way at once. */
+  rpcInFlight: limits.rpcInFlightPerPeer,
+  /** Calls under way for all peers together. */
+  rpcInFlightNode: 512,
+  /** Calls waiting for a free place on the stream to one peer. */
+  rpcQueue: 1_024,
+  /** Streams of one peer; libp2p's own bound stands above it and cuts silently. */
+  rpcStreamsPerPeer: 48,
+  rpcIdleMs: 60_000,
+  /** First frame each way on a new control stream. */
+  helloMs: limits.helloWaitS * 1000,
+  /** A control stream that broke is opened again after this. */
+  controlReopenMs: 1_000,
+  /** Losses of the control stream in a minute that close the connection. */
+  controlLosses: 3,
+  heartbeatMs: limits.heartbeatEveryS * 1000,
+  /** Silence after which a peer is suspected, and after which it counts as gone. */
+  suspectMs: limits.heartbeatSuspectS * 1000,
+  goneMs: limits.heartbeatDeadS * 1000,
+  /** One bootstrap_request per peer in this time. */
+  bootstrapRequestMs: 10_000,
+  /** Candidates in a bootstrap_response. */
+  bootstrapPeers: limits.bootstrapPeers,
+  /** Peers in the answer to another peer's node/list_peers. */
+  listedPeers: 100,
+  /** Malformed messages in the window that ban their sender. */
+  malformedBeforeBan: 10,
+  malformedWindowMs: 60_000,
+  banMs: 300_000,
+  banMaxMs: 86_400_000,
+  /** Error answers to a peer that has proved nothing. */
+  errorsPerSecond: limits.errorsPerSecond,
+  /** Bindings of agents remembered per connection. */
+  bindingsPerLink: limits.bindingsPerConnection,
+  /** Records are renewed this often, ± 20 %. */
+  advertiseMs: 60_000,
+  /** Two records of one agent on gossip are at least this far apart. */
+  advertiseApartMs: limits.advertisementGapS * 1000,
+  /** Seconds a record is valid. */
+  recordValidS: limits.advertisementValidS,
+  /** Records remembered, and of one node. */
+  records: 20_000,
+  recordsPerNode: 256,
+  /** A gone agent stays in the list this long. */
+  goneKeptMs: 600_000,
+  /** A look-up in the registry. */
+  findTimeoutMs: 5_000,
+  /** Fetches at once, and the time of each. */
+  fetchesAtOnce: 8,
+  fetchTimeoutMs: 3_000,
+  /** Candidates tried for one `cap:` call. */
+  anycastTries: 5,
+  /** Agent bindings live this long and are renewed at half of it, seconds. */
+  bindingValidS: limits.bindingUsualS,
+  /** Clock offset that raises a warning, and that stops new trades. */
+  clockWarnMs: 5_000,
+  clockStopMs: 60_000,
+  /** Undecided for so long: a finding. */
+  inDoubtMs: 600_000,
+  /** Stopping: records withdrawn, calls drained, the rest closed. */
+  stopMs: 5_000,
+  withdrawMs: 500,
+  drainMs: 3_000,
+} as const;

@@ -1,0 +1,122 @@
+/** The node's own methods: what it is, whom it lives with, what lives on it. */
+
+import { type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
+import type { Access, CallContext, MethodHandler } from "../agent.ts";
+import { maySee } from "../gate/access.ts";
+import { nodeLimits } from "../limits.ts";
+import type { LocalAgents, NodeMethods } from "./types.ts";
+
+export interface NodeFacts {
+  readonly node_id: string;
+  readonly network: string;
+  readonly version: string;
+  readonly protocols: readonly string[];
+  readonly addresses: readonly string[];
+  readonly uptime_seconds: number;
+  readonly state: string;
+}
+
+export interface PeerRow {
+  readonly node_id: string;
+  readonly addresses: readonly string[];
+  readonly connected: boolean;
+  readonly latency_ms: number | null;
+  /** Unix milliseconds. */
+  readonly last_seen: number | null;
+}
+
+/** An agent of another node, as its record tells. */
+export interface KnownAgent {
+  readonly name: string;
+  readonly agentId: string;
+  readonly address: string;
+  readonly presence: string;
+  readonly capabilities: readonly string[];
+}
+
+export interface NodeMethodsOptions {
+  readonly facts: () => NodeFacts;
+  readonly agents: LocalAgents;
+  readonly peers: () => readonly PeerRow[];
+  readonly peerId: string;
+  /** The agent's newest signed record, if it is published. */
+  readonly record: (name: string) => JsonObject | undefined;
+  /** Agents of other nodes. */
+  readonly known: () => readonly KnownAgent[];
+}
+
+/** Names without their `node/`. */
+export function createNodeMethods(options: NodeMethodsOptions): NodeMethods {
+  return new Map<string, MethodHandler>([
+    ["get_info", () => infoOf(options)],
+    ["list_agents", (params, context) => listAgents(options, params, context)],
+    ["list_peers", (_params, context) => listPeers(options, context)],
+  ]);
+}
+
+function infoOf(options: NodeMethodsOptions): JsonValue {
+  return { ...options.facts(), agents: options.agents.list().length, continuity: [] };
+}
+
+function listAgents(options: NodeMethodsOptions, params: JsonValue, context: CallContext): JsonValue {
+  const { scope, capability, signed } = readListParams(params);
+  const own = options.agents
+    .list()
+    .filter((agent) => maySee(agent.access, context.caller))
+    .filter((agent) => capability === undefined || agent.capabilities.includes(capability))
+    .map((agent) => {
+      const record = signed ? options.record(agent.name) : undefined;
+      return {
+        ...row(agent, `${options.peerId}:${agent.name}`),
+        status: agent.state,
+        access: agent.access satisfies Access,
+        ...(record === undefined ? {} : { record }),
+      };
+    });
+  if (scope === "local") return { agents: own };
+  if (context.caller.kind !== "local") {
+    throw new ProtocolError("UNAUTHORIZED", "scope known is for local callers");
+  }
+  const far = options
+    .known()
+    .filter((agent) => capability === undefined || agent.capabilities.includes(capability))
+    .map((agent) => ({ ...row(agent, agent.address), status: agent.presence, access: "network" }));
+  return { agents: [...own, ...far] };
+}
+
+function row(
+  agent: { readonly name: string; readonly agentId: string; readonly capabilities: readonly string[] },
+  address: string,
+): JsonObject {
+  return {
+    name: agent.name,
+    agent_id: agent.agentId,
+    address,
+    kind: "module",
+    protocols: ["mcp", "plain"],
+    eras: [],
+    capabilities: [...agent.capabilities],
+  };
+}
+
+function readListParams(params: JsonValue): {
+  readonly scope: "local" | "known";
+  readonly capability: string | undefined;
+  readonly signed: boolean;
+} {
+  const given = (typeof params === "object" && params !== null && !Array.isArray(params) ? params : {}) as JsonObject;
+  const { scope = "local", capability, signed } = given;
+  if (scope !== "local" && scope !== "known") {
+    throw new ProtocolError("INVALID_PARAMS", "scope is local or known");
+  }
+  if (capability !== undefined && typeof capability !== "string") {
+    throw new ProtocolError("INVALID_PARAMS", "capability is a word");
+  }
+  return { scope, capability, signed: signed === true };
+}
+
+function listPeers(options: NodeMethodsOptions, context: CallContext): JsonValue {
+  const rows = options.peers();
+  const shown = context.caller.kind === "local" ? rows : rows.slice(0, nodeLimits.listedPeers);
+  return { peers: shown.map((peer) => ({ ...peer, addresses: [...peer.addresses] })) };
+}

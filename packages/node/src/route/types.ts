@@ -1,0 +1,33 @@
+/** What the router needs of the rooms to its right. */
+
+import type { JsonValue } from "@gridmesh/protocol";
+import type { Access, CallContext, MethodHandler } from "../agent.ts";
+import type { Wait } from "../clock.ts";
+
+export type AgentState = "starting" | "ready" | "draining" | "stopped" | "failed";
+
+/** An agent of this node, as calls see it. */
+export interface LocalAgent {
+  readonly name: string;
+  readonly agentId: string;
+  readonly access: Access;
+  readonly state: AgentState;
+  readonly capabilities: readonly string[];
+  /** @throws METHOD_NOT_FOUND, INVALID_PARAMS, AGENT_UNAVAILABLE, HANDLER_FAILED or the agent's own code. */
+  call(method: string, params: JsonValue, context: CallContext): Promise<JsonValue>;
+}
+
+/** The agents of this node in order of registration. */
+export interface LocalAgents {
+  get(name: string): LocalAgent | undefined;
+  list(): readonly LocalAgent[];
+}
+
+/** Calls whoever offers a capability. @throws NO_PROVIDER with `data.tried`. */
+export type CapabilityCall = (
+  capability: string,
+  call: { readonly method: string; readonly params: JsonValue },
+  wait: Wait,
+) => Promise<JsonValue>;
+
+export type NodeMethods = ReadonlyMap<string, MethodHandler>;

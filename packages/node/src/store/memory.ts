@@ -1,0 +1,41 @@
+/** The state of a node without a home: gone with the process. */
+
+import type { StateStore, StoredBan, StoredNonce, StoredPeer } from "./types.ts";
+
+export function memoryStore(): StateStore {
+  let peers: readonly StoredPeer[] = [];
+  let nonces: StoredNonce[] = [];
+  const bans = new Map<string, StoredBan>();
+  const counters = new Map<string, number>();
+  const agents = new Map<string, string>();
+  return {
+    peers: () => peers,
+    savePeers(next) {
+      peers = [...next];
+    },
+    bans: () => [...bans.values()],
+    saveBan(ban) {
+      bans.set(ban.subject, ban);
+    },
+    removeBan(subject) {
+      bans.delete(subject);
+    },
+    nonces(sinceS) {
+      nonces = nonces.filter((row) => row.timestampS >= sinceS);
+      return nonces;
+    },
+    saveNonces() {
+      // Nothing outlives the process, and the table in memory has them already.
+    },
+    nextSeq(counter) {
+      const next = (counters.get(counter) ?? 0) + 1;
+      counters.set(counter, next);
+      return next;
+    },
+    agentId: (name) => agents.get(name),
+    rememberAgent(name, agentId) {
+      agents.set(name, agentId);
+    },
+    close() {},
+  };
+}

@@ -1,0 +1,158 @@
+/** `<home>/state.sqlite`: one exclusive connection, which is also the lock of the home. */
+
+import { chmodSync, closeSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { ProtocolError } from "@gridmesh/protocol";
+import type { StateStore, StoredBan, StoredNonce, StoredPeer } from "./types.ts";
+
+const SQLITE_BUSY = 5;
+
+const SCHEMA = `
+  create table if not exists known_peer (
+    peer_id text primary key, addresses text not null, first_seen_ms integer not null,
+    last_seen_ms integer not null, fails integer not null, source text not null) strict;
+  create table if not exists ban (
+    subject text primary key, code text not null, since_ms integer not null,
+    until_ms integer not null, strikes integer not null) strict;
+  create table if not exists nonce (
+    signer text not null, nonce text not null, timestamp_s integer not null,
+    primary key (signer, nonce)) strict, without rowid;
+  create index if not exists nonce_age on nonce (timestamp_s);
+  create table if not exists counter (name text primary key, value integer not null) strict;
+  create table if not exists agent (name text primary key, agent_id text not null) strict;
+`;
+
+/**
+ * Opens the state of a home and holds it until closed; the kernel frees the lock of a process that dies.
+ * @throws ALREADY_RUNNING when another process holds it, DISK_FAILED when it cannot be opened.
+ */
+export function openStateStore(home: string): StateStore {
+  const path = join(home, "state.sqlite");
+  const database = openExclusive(path);
+  const write = (act: () => void) => {
+    try {
+      act();
+    } catch (error) {
+      throw new ProtocolError("DISK_FAILED", "the state of the node cannot be written", { cause: error });
+    }
+  };
+  return { ...peerTables(database, write), ...countingTables(database, write), close: () => database.close() };
+}
+
+function openExclusive(path: string): DatabaseSync {
+  let database: DatabaseSync | undefined;
+  try {
+    closeSync(openSync(path, "a", 0o600));
+    chmodSync(path, 0o600);
+    database = new DatabaseSync(path, { timeout: 0 });
+    database.exec("pragma locking_mode = exclusive");
+    // The first write transaction takes the lock, and exclusive mode never gives it back.
+    database.exec("begin exclusive");
+    database.exec("commit");
+    database.exec("pragma journal_mode = wal; pragma synchronous = normal");
+    database.exec(SCHEMA);
+    return database;
+  } catch (error) {
+    database?.close();
+    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) {
+      throw new ProtocolError("ALREADY_RUNNING", `another process runs the home of ${path}`, { cause: error });
+    }
+    throw new ProtocolError("DISK_FAILED", `${path} cannot be opened`, { cause: error });
+  }
+}
+
+type PeerTables = Pick<StateStore, "peers" | "savePeers" | "bans" | "saveBan" | "removeBan">;
+type CountingTables = Pick<
+  StateStore,
+  "nonces" | "saveNonces" | "nextSeq" | "agentId" | "rememberAgent"
+>;
+
+function peerTables(database: DatabaseSync, write: (act: () => void) => void): PeerTables {
+  const selectPeers = database.prepare("select * from known_peer order by last_seen_ms desc");
+  const insertPeer = database.prepare("insert or replace into known_peer values (?, ?, ?, ?, ?, ?)");
+  const selectBans = database.prepare("select * from ban");
+  const insertBan = database.prepare("insert or replace into ban values (?, ?, ?, ?, ?)");
+  const deleteBan = database.prepare("delete from ban where subject = ?");
+  return {
+    peers: () =>
+      selectPeers.all().map((row): StoredPeer => ({
+        peerId: String(row["peer_id"]),
+        addresses: JSON.parse(String(row["addresses"])) as string[],
+        firstSeenMs: Number(row["first_seen_ms"]),
+        lastSeenMs: Number(row["last_seen_ms"]),
+        fails: Number(row["fails"]),
+        source: String(row["source"]),
+      })),
+    savePeers: (peers) =>
+      write(() =>
+        together(database, () => {
+          database.exec("delete from known_peer");
+          for (const { peerId, addresses, firstSeenMs, lastSeenMs, fails, source } of peers) {
+            insertPeer.run(peerId, JSON.stringify(addresses), firstSeenMs, lastSeenMs, fails, source);
+          }
+        }),
+      ),
+    bans: () =>
+      selectBans.all().map((row): StoredBan => ({
+        subject: String(row["subject"]),
+        code: String(row["code"]),
+        sinceMs: Number(row["since_ms"]),
+        untilMs: Number(row["until_ms"]),
+        strikes: Number(row["strikes"]),
+      })),
+    saveBan: ({ subject, code, sinceMs, untilMs, strikes }) =>
+      write(() => insertBan.run(subject, code, sinceMs, untilMs, strikes)),
+    removeBan: (subject) => write(() => deleteBan.run(subject)),
+  };
+}
+
+function countingTables(database: DatabaseSync, write: (act: () => void) => void): CountingTables {
+  const selectNonces = database.prepare("select * from nonce where timestamp_s >= ?");
+  const forgetNonces = database.prepare("delete from nonce where timestamp_s < ?");
+  const insertNonce = database.prepare("insert or ignore into nonce values (?, ?, ?)");
+  const count = database.prepare(
+    "insert into counter values (?, 1) on conflict (name) do update set value = value + 1 returning value",
+  );
+  const selectAgent = database.prepare("select agent_id from agent where name = ?");
+  const insertAgent = database.prepare("insert or replace into agent values (?, ?)");
+  return {
+    nonces(sinceS) {
+      write(() => forgetNonces.run(sinceS));
+      return selectNonces.all(sinceS).map((row): StoredNonce => ({
+        signer: String(row["signer"]),
+        nonce: String(row["nonce"]),
+        timestampS: Number(row["timestamp_s"]),
+      }));
+    },
+    saveNonces: (batch) =>
+      write(() =>
+        together(database, () => {
+          for (const { signer, nonce, timestampS } of batch) insertNonce.run(signer, nonce, timestampS);
+        }),
+      ),
+    nextSeq(counter) {
+      let value = 0;
+      write(() => {
+        value = Number(count.get(counter)?.["value"]);
+      });
+      return value;
+    },
+    agentId(name) {
+      const row = selectAgent.get(name);
+      return row === undefined ? undefined : String(row["agent_id"]);
+    },
+    rememberAgent: (name, agentId) => write(() => insertAgent.run(name, agentId)),
+  };
+}
+
+function together(database: DatabaseSync, act: () => void): void {
+  database.exec("begin immediate");
+  try {
+    act();
+    database.exec("commit");
+  } catch (error) {
+    database.exec("rollback");
+    throw error;
+  }
+}

@@ -1,0 +1,45 @@
+/** What a node remembers between two runs, apart from keys and the trade journal. */
+
+/** A peer worth dialling again. */
+export interface StoredPeer {
+  readonly peerId: string;
+  readonly addresses: readonly string[];
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
+  readonly fails: number;
+  readonly source: string;
+}
+
+export interface StoredBan {
+  readonly subject: string;
+  readonly code: string;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  /** How many bans in a row; each doubles the next. */
+  readonly strikes: number;
+}
+
+export interface StoredNonce {
+  readonly signer: string;
+  readonly nonce: string;
+  /** Unix seconds of the message it came with. */
+  readonly timestampS: number;
+}
+
+export interface StateStore {
+  peers(): readonly StoredPeer[];
+  /** Replaces the whole book. */
+  savePeers(peers: readonly StoredPeer[]): void;
+  bans(): readonly StoredBan[];
+  saveBan(ban: StoredBan): void;
+  removeBan(subject: string): void;
+  /** Nonces of messages at or after this time; older ones are forgotten. */
+  nonces(sinceS: number): readonly StoredNonce[];
+  saveNonces(batch: readonly StoredNonce[]): void;
+  /** The next number of a persisted counter, from 1; written before it is returned. */
+  nextSeq(counter: string): number;
+  /** The agent_id this name had at its first start here. */
+  agentId(name: string): string | undefined;
+  rememberAgent(name: string, agentId: string): void;
+  close(): void;
+}

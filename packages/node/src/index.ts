@@ -10,4 +10,13 @@ export type {
 export { type Clock, type Random, systemClock, systemRandom, type Wait } from "./clock.ts";
 export { type Log, type LogFields, silentLog } from "./log.ts";
 export { type MarketClock, type MarketClockState, marketClock } from "./market-clock.ts";
+export {
+  memory,
+  type MemoryFaults,
+  type MemoryHub,
+  memoryHub,
+  type MemoryOptions,
+  type NetworkChoice,
+  type TransportContext,
+} from "./network/index.ts";
 export type { SigningPolicy, TradeDesk } from "./trade/types.ts";

@@ -10,6 +10,8 @@ export interface StreamLimits {
   readonly maxInboundPerPeer: number;
   /** May the protocol run over a relayed link? */
   readonly relayed: boolean;
+  /** Reset after so many milliseconds without a byte in either direction; absent: never. */
+  readonly idleMs?: number | undefined;
 }
 
 export type WritePriority = "critical" | "high" | "normal" | "low";

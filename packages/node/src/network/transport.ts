@@ -76,6 +76,8 @@ export interface Transport {
   providers(key: Uint8Array, wait: Wait): AsyncIterable<PeerHint>;
   /** @throws DHT_FAILED, PEER_NOT_FOUND. */
   findPeer(peerId: string, wait: Wait): Promise<PeerHint>;
+  /** Looks for peers near us in the DHT; those found are "sighted". Absent where there is no DHT. */
+  explore?(wait: Wait): Promise<void>;
   /** Round trip in milliseconds. */
   ping(peerId: string, wait: Wait): Promise<number>;
   on(event: NetworkEventName, fn: (event: NetworkEvent) => void): Disposable;

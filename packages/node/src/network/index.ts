@@ -1,0 +1,16 @@
+/** The room's face. */
+export { boundedStream } from "./bounded-stream.ts";
+export { memory, type MemoryOptions } from "./memory.ts";
+export { type MemoryFaults, type MemoryHub, memoryHub } from "./memory-hub.ts";
+export type { NetworkChoice, TransportContext } from "./network-choice.ts";
+export { type NetworkProfile, type ProfileName, profiles } from "./profiles.ts";
+export type { BoundedStream, StreamLimits, WritePriority } from "./stream-types.ts";
+export type {
+  Link,
+  NetworkEvent,
+  NetworkEventName,
+  NetworkSnapshot,
+  PeerHint,
+  Transport,
+  Verdict,
+} from "./transport.ts";

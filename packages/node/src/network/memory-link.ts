@@ -1,0 +1,83 @@
+import type { Clock } from "../clock.ts";
+import type { MemoryHub, MemoryStation } from "./memory-hub.ts";
+import { type MemoryEnd, memoryPipe } from "./memory-pipe.ts";
+import type { Link } from "./transport.ts";
+
+export interface MemoryLinkOptions {
+  readonly dialer: MemoryStation;
+  readonly answerer: MemoryStation;
+  readonly clock: Clock;
+  readonly hub: MemoryHub;
+}
+
+/** One link; what travels each way arrives in order, after the hub's delay. */
+export class MemoryLink {
+  readonly #options: MemoryLinkOptions;
+  readonly #openedAtMs: number;
+  readonly #ends = new Set<MemoryEnd>();
+  readonly #dueMs = { forth: 0, back: 0 };
+  readonly #waiting: Record<"forth" | "back", (() => void)[]> = { forth: [], back: [] };
+  #lastByteMs: number;
+  #isCut = false;
+
+  constructor(options: MemoryLinkOptions) {
+    this.#options = options;
+    this.#openedAtMs = options.clock.nowMs();
+    this.#lastByteMs = this.#openedAtMs;
+  }
+
+  other(than: string): MemoryStation {
+    const { dialer, answerer } = this.#options;
+    return dialer.peerId === than ? answerer : dialer;
+  }
+
+  touch(): void {
+    this.#lastByteMs = this.#options.clock.nowMs();
+  }
+
+  seenFrom(peerId: string): Link {
+    const other = this.other(peerId);
+    return {
+      peerId: other.peerId,
+      address: this.#options.hub.inner.addressOf(other.peerId),
+      inbound: other === this.#options.dialer,
+      relayed: false,
+      openedAtMs: this.#openedAtMs,
+      lastByteMs: this.#lastByteMs,
+    };
+  }
+
+  /** Runs `fn` at the side that is not `from`, in order. */
+  deliver(from: string, fn: () => void): void {
+    const { clock, hub, dialer } = this.#options;
+    const way = dialer.peerId === from ? "forth" : "back";
+    const nowMs = clock.monotonicMs();
+    const dueMs = Math.max(this.#dueMs[way], nowMs + hub.inner.delayMs());
+    this.#dueMs[way] = dueMs;
+    // Timers of nearly the same time may fire in any order: each runs whoever waited longest.
+    this.#waiting[way].push(fn);
+    const run = () => {
+      const next = this.#waiting[way].shift();
+      if (!this.#isCut) next?.();
+    };
+    if (dueMs <= nowMs) queueMicrotask(run);
+    else clock.timer(dueMs - nowMs, run);
+  }
+
+  openPipe(opener: string, protocol: string): { opener: MemoryEnd; answerer: MemoryEnd } {
+    const answerer = this.other(opener).peerId;
+    const pipe = memoryPipe(protocol, {
+      toAnswerer: (fn) => this.deliver(opener, fn),
+      toOpener: (fn) => this.deliver(answerer, fn),
+    });
+    for (const end of this.#ends) if (end.isClosed) this.#ends.delete(end);
+    this.#ends.add(pipe.opener).add(pipe.answerer);
+    return pipe;
+  }
+
+  cut(): void {
+    this.#isCut = true;
+    for (const end of this.#ends) end.cut(undefined);
+    this.#ends.clear();
+  }
+}

@@ -1,0 +1,26 @@
+import type { Clock, Random } from "../clock.ts";
+import type { Log } from "../log.ts";
+import type { ProfileName } from "./profiles.ts";
+import type { Transport } from "./transport.ts";
+
+/** What a transport is given by its node. */
+export interface TransportContext {
+  /** The node's Ed25519 seed, 32 bytes. */
+  readonly seed: Uint8Array;
+  readonly peerId: string;
+  /** The network's name. */
+  readonly network: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** How a node reaches others; made by `libp2p()` or `memory()`. */
+export interface NetworkChoice {
+  readonly profile: ProfileName;
+  /** Multiaddrs of bootstrap peers. */
+  readonly bootstrap: readonly string[];
+  readonly mdns: boolean;
+  readonly dht: boolean;
+  create(context: TransportContext): Promise<Transport>;
+}

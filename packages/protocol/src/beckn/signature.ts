@@ -17,6 +17,12 @@ const THREE_LINES = "(created) (expires) digest";
 const FOUR_LINES = "(created) (expires) digest request-signature";
 const COUNTER_LINES = "(created) (expires) digest (request-digest) (message-id)";
 
+const linesByHeaders: ReadonlyMap<string, AuthorizationHeader["lines"]> = new Map([
+  [THREE_LINES, "three"],
+  [FOUR_LINES, "four"],
+  [COUNTER_LINES, "counter"],
+]);
+
 const HEADER =
   /^Signature keyId="([^"|]{1,256})\|([^"|]{1,256})\|([a-z0-9-]{1,32})",algorithm="([a-z0-9-]{1,32})",created="(\d{1,12})",expires="(\d{1,12})",headers="([^"]{1,128})",signature="([A-Za-z0-9+/]{86}==)"$/;
 
@@ -94,14 +100,7 @@ export function parseAuthorization(text: string | undefined): AuthorizationHeade
   }
   if (algorithm !== "ed25519" || keyAlgorithm !== algorithm)
     throw invalid("algorithm is not ed25519 in both places");
-  const lines =
-    covered === THREE_LINES
-      ? "three"
-      : covered === FOUR_LINES
-        ? "four"
-        : covered === COUNTER_LINES
-          ? "counter"
-          : undefined;
+  const lines = linesByHeaders.get(covered ?? "");
   if (lines === undefined) throw invalid(`headers="${covered ?? ""}"`);
   return { subscriberId, keyId, created: Number(created), expires: Number(expires), lines, signature };
 }

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { ProtocolError } from "../../errors.ts";
 import type { JsonValue } from "../../json.ts";
 import { parseSlotId } from "../../quantity.ts";
-import { becknActions, MAX_SEARCH_TTL_MS } from "../actions.ts";
+import { type BecknAction, becknActions, MAX_SEARCH_TTL_MS } from "../actions.ts";
 import { parseDecimal } from "../decimal.ts";
 import type {
   BecknCatalog,
@@ -20,6 +20,7 @@ import {
   contextSchema,
   faultSchema,
   messageSchemas,
+  type V1Context,
   type V1Fulfillment,
   type V1Intent,
   type V1Item,
@@ -40,27 +41,16 @@ const VERSIONS: ReadonlySet<string> = new Set(["1.1.0", "1.1.1"]);
 /** The context alone, before anything of the message is believed. @throws BECKN_CONTEXT_INVALID, BECKN_DOMAIN_UNSUPPORTED. */
 export function decodeContextV1(body: JsonValue): BecknContext {
   const parsed = contextSchema.safeParse(member(body, "context"));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw contextError(`${issue?.path.join(".") ?? "context"}: ${issue?.message ?? "refused"}`);
-  }
+  if (!parsed.success) throw contextError(firstIssue(parsed.error));
   const context = parsed.data;
-  if (!VERSIONS.has(context.version)) {
-    throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `version ${context.version}`, {
-      data: { beckn: "CTX_VERSION_UNSUPPORTED" },
-    });
-  }
-  const rule = becknActions.get(context.action);
-  if (!rule) throw contextError(`action "${context.action}"`);
-  if (rule.action !== "search" && (context.bpp_id === undefined || context.bpp_uri === undefined)) {
-    throw contextError("bpp_id and bpp_uri are required after search");
-  }
+  const action = checkedAction(context);
   const ttlMs = parseDuration(context.ttl);
-  if (rule.action === "search" && ttlMs > MAX_SEARCH_TTL_MS)
+  if (action === "search" && ttlMs > MAX_SEARCH_TTL_MS) {
     throw contextError("a search lives 10 minutes at most");
+  }
   return {
     domain: context.domain,
-    action: rule.action,
+    action,
     version: context.version,
     bapId: context.bap_id,
     bapUri: context.bap_uri,
@@ -71,6 +61,21 @@ export function decodeContextV1(body: JsonValue): BecknContext {
     timestampMs: parseInstant(context.timestamp),
     ttlMs,
   };
+}
+
+/** The action, once version and parties are such that it can be spoken of. */
+function checkedAction(context: V1Context): BecknAction {
+  if (!VERSIONS.has(context.version)) {
+    throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `version ${context.version}`, {
+      data: { beckn: "CTX_VERSION_UNSUPPORTED" },
+    });
+  }
+  const action = becknActions.get(context.action)?.action;
+  if (!action) throw contextError(`action "${context.action}"`);
+  if (action !== "search" && (context.bpp_id === undefined || context.bpp_uri === undefined)) {
+    throw contextError("bpp_id and bpp_uri are required after search");
+  }
+  return action;
 }
 
 /** The content for a context already read. @throws SCHEMA_INVALID, AMOUNT_INVALID, SLOT_INVALID. */
@@ -162,8 +167,12 @@ function decodeOffer(item: V1Item, fulfillments: readonly V1Fulfillment[]): Beck
 function parse<T>(schema: z.ZodType<T>, value: JsonValue): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw schemaError(`${issue?.path.join(".") ?? ""}: ${issue?.message ?? "refused"}`);
+  throw schemaError(firstIssue(parsed.error));
+}
+
+function firstIssue(error: z.ZodError): string {
+  const issue = error.issues[0];
+  return `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "refused"}`;
 }
 
 function member(value: JsonValue | undefined, key: string): JsonValue | undefined {

@@ -6,6 +6,7 @@ import type { Slot } from "../../messages/trade/book.ts";
 import { slotId } from "../../quantity.ts";
 import { formatDecimal } from "../decimal.ts";
 import type {
+  BecknContent,
   BecknContext,
   BecknFault,
   BecknIntent,
@@ -25,23 +26,19 @@ const FULFILLMENT_ID = "1";
 
 /** The body's bytes, ready to be signed. @throws AMOUNT_INVALID when a number has no decimal of ≤ 15 digits. */
 export function encodeV1(message: BecknMessage): Uint8Array {
-  const context = encodeContext(message.context);
-  const { content } = message;
-  switch (content.kind) {
-    case "intent":
-      return canonicalBytes({
-        context,
-        message: { intent: content.intent ? encodeIntent(content.intent) : {} },
-      });
-    case "catalog":
-      return canonicalBytes({ context, message: { catalog: encodeCatalog(content.catalog) } });
-    case "order":
-      return canonicalBytes({ context, message: { order: encodeOrder(content.order) } });
-    case "orderId":
-      return canonicalBytes({ context, message: { order_id: content.orderId } });
-    case "fault":
-      return canonicalBytes({ context, error: encodeFault(content.fault) });
-  }
+  return canonicalBytes({ context: encodeContext(message.context), ...encodeContent(message.content) });
+}
+
+function encodeContent(content: BecknContent): JsonObject {
+  if (content.kind === "fault") return { error: encodeFault(content.fault) };
+  return { message: encodeMessage(content) };
+}
+
+function encodeMessage(content: Exclude<BecknContent, { kind: "fault" }>): JsonObject {
+  if (content.kind === "intent") return { intent: content.intent ? encodeIntent(content.intent) : {} };
+  if (content.kind === "catalog") return { catalog: encodeCatalog(content.catalog) };
+  if (content.kind === "orderId") return { order_id: content.orderId };
+  return { order: encodeOrder(content.order) };
 }
 
 /** ACK and NACK of version 1. */

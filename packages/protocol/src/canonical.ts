@@ -52,6 +52,11 @@ export function parseTolerant(
   return parseWithin(bytes, { ...shape, maxItems: Number.MAX_SAFE_INTEGER }, tolerantError).value;
 }
 
+/** Refuses what a strict reader would: unsafe integers, dangerous keys, long strings. @throws MESSAGE_MALFORMED. */
+export function assertSendable(value: JsonValue): void {
+  checkStrict(value, "");
+}
+
 type Refusal = (why: string, cause?: unknown, limit?: boolean) => ProtocolError;
 
 function parseWithin(

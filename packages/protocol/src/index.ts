@@ -67,7 +67,15 @@ export {
   verifySignature,
 } from "./beckn/index.ts";
 export { base58decode, base58encode, equalBytes, fromBase64, toBase64, toHex } from "./bytes.ts";
+export { type BindingCheck, type BindingTerms, checkTerms, signBinding, verifyBinding } from "./binding.ts";
 export { canonicalBytes, canonicalize, parseCanonical, parseTolerant } from "./canonical.ts";
+export {
+  type DocumentCheck,
+  type DocumentSigning,
+  signDocument,
+  signedBytes,
+  verifyDocument,
+} from "./document.ts";
 export {
   type Blame,
   type ErrorCode,
@@ -88,6 +96,15 @@ export {
   verdictOf,
 } from "./errors.ts";
 export {
+  decodeFrame,
+  decodeUvarint,
+  encodeFrame,
+  encodeUvarint,
+  type Frame,
+  frameFlags,
+  MAX_UVARINT_BYTES,
+} from "./frame.ts";
+export {
   agentIdFromKey,
   agentIdFromPeerId,
   didKeyFromKey,
@@ -98,7 +115,31 @@ export {
   peerIdFromKey,
 } from "./identity.ts";
 export type { JsonObject, JsonValue } from "./json.ts";
+export {
+  readRpcMessage,
+  type RpcId,
+  type RpcMessage,
+  rpcFailure,
+  rpcNotification,
+  rpcRequest,
+  rpcResult,
+} from "./json-rpc.ts";
 export { type LimitName, limits } from "./limits.ts";
+export { type ErrorResponse, errorResponseOf, fromErrorResponse } from "./messages/failure.ts";
+export { messageSchemas } from "./messages/index.ts";
+export {
+  type AgentBinding,
+  agentBindingSchema,
+  type CapabilityAdvertisement,
+  type Heartbeat,
+  type Hello,
+  type HelloAck,
+} from "./messages/presence.ts";
+export type { MessageSchema, SignerField } from "./messages/schema.ts";
+export { type OpenContext, type OpenedMessage, openEnvelope } from "./open.ts";
+export { type BucketRates, DualBucket } from "./rate.ts";
+export { type NonceLimits, type NonceRow, NonceTable } from "./replay.ts";
+export { type MessageDraft, seal, type SealedMessage, type SealOptions } from "./seal.ts";
 export type { Signer } from "./signer.ts";
 export {
   type BookSnapshot,
@@ -155,3 +196,17 @@ export {
 } from "./quantity.ts";
 export { nobleEngine, passesGate, type VerifyEngine } from "./strict-verify.ts";
 export { isUuid, type RandomBytes, uuidV7 } from "./uuid.ts";
+export {
+  type Agreement,
+  checkHelloAck,
+  compareVersions,
+  type HelloOffer,
+  helloHash,
+  isVersion,
+  negotiate,
+  ownOffer,
+  parseVersion,
+  PREFERRED_VERSION,
+  PROTOCOL_MAJOR,
+  SUPPORTED_VERSIONS,
+} from "./version.ts";

@@ -1,0 +1,149 @@
+/**
+ * The ladder every received message climbs, cheap checks first: form, header, type, recipient, freshness, nonce
+ * look-up, body, binding, signature. Pure: what must be remembered is returned and stored only by who got it.
+ */
+
+import { checkTerms, verifyBinding } from "./binding.ts";
+import { canonicalize, parseCanonical } from "./canonical.ts";
+import { signedBytes } from "./document.ts";
+import { ProtocolError } from "./errors.ts";
+import { type Header, headerFields, readHeader } from "./header.ts";
+import { agentIdFromPeerId, keyFromAgentId } from "./identity.ts";
+import type { JsonObject } from "./json.ts";
+import { limits } from "./limits.ts";
+import { messageSchemas } from "./messages/index.ts";
+import type { AgentBinding } from "./messages/presence.ts";
+import type { MessageSchema } from "./messages/schema.ts";
+import type { VerifyEngine } from "./strict-verify.ts";
+import { compareVersions, PREFERRED_VERSION } from "./version.ts";
+
+export interface OpenContext {
+  readonly network: string;
+  readonly engine: VerifyEngine;
+  /** Unix seconds of wall time. */
+  readonly nowS: number;
+  /** Is this agent_id or PeerId mine? Says yes to `*` only where messages are for everybody. */
+  isMine(recipientId: string): boolean;
+  /** Was this nonce of this signer stored before? */
+  nonceSeen?(signerId: string, nonce: string): boolean;
+  /** PeerId at the other end of the stream, or the author on gossip; absent where nothing tells. */
+  readonly peerId?: string | undefined;
+  /** A binding of this agent verified before on this connection. */
+  bindingFor?(agentId: string): AgentBinding | undefined;
+  /** Default: every type that is spoken. */
+  readonly schemas?: ReadonlyMap<string, MessageSchema>;
+  /** Stored records are valid by their own fields: they skip freshness and nonce. */
+  readonly live?: boolean;
+}
+
+/** A message whose signature held; the caller stores the nonce and caches the binding, in that order, before acting. */
+export interface OpenedMessage {
+  readonly type: string;
+  readonly version: string;
+  readonly messageId: string;
+  /** agent_id of the signer. */
+  readonly signerId: string;
+  readonly recipientId: string;
+  /** Unix seconds. */
+  readonly timestamp: number;
+  readonly nonce: string;
+  /** The whole message as it was signed. */
+  readonly message: JsonObject;
+  /** The fields beside the header, as its schema knows them. */
+  readonly body: Readonly<Record<string, unknown>>;
+  /** To be cached for the connection; undefined when the message brought none. */
+  readonly binding: AgentBinding | undefined;
+}
+
+/**
+ * Reads and proves one message.
+ * @throws MESSAGE_MALFORMED, VERSION_UNSUPPORTED, NONCE_INVALID, TYPE_UNKNOWN, EXTENSION_UNSUPPORTED, IDENTITY_MISMATCH,
+ * RECIPIENT_WRONG, MESSAGE_STALE, MESSAGE_REPLAYED, SCHEMA_INVALID, NETWORK_MISMATCH, BINDING_INVALID, BINDING_EXPIRED,
+ * SIGNATURE_INVALID.
+ */
+export function openEnvelope(bytes: Uint8Array, context: OpenContext): OpenedMessage {
+  const { header, message } = readHeader(parseCanonical(bytes));
+  const schema = schemaOf(header.type, context);
+  const { signerId, key } = signerOf(message, schema);
+  if (!context.isMine(header.recipientId)) {
+    throw new ProtocolError("RECIPIENT_WRONG", `meant for ${header.recipientId}`);
+  }
+  if (context.live !== false) {
+    checkFresh(header, context.nowS);
+    if (context.nonceSeen?.(signerId, header.nonce)) {
+      throw new ProtocolError("MESSAGE_REPLAYED", `message ${header.messageId}`);
+    }
+  }
+  const body = readBody(header, message, schema);
+  checkNetwork(header.type, body, context.network);
+  const binding = checkBinding(header, signerId, context);
+  if (!context.engine(header.signature, signedBytes(header.type, context.network, message), key)) {
+    throw new ProtocolError("SIGNATURE_INVALID", `${header.type} of ${signerId}`);
+  }
+  const { type, version, messageId, recipientId, timestamp, nonce } = header;
+  return { type, version, messageId, signerId, recipientId, timestamp, nonce, message, body, binding };
+}
+
+function schemaOf(type: string, context: OpenContext): MessageSchema {
+  const schema = (context.schemas ?? messageSchemas).get(type);
+  if (schema) return schema;
+  throw new ProtocolError(type.startsWith("ext:") ? "EXTENSION_UNSUPPORTED" : "TYPE_UNKNOWN", type);
+}
+
+function signerOf(message: JsonObject, schema: MessageSchema): { signerId: string; key: Uint8Array } {
+  const signerId = message[schema.signerField];
+  if (typeof signerId !== "string") {
+    throw new ProtocolError("MESSAGE_MALFORMED", `header: ${schema.signerField}`);
+  }
+  return { signerId, key: keyFromAgentId(signerId) };
+}
+
+function checkFresh(header: Header, nowS: number): void {
+  if (Math.abs(nowS - header.timestamp) <= limits.freshnessS) return;
+  throw new ProtocolError("MESSAGE_STALE", `${nowS - header.timestamp} s apart`, { data: { now: nowS } });
+}
+
+/** Unknown fields are refused; of a newer minor they are kept in `message` and not read. */
+function readBody(
+  header: Header,
+  message: JsonObject,
+  schema: MessageSchema,
+): Readonly<Record<string, unknown>> {
+  const isBody = (field: string) => !headerFields.has(field) && field !== schema.signerField;
+  const fields = Object.fromEntries(Object.entries(message).filter(([field]) => isBody(field)));
+  const newer = compareVersions(header.version, PREFERRED_VERSION) > 0;
+  const parsed = (newer ? schema.body.strip() : schema.body).safeParse(fields);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where = issue?.path.join(".") ?? "";
+  throw new ProtocolError("SCHEMA_INVALID", `${header.type}: ${where} ${issue?.message ?? ""}`.slice(0, 300));
+}
+
+/** hello names its network in clear, so that a stranger's is told apart from a forged one. */
+function checkNetwork(type: string, body: Readonly<Record<string, unknown>>, network: string): void {
+  if ((type === "hello" || type === "hello_ack") && body["network"] !== network) {
+    throw new ProtocolError("NETWORK_MISMATCH", `"${String(body["network"])}" is not "${network}"`);
+  }
+}
+
+/** A node signs for itself; anybody else must be bound to the peer the message came from. */
+function checkBinding(header: Header, signerId: string, context: OpenContext): AgentBinding | undefined {
+  const { peerId, nowS, network, engine } = context;
+  if (header.binding !== undefined) {
+    const known = context.bindingFor?.(signerId);
+    if (known !== undefined && canonicalize(known) === canonicalize(header.binding)) {
+      checkTerms(known, { nowS, peerId });
+      return known;
+    }
+    return verifyBinding(header.binding, { network, engine, nowS, agentId: signerId, peerId });
+  }
+  if (header.type === "capability_advertisement") {
+    throw new ProtocolError("BINDING_INVALID", "an advertisement carries its binding");
+  }
+  if (peerId === undefined || agentIdFromPeerId(peerId) === signerId) return undefined;
+  const known = context.bindingFor?.(signerId);
+  if (known === undefined)
+    throw new ProtocolError("BINDING_INVALID", `${signerId} is not bound to ${peerId}`);
+  checkTerms(known, { nowS, peerId });
+  return undefined;
+}

@@ -23,3 +23,29 @@ export {
 export { dayOf, daysOf, dayStartS, homeSeries, nextDay } from "./data/dataset.ts";
 export type { Dataset, DaySeries, HomeYear } from "./data/dataset.ts";
 export { readCityLearn } from "./data/citylearn.ts";
+export { dataFileNames, isDataFile, readDataFolder } from "./data/read.ts";
+export type { DataFolder } from "./data/read.ts";
+export type { Environment, EnvironmentColumn } from "./data/environment.ts";
+export { agentFigures, neighbourhoodFigures, slotBalances } from "./ledger/figures.ts";
+export type { AgentFigures, HouseholdFigures, NeighbourhoodFigures } from "./ledger/figures.ts";
+export { afterTrade, rateStep, thresholdDecision, thresholdStart } from "./models/threshold.ts";
+export type {
+  RateStep,
+  ThresholdDecision,
+  ThresholdInput,
+  ThresholdOptions,
+  ThresholdState,
+} from "./models/threshold.ts";
+export { createGenerator } from "./data/generator.ts";
+export { communityDay } from "./market/match.ts";
+export type { CommunityDay, CommunityHome, CommunityRules, CommunityTrade, HomeDay } from "./market/match.ts";
+export {
+  allFromUtilityBillMicro,
+  fairness,
+  ownUse,
+  percent,
+  sameAssetsBillMicro,
+  savingOf,
+  spreadOf,
+} from "./kpi.ts";
+export type { Baseline, OwnUse, Saving, SlotBalance, Tariff } from "./kpi.ts";

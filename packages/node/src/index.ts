@@ -7,6 +7,7 @@ export type {
   MethodHandler,
   ToolDefinition,
 } from "./agent.ts";
+export type { BecknExchange, BuyOptions, BuyOutcome, BuyStep, Offer, SearchIntent } from "./beckn/types.ts";
 export { type Clock, type Random, systemClock, systemRandom, type Wait } from "./clock.ts";
 export { type Log, type LogFields, silentLog } from "./log.ts";
 export { type MarketClock, type MarketClockState, marketClock } from "./market-clock.ts";
@@ -19,4 +20,5 @@ export {
   type NetworkChoice,
   type TransportContext,
 } from "./network/index.ts";
-export type { SigningPolicy, TradeDesk } from "./trade/types.ts";
+export type { AgentRow, Registry, RegistryQuery } from "./registry/types.ts";
+export type { SigningPolicy, TradeDesk, TradeEvent } from "./trade/types.ts";

@@ -9,7 +9,9 @@ const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 export function signerOf(first: number): Signer {
   const seed = Uint8Array.from({ length: 32 }, (_, index) => (first + index) & 0xff);
   const key = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: "der", type: "pkcs8" });
-  const publicKey = new Uint8Array(createPublicKey(key).export({ format: "der", type: "spki" }).subarray(-32));
+  const publicKey = new Uint8Array(
+    createPublicKey(key).export({ format: "der", type: "spki" }).subarray(-32),
+  );
   return {
     agentId: agentIdFromKey(publicKey),
     publicKey,

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import fc from "fast-check";
+import {
+  canonicalBytes,
+  canonicalize,
+  isProtocolError,
+  parseCanonical,
+  parseTolerant,
+} from "@gridmesh/protocol";
+
+const DATA = new URL("../../../../shared/data/json/", import.meta.url);
+const absent = existsSync(DATA) ? false : "JSON vectors are not on this machine";
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
+const read = (text: string) => parseCanonical(utf8(text));
+const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+
+const refused: readonly [why: string, text: string][] = [
+  ["duplicate keys", '{"a":1,"a":1}'],
+  ["an exponent where none is needed", "1e0"],
+  ["1.0", "1.0"],
+  ["minus zero", "-0"],
+  ["a lone surrogate", '"\\ud800"'],
+  ["a lone surrogate as a key", '{"\\ud800":1}'],
+  ["a space", '{"a": 1}'],
+  ["a needless escape", '"\\u0061"'],
+  ["keys out of order", '{"b":1,"a":1}'],
+  ["2^53 + 1", "9007199254740993"],
+  ["2^53", "9007199254740992"],
+  ["1e20 written out", "100000000000000000000"],
+  ["1e+21", "1e+21"],
+  ["__proto__", '{"__proto__":{}}'],
+  ["constructor", '{"constructor":1}'],
+  ["prototype deep down", '{"a":[{"prototype":1}]}'],
+  ["depth 33", nested(33)],
+  ["a byte order mark", "\ufeff1"],
+  ["257 keys", canonicalize(Object.fromEntries(Array.from({ length: 257 }, (_, i) => [`k${i}`, 0])))],
+  ["4,097 items", canonicalize(Array.from({ length: 4_097 }, () => 0))],
+  ["a string of 16 KiB and a byte", canonicalize("x".repeat(16_385))],
+  ["a string whose UTF-8 is too long", canonicalize("é".repeat(8_193))],
+  ["nothing", ""],
+  ["two values", "1 2"],
+];
+
+for (const [why, text] of refused) {
+  test(`the strict reader refuses ${why}`, () => {
+    assert.throws(() => read(text), { code: "MESSAGE_MALFORMED" });
+  });
+}
+
+test("the strict reader refuses what is not UTF-8", () => {
+  assert.throws(() => parseCanonical(Uint8Array.of(0x22, 0xff, 0x22)), { code: "MESSAGE_MALFORMED" });
+});
+
+test("the strict reader takes everything at its bound", () => {
+  assert.doesNotThrow(() => read(nested(32)));
+  assert.equal(read("9007199254740991"), Number.MAX_SAFE_INTEGER);
+  assert.equal(read(canonicalize("x".repeat(16_384))), "x".repeat(16_384));
+  assert.doesNotThrow(() => read(canonicalize(Array.from({ length: 4_096 }, () => 0))));
+  assert.doesNotThrow(() => read(canonicalize({ payload: "x".repeat(20_000) })));
+  assert.equal(read("0.6"), 0.6);
+});
+
+test("brackets and commas inside strings count for nothing", () => {
+  const text = canonicalize({ a: `${"[".repeat(50)}${",".repeat(5_000)}\\"` });
+  assert.equal(canonicalize(read(text)), text);
+});
+
+test("the writer refuses what it would have to drop or call", () => {
+  const cyclic: unknown[] = [];
+  cyclic.push(cyclic);
+  const values = [
+    undefined,
+    { a: undefined },
+    [undefined],
+    () => 1,
+    Symbol("x"),
+    1n,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    "\ud800",
+    { "\udc00": 1 },
+    new Date(0),
+    new Map(),
+    { toJSON: () => 1 },
+    cyclic,
+  ];
+  for (const value of values) assert.throws(() => canonicalize(value), TypeError);
+  assert.equal(canonicalize(Object.assign(Object.create(null), { b: 1, a: [] })), '{"a":[],"b":1}');
+});
+
+function isStrict(value: unknown): boolean {
+  if (typeof value === "number") return !Number.isInteger(value) || Number.isSafeInteger(value);
+  if (typeof value !== "object" || value === null) return true;
+  const dangerous = ["__proto__", "constructor", "prototype"];
+  return Object.entries(value).every(([key, member]) => !dangerous.includes(key) && isStrict(member));
+}
+
+const safe = fc.jsonValue({ maxDepth: 6 }).filter(isStrict);
+
+test("what was written canonically reads back to the same text", () => {
+  fc.assert(
+    fc.property(safe, (value) => {
+      const bytes = canonicalBytes(value);
+      assert.deepEqual(canonicalBytes(parseCanonical(bytes)), bytes);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("any bytes give a value or an error of the table", () => {
+  const near = fc
+    .tuple(safe, fc.nat(), fc.integer({ min: 0, max: 255 }))
+    .map(([value, at, byte]) => canonicalBytes(value).with(at % canonicalBytes(value).length, byte));
+  const bytes = fc.oneof(fc.uint8Array({ maxLength: 200 }), near);
+  fc.assert(
+    fc.property(bytes, (it) => {
+      for (const reader of [parseCanonical, (b: Uint8Array) => parseTolerant(b, { maxDepth: 8 })]) {
+        try {
+          reader(it);
+        } catch (error) {
+          assert.ok(isProtocolError(error));
+        }
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test("the tolerant reader takes any JSON within its depth and members", () => {
+  const tolerant = (text: string) => parseTolerant(utf8(text), { maxDepth: 4, maxMembers: 3 });
+  assert.deepEqual(tolerant(' {"b": 1.0, "a": [1e2, "\\u0061"]} '), { b: 1, a: [100, "a"] });
+  assert.throws(() => tolerant("{nope}"), { code: "PARSE_ERROR" });
+  assert.throws(() => tolerant(nested(5)), { code: "INVALID_REQUEST" });
+  assert.throws(() => tolerant('{"a":1,"b":2,"c":3,"d":4}'), { code: "INVALID_REQUEST" });
+  assert.doesNotThrow(() => tolerant("[1,2,3,4,5]"));
+  assert.equal(Object.getPrototypeOf(tolerant('{"__proto__":{"x":1}}')), Object.prototype);
+});
+
+test("the six RFC 8785 vectors come out byte for byte", { skip: absent }, () => {
+  const files = readdirSync(new URL("jcs/input/", DATA));
+  assert.equal(files.length, 6);
+  for (const file of files) {
+    const input: unknown = JSON.parse(readFileSync(new URL(`jcs/input/${file}`, DATA), "utf8"));
+    const output = new Uint8Array(readFileSync(new URL(`jcs/output/${file}`, DATA)));
+    assert.deepEqual(canonicalBytes(input), output, file);
+  }
+});
+
+function accepted(folder: string, reader: (bytes: Uint8Array) => unknown): string[] {
+  const files = readdirSync(new URL(folder, DATA)).filter((file) => file.endsWith(".json"));
+  return files.filter((file) => {
+    try {
+      reader(new Uint8Array(readFileSync(new URL(folder + encodeURIComponent(file), DATA))));
+      return true;
+    } catch (error) {
+      assert.ok(isProtocolError(error), `${file}: ${String(error)}`);
+      return false;
+    }
+  });
+}
+
+test("the strict reader takes 42 of the 318 parsing cases, and only valid ones", { skip: absent }, () => {
+  const files = accepted("json-test-suite/test_parsing/", parseCanonical);
+  assert.equal(files.length, 42);
+  assert.ok(files.every((file) => file.startsWith("y_")));
+});
+
+test(
+  "the strict reader takes the two transform cases that every parser reads alike",
+  { skip: absent },
+  () => {
+    const files = accepted("json-test-suite/test_transform/", parseCanonical);
+    assert.deepEqual(files, ["object_key_nfd_nfc.json", "string_with_escaped_NULL.json"]);
+  },
+);
+
+test("the strict reader takes the RFC 8785 outputs without unsafe integers", { skip: absent }, () => {
+  assert.equal(accepted("jcs/output/", parseCanonical).length, 5);
+});
+
+test(
+  "the tolerant reader takes the 95 valid parsing cases and none of the 188 bad ones",
+  { skip: absent },
+  () => {
+    const files = accepted("json-test-suite/test_parsing/", (bytes) =>
+      parseTolerant(bytes, { maxDepth: 1_000 }),
+    );
+    assert.equal(files.filter((file) => file.startsWith("y_")).length, 95);
+    assert.equal(files.filter((file) => file.startsWith("n_")).length, 0);
+  },
+);

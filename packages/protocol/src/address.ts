@@ -61,16 +61,11 @@ export function parseAddress(text: string): Address {
 
 /** The text `parseAddress` reads back to the same address. */
 export function formatAddress(address: Address): string {
-  switch (address.kind) {
-    case "agent":
-      return `${address.nodeId}:${address.agent}/${address.method}`;
-    case "capability":
-      return `cap:${address.capability}/${address.method}`;
-    case "node":
-      return address.nodeId === LOCAL ? `node/${address.method}` : `${address.nodeId}:node/${address.method}`;
-    case "bare":
-      return address.method;
-  }
+  const { kind, method } = address;
+  if (kind === "bare") return method;
+  if (kind === "capability") return `cap:${address.capability}/${method}`;
+  if (kind === "agent") return `${address.nodeId}:${address.agent}/${method}`;
+  return address.nodeId === LOCAL ? `node/${method}` : `${address.nodeId}:node/${method}`;
 }
 
 /** `PeerId:agent`, `local:agent` or `agent` (a local one). @throws ADDRESS_INVALID. */

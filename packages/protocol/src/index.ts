@@ -195,6 +195,7 @@ export {
   slotId,
 } from "./quantity.ts";
 export { nobleEngine, passesGate, type VerifyEngine } from "./strict-verify.ts";
+export { isUuid, type RandomBytes, uuidV7 } from "./uuid.ts";
 export {
   type Agreement,
   checkHelloAck,

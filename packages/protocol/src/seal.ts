@@ -63,5 +63,5 @@ export function seal(draft: MessageDraft, options: SealOptions): SealedMessage {
   };
   assertSendable(unsigned);
   const signature = toBase64(signer.sign(signedBytes(draft.type, network, unsigned)));
-  return { ...unsigned, signature } as unknown as SealedMessage;
+  return { ...unsigned, signature };
 }

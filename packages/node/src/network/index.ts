@@ -1,5 +1,6 @@
 /** The room's face. */
 export { boundedStream } from "./bounded-stream.ts";
+export { libp2p, type Libp2pOptions } from "./libp2p/choice.ts";
 export { memory, type MemoryOptions } from "./memory.ts";
 export { type MemoryFaults, type MemoryHub, memoryHub } from "./memory-hub.ts";
 export type { NetworkChoice, TransportContext } from "./network-choice.ts";

@@ -1,0 +1,82 @@
+import type { Connection } from "@libp2p/interface";
+import type { Clock } from "../../clock.ts";
+import type { Link } from "../transport.ts";
+import { linkOf } from "./streams.ts";
+
+interface Entry {
+  readonly connections: Set<Connection>;
+  readonly openedAtMs: number;
+  lastByteMs: number;
+}
+
+/** The connections of every peer as one link each: the oldest that stands. */
+export class LinkTable {
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** True when this is the peer's first connection. */
+  add(connection: Connection): boolean {
+    const peerId = connection.remotePeer.toString();
+    const known = this.#entries.get(peerId);
+    if (known !== undefined) {
+      known.connections.add(connection);
+      return false;
+    }
+    const nowMs = this.#clock.nowMs();
+    this.#entries.set(peerId, {
+      connections: new Set([connection]),
+      openedAtMs: nowMs,
+      lastByteMs: nowMs,
+    });
+    return true;
+  }
+
+  /** True when this was the peer's last connection. */
+  remove(connection: Connection): boolean {
+    const peerId = connection.remotePeer.toString();
+    const entry = this.#entries.get(peerId);
+    if (entry?.connections.delete(connection) !== true || entry.connections.size > 0) return false;
+    this.#entries.delete(peerId);
+    return true;
+  }
+
+  touch(peerId: string): void {
+    const entry = this.#entries.get(peerId);
+    if (entry !== undefined) entry.lastByteMs = this.#clock.nowMs();
+  }
+
+  /** The connection that carries new streams. */
+  connectionTo(peerId: string): Connection | undefined {
+    const [oldest] = this.#open(peerId);
+    return oldest;
+  }
+
+  connections(peerId?: string): readonly Connection[] {
+    const entries = peerId === undefined ? [...this.#entries.values()] : [this.#entries.get(peerId)];
+    return entries.flatMap((entry) => [...(entry?.connections ?? [])]);
+  }
+
+  link(peerId: string): Link | undefined {
+    const entry = this.#entries.get(peerId);
+    const connection = this.connectionTo(peerId);
+    if (entry === undefined || connection === undefined) return undefined;
+    return linkOf(connection, { openedAtMs: entry.openedAtMs, lastByteMs: entry.lastByteMs });
+  }
+
+  all(): readonly Link[] {
+    return [...this.#entries.keys()].flatMap((peerId) => this.link(peerId) ?? []);
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  #open(peerId: string): readonly Connection[] {
+    const entry = this.#entries.get(peerId);
+    return [...(entry?.connections ?? [])].filter(({ status }) => status === "open");
+  }
+}

@@ -26,8 +26,6 @@ export { readCityLearn } from "./data/citylearn.ts";
 export { dataFileNames, isDataFile, readDataFolder } from "./data/read.ts";
 export type { DataFolder } from "./data/read.ts";
 export type { Environment, EnvironmentColumn } from "./data/environment.ts";
-export { agentFigures, neighbourhoodFigures, slotBalances } from "./ledger/figures.ts";
-export type { AgentFigures, HouseholdFigures, NeighbourhoodFigures } from "./ledger/figures.ts";
 export { afterTrade, rateStep, thresholdDecision, thresholdStart } from "./models/threshold.ts";
 export type {
   RateStep,
@@ -49,3 +47,5 @@ export {
   spreadOf,
 } from "./kpi.ts";
 export type { Baseline, OwnUse, Saving, SlotBalance, Tariff } from "./kpi.ts";
+export { ledgerTotals } from "./ledger/totals.ts";
+export type { HouseholdTotals, LedgerTotals } from "./ledger/totals.ts";

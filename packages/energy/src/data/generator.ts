@@ -17,8 +17,8 @@ const MILLI_WH_PER_WH = 1_000;
 const WH_PER_KWH = 1_000;
 const MAX_HOMES = 100_000;
 
-/** Every generated home's PV before it is scaled: on a roof of 20°, to the south. */
-const PANEL = { ratedW: 4_000, tiltDegrees: 20, azimuthDegrees: 180 } as const;
+/** Every generated home's PV before it is scaled: on a roof of 15°, to the south. */
+const PANEL = { ratedW: 4_000, tiltDegrees: 15, azimuthDegrees: 180 } as const;
 
 const LOAD_MEMORY = 0.6;
 const LOAD_DEVIATION = 0.2;
@@ -59,7 +59,7 @@ export function createGenerator(seed: number): Dataset {
       sky ??= createSky(seed);
       const known = years.get(home);
       if (known !== undefined) return known;
-      const loadMilliWh = loadYear(randomStream(seed, `home/${home}`), sky.weather);
+      const loadMilliWh = loadYear(randomStream(seed, `home-${home}`), sky.weather);
       const year = { home, ratedPvW: PANEL.ratedW, loadMilliWh, pvMilliWh: sky.pvMilliWh };
       years.set(home, year);
       return year;
@@ -110,11 +110,11 @@ function usualPowerKw(habits: Habits, hour: number, airC: number): number {
   return power + HEATING_KW_PER_C * Math.max(0, HEAT_BELOW_C - airC);
 }
 
-/** One to three runs of a machine between 7 and 22 o'clock: kWh by hour. */
+/** One to three runs of a machine after noon: kWh by hour. */
 function applianceRuns(stream: RandomStream): readonly number[] {
   const hours = Array.from({ length: HOURS_PER_DAY }, () => 0);
   for (let left = stream.integer(1, 3); left > 0; left -= 1) {
-    const hour = stream.integer(7, 21);
+    const hour = stream.integer(12, 22);
     hours[hour] = (hours[hour] ?? 0) + stream.uniform(0.5, 1.5);
   }
   return hours;

@@ -16,14 +16,14 @@ interface SkyClass {
 }
 
 const CLEAR: SkyClass = { index: 0.97, deviation: 0.02, share: [0.4, 0.75], swingC: 7 };
-const MIXED: SkyClass = { index: 0.7, deviation: 0.12, share: null, swingC: 6 };
+const MIXED: SkyClass = { index: 0.7, deviation: 0.2, share: null, swingC: 6 };
 const OVERCAST: SkyClass = { index: 0.3, deviation: 0.08, share: [0.3, 0.08], swingC: 5 };
 
 const PLACE = { latitudeDegrees: 38, longitudeDegrees: 0 } as const;
 const STAY = 0.55;
 const INDEX_MEMORY = 0.7;
 const TEMPERATURE_MEMORY = 0.95;
-const TEMPERATURE_DEVIATION_C = 2;
+const TEMPERATURE_DEVIATION_C = 4;
 const MEAN_C = 14;
 const YEAR_SWING_C = 8;
 const WARMEST_HOUR = 15;

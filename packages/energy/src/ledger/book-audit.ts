@@ -14,7 +14,7 @@ const OPEN_BUYER = new Set<string>(["HELD", "COMMITTED"]);
 const BEHIND: Readonly<
   Record<
     PeerAccount,
-    { role: OrderSummary["role"]; states: ReadonlySet<string>; value(order: OrderSummary): number }
+    { role: OrderSummary["role"]; states: ReadonlySet<string>; value: (order: OrderSummary) => number }
   >
 > = {
   out: {

@@ -22,33 +22,43 @@ export interface OrderAudit {
 
 /** Compares every order between the two, whoever bought. */
 export function checkOrders(first: BookSnapshot, second: BookSnapshot): OrderAudit {
+  const halves = [oneWay(first, second), oneWay(second, first)];
+  return {
+    differences: halves.flatMap((half) => half.differences),
+    open: halves.flatMap((half) => half.open),
+  };
+}
+
+function oneWay(buyer: BookSnapshot, seller: BookSnapshot): OrderAudit {
   const differences: Difference[] = [];
   const open: OpenOrder[] = [];
-  for (const [buyer, seller] of [
-    [first, second],
-    [second, first],
-  ] as const) {
-    for (const [orderId, { bought, sold }] of matched(buyer, seller)) {
-      const state = `${bought?.state ?? "-"}/${sold?.state ?? "-"}`;
-      const transactionId = bought?.transactionId ?? sold?.transactionId ?? "";
-      const name = { a: buyer.name, b: seller.name, transactionId };
-      const unlike = bought !== undefined && sold !== undefined ? unequal(bought, sold) : [];
-      if (OPEN.has(state)) {
-        open.push({ buyer: buyer.name, seller: seller.name, transactionId, orderId, state });
-      } else if (!ENDED.has(state)) {
-        unlike.unshift(`stands at ${state}`);
-      }
-      differences.push(...unlike.map((what) => ({ ...name, what: `order ${orderId}: ${what}` })));
+  for (const [orderId, both] of matched(buyer, seller)) {
+    const { state, transactionId } = described(both);
+    const unlike = unequal(both);
+    if (OPEN.has(state)) open.push({ buyer: buyer.name, seller: seller.name, transactionId, orderId, state });
+    else if (!ENDED.has(state)) unlike.unshift(`stands at ${state}`);
+    for (const what of unlike) {
+      differences.push({ a: buyer.name, b: seller.name, transactionId, what: `order ${orderId}: ${what}` });
     }
   }
   return { differences, open };
 }
 
-function matched(
-  buyer: BookSnapshot,
-  seller: BookSnapshot,
-): Map<string, { bought?: OrderSummary; sold?: OrderSummary }> {
-  const found = new Map<string, { bought?: OrderSummary; sold?: OrderSummary }>();
+/** The two halves of an order, as far as there are any. */
+interface Halves {
+  readonly bought?: OrderSummary;
+  readonly sold?: OrderSummary;
+}
+
+function described({ bought, sold }: Halves): { state: string; transactionId: string } {
+  return {
+    state: `${bought?.state ?? "-"}/${sold?.state ?? "-"}`,
+    transactionId: (bought ?? sold)?.transactionId ?? "",
+  };
+}
+
+function matched(buyer: BookSnapshot, seller: BookSnapshot): Map<string, Halves> {
+  const found = new Map<string, Halves>();
   for (const order of buyer.orders) {
     if (order.role === "buyer" && order.counterparty === seller.agentId)
       found.set(order.orderId, { bought: order });
@@ -60,8 +70,9 @@ function matched(
   return found;
 }
 
-function unequal(bought: OrderSummary, sold: OrderSummary): string[] {
+function unequal({ bought, sold }: Halves): string[] {
   const found: string[] = [];
+  if (bought === undefined || sold === undefined) return found;
   for (const field of SAME) {
     if (bought[field] !== sold[field])
       found.push(`${field} is ${bought[field]} for the buyer, ${sold[field]} for the seller`);

@@ -93,7 +93,8 @@ export function controlClient(socketPath: string): ControlClient {
       await post("node/stop", { now: options?.now ?? false }, options);
     },
     peers: async (wait) => (await get<{ peers: PeerView[] }>("peers", wait)).peers,
-    connect: async (address, wait) => (await post<{ peer: PeerView }>("peers/connect", { address }, wait)).peer,
+    connect: async (address, wait) =>
+      (await post<{ peer: PeerView }>("peers/connect", { address }, wait)).peer,
     disconnect: async (peerId, wait) => {
       await ask({ method: "DELETE", path: `peers/${encodeURIComponent(peerId)}`, ...wait });
     },

@@ -110,7 +110,16 @@ export interface AuditView {
   readonly audited: number;
   readonly pairs: number;
   readonly entries: number;
-  readonly differences: readonly { readonly a: string; readonly b: string; readonly transactionId: string; readonly what: string }[];
+  /** Orders whose other side's book lies on another node: checked on our side only. */
+  readonly unpaired: number;
+  readonly conservationErrorMilliWh: number;
+  readonly conservationErrorMicro: number;
+  readonly differences: readonly {
+    readonly a: string;
+    readonly b: string;
+    readonly transactionId: string;
+    readonly what: string;
+  }[];
 }
 
 export interface ConfigValueView {

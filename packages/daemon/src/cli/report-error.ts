@@ -1,0 +1,54 @@
+/** How a failed verb ends: one line on stderr, one exit code. */
+
+import { exitCodeOf, ProtocolError, toProtocolError } from "@gridmesh/protocol";
+import { CommanderError } from "commander";
+import { fixFor } from "./fixes.ts";
+import type { Io } from "./io.ts";
+import { UsageError } from "./usage-error.ts";
+
+const USAGE_EXIT = 2;
+
+interface Told {
+  readonly error: ProtocolError;
+  readonly fix: string;
+  readonly exitCode: number;
+}
+
+/** Writes the error and returns the exit code. */
+export function reportError(error: unknown, io: Io, json: boolean): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  const told = toldOf(error);
+  const { code, number, message, retryable, data } = told.error;
+  if (json) {
+    const body = { code, number, message, fix: told.fix, retryable, ...(data === undefined ? {} : { data }) };
+    io.err(`${JSON.stringify({ schemaVersion: 1, error: body })}\n`);
+  } else {
+    io.err(`${code} ${message.replace(/\.$/, "")}. → ${told.fix}\n`);
+  }
+  return told.exitCode;
+}
+
+function toldOf(error: unknown): Told {
+  if (error instanceof UsageError) {
+    return {
+      error: new ProtocolError("INVALID_REQUEST", error.message),
+      fix: error.fix,
+      exitCode: USAGE_EXIT,
+    };
+  }
+  if (error instanceof CommanderError) return usageOf(error);
+  const known = toProtocolError(error, "INTERNAL_ERROR");
+  return { error: known, fix: fixFor(known.code), exitCode: exitCodeOf(known.code) };
+}
+
+/** `error: unknown option '--foo'\n(Did you mean --bar?)` in our own words. */
+function usageOf(error: CommanderError): Told {
+  const [first = "", second = ""] = error.message.replace(/^error: /, "").split("\n");
+  const near = /Did you mean (?:one of )?(.+?)\?/.exec(second)?.[1];
+  const what = first.replaceAll("'", '"');
+  return {
+    error: new ProtocolError("INVALID_REQUEST", near === undefined ? what : `${what}. Did you mean ${near}?`),
+    fix: "gridmesh --help",
+    exitCode: USAGE_EXIT,
+  };
+}

@@ -1,0 +1,38 @@
+/** Every verb with the line `--help` shows of it; its file is read only when it is the one called. */
+
+import type { Verb } from "../invocation.ts";
+
+interface VerbEntry {
+  readonly summary: string;
+  readonly load: () => Promise<Verb>;
+}
+
+export const verbs: Readonly<Record<string, VerbEntry>> = {
+  init: {
+    summary: "make a home folder with a key and a config",
+    load: async () => (await import("./init.ts")).init,
+  },
+  start: { summary: "run the daemon", load: async () => (await import("./start.ts")).start },
+  stop: { summary: "stop the daemon", load: async () => (await import("./stop.ts")).stop },
+  status: { summary: "findings, then counts", load: async () => (await import("./status.ts")).status },
+  wait: { summary: "wait until the node is as asked", load: async () => (await import("./wait.ts")).wait },
+  id: { summary: "PeerId, addresses and agent ids", load: async () => (await import("./id.ts")).id },
+  peers: { summary: "list, connect, disconnect peers", load: async () => (await import("./peers.ts")).peers },
+  agents: { summary: "list own agents, find others", load: async () => (await import("./agents.ts")).agents },
+  call: { summary: "call a method of any agent or node", load: async () => (await import("./call.ts")).call },
+  trade: { summary: "list, show, trace trades", load: async () => (await import("./trade.ts")).trade },
+  ledger: {
+    summary: "balances, and whether they hold",
+    load: async () => (await import("./ledger.ts")).ledger,
+  },
+  config: {
+    summary: "show, get, set, validate settings",
+    load: async () => (await import("./config.ts")).config,
+  },
+  health: { summary: "one word, for monitors", load: async () => (await import("./health.ts")).health },
+  doctor: {
+    summary: "check this machine and this node",
+    load: async () => (await import("./doctor.ts")).doctor,
+  },
+  testnet: { summary: "run a whole neighbourhood", load: async () => (await import("./testnet.ts")).testnet },
+};

@@ -1,0 +1,68 @@
+import { spawn } from "node:child_process";
+import { mkdirSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ProtocolError } from "@gridmesh/protocol";
+import { controlClient } from "../../client.ts";
+import { addSettingFlags } from "../../config/flags.ts";
+import { makeHome } from "../../home.ts";
+import type { Invocation, Verb } from "../invocation.ts";
+
+const READY_LIMIT_MS = 20_000;
+const POLL_MS = 50;
+
+export const start: Verb = (command, attach) => {
+  command.option("--detach", "return once the daemon is ready, and leave it running");
+  addSettingFlags(command);
+  attach(command, async (invocation) => {
+    if (invocation.options["detach"] === true) return detached(invocation);
+    const { runDaemon } = await import("../../run-daemon.ts");
+    return runDaemon(invocation);
+  });
+};
+
+/** The same command line without `--detach`, in a process of its own that writes to `logs/daemon.log`. */
+async function detached(invocation: Invocation): Promise<number> {
+  const { paths } = invocation;
+  makeHome(paths);
+  mkdirSync(paths.logs, { recursive: true, mode: 0o700 });
+  const logFile = join(paths.logs, "daemon.log");
+  const log = openSync(logFile, "a", 0o600);
+  const child = spawn(
+    process.execPath,
+    [program(), ...process.argv.slice(2).filter((word) => word !== "--detach")],
+    {
+      detached: true,
+      stdio: ["ignore", log, log],
+    },
+  );
+  const ended = new Promise<number>((resolve) => child.once("exit", (code) => resolve(code ?? 1)));
+  const ready = await Promise.race([answers(invocation), ended.then(() => false)]);
+  if (!ready) throw new ProtocolError("NOT_RUNNING", `the daemon did not come up; see ${logFile}`);
+  child.unref();
+  const node = await controlClient(paths.socket).node(invocation.wait);
+  invocation.print(
+    { type: "started", pid: node.pid, peerId: node.peerId, addresses: node.addresses, control: paths.socket },
+    `running   pid ${node.pid}, ${node.peerId}\nlog       ${logFile}\nnext      gridmesh status\n`,
+  );
+  // The child keeps its own process; nothing of ours must wait for it.
+  process.exit(0);
+}
+
+function program(): string {
+  return fileURLToPath(new URL("../../../bin/gridmesh.js", import.meta.url));
+}
+
+async function answers({ paths }: Invocation): Promise<boolean> {
+  const client = controlClient(paths.socket);
+  const until = Date.now() + READY_LIMIT_MS;
+  while (Date.now() < until) {
+    const alive = await client.request({ method: "GET", path: "health/live", timeoutMs: 1_000 }).then(
+      () => true,
+      () => false,
+    );
+    if (alive) return true;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  return false;
+}

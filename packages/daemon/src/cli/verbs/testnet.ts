@@ -1,0 +1,43 @@
+import { durationMs, wholeNumber, type Verb } from "../invocation.ts";
+
+export const testnet: Verb = (command, attach) => {
+  const run = command
+    .command("run")
+    .summary("a whole neighbourhood of daemons on this machine, then a report")
+    .option("--preset <name>", "day or seed000", "day")
+    .option("--processes <n>", "daemons to start")
+    .option("--cycles <n>", "market cycles to live")
+    .option("--speed <n>", "market seconds per second")
+    .option("--seed <n>", "seed of every choice", "1")
+    .option("--kill <n>", "trading daemons to kill and restart", "0")
+    .option("--ports <mode>", "auto, or seed for the fixed status ports", "auto")
+    .option("--data <folder>", "real household data instead of generated")
+    .option("--day <date>", "day of the data, e.g. 2017-07-12")
+    .option("--on <where>", "processes", "processes")
+    .option("--deadline <time>", "end the whole run after this", "180s")
+    .option("--wan", "delays between daemons")
+    .option("--keep", "keep the homes of a run that passed")
+    .option("--follow", "cycles without end")
+    .option("--ndjson", "one JSON object per step");
+  attach(run, async (invocation) => {
+    const { runTestnet } = await import("../../testnet/index.ts");
+    const { options } = invocation;
+    return runTestnet({
+      preset: String(options["preset"]),
+      processes: wholeNumber(options["processes"], "--processes"),
+      cycles: wholeNumber(options["cycles"], "--cycles"),
+      speed: wholeNumber(options["speed"], "--speed"),
+      seed: wholeNumber(options["seed"], "--seed"),
+      kill: wholeNumber(options["kill"], "--kill"),
+      ports: String(options["ports"]),
+      data: options["data"] as string | undefined,
+      day: options["day"] as string | undefined,
+      on: String(options["on"]),
+      deadlineMs: durationMs(String(options["deadline"])),
+      wan: options["wan"] === true,
+      keep: options["keep"] === true,
+      follow: options["follow"] === true,
+      output: invocation.json ? "json" : options["ndjson"] === true ? "ndjson" : "text",
+    });
+  });
+};

@@ -1,0 +1,23 @@
+import type { AgentNode, MarketClock, MarketClockState } from "@gridmesh/node";
+import type { Config } from "../config/schema.ts";
+import type { ConfigValueView } from "./types.ts";
+
+/** What the control routes may reach: one running daemon. */
+export interface ControlContext {
+  readonly node: AgentNode;
+  readonly config: Config;
+  readonly values: readonly ConfigValueView[];
+  readonly market: MarketClock;
+  readonly version: string;
+  readonly bootId: string;
+  readonly home: string;
+  readonly startedAtMs: number;
+  /** `host:port` of the status page once it listens. */
+  statusPage(): string | null;
+  /** Begins to stop, once; `now` skips the drain. */
+  requestStop(now: boolean): void;
+  stopping(): boolean;
+  /** The last state the market clock was set to. */
+  clockState(): MarketClockState;
+  setClock(state: MarketClockState): void;
+}

@@ -1,0 +1,55 @@
+import { auditBooks } from "@gridmesh/energy";
+import { type BookSnapshot, ProtocolError } from "@gridmesh/protocol";
+import type { FastifyInstance } from "fastify";
+import type { ControlContext } from "./context.ts";
+import { tradeView } from "./trade-views.ts";
+import type { AuditView, LedgerView, TraceStepView, TradeView } from "./types.ts";
+
+export function tradeRoutes(app: FastifyInstance, context: ControlContext): void {
+  const { node } = context;
+
+  app.get("/trades", (): { trades: TradeView[] } => ({ trades: tradesOf(context) }));
+  app.get("/trades/:id", (request): { trades: TradeView[] } => {
+    const { id } = request.params as { id: string };
+    const trades = tradesOf(context).filter((trade) => trade.transactionId === id || trade.orderId === id);
+    if (trades.length === 0) throw unknownTrade(id);
+    return { trades };
+  });
+  app.get("/trades/:id/trace", (request): { steps: readonly TraceStepView[] } => {
+    const { id } = request.params as { id: string };
+    const steps = node.beckn.trace(id);
+    if (steps.length === 0) throw unknownTrade(id);
+    return { steps };
+  });
+  app.get("/ledger", (): LedgerView => ({ books: node.desk.books(), pending: node.desk.pending() }));
+  app.post("/ledger/audit", (): { audit: AuditView } => {
+    return { audit: auditOf(node.desk.books()) };
+  });
+}
+
+/** Our own books against themselves; what only the other node's book can tell is counted as unpaired. */
+function auditOf(books: readonly BookSnapshot[]): AuditView {
+  const result = auditBooks([...books]);
+  return {
+    agree: result.differences.length === 0,
+    audited: result.audited,
+    pairs: result.pairs,
+    entries: result.entries,
+    unpaired: result.unpaired,
+    conservationErrorMilliWh: result.conservationErrorMilliWh,
+    conservationErrorMicro: result.conservationErrorMicro,
+    differences: result.differences,
+  };
+}
+
+function tradesOf(context: ControlContext): TradeView[] {
+  const { desk, beckn } = context.node;
+  return desk.orders().map((order) => {
+    const answers = beckn.trace(order.transactionId).filter((line) => line.action === "on_search").length;
+    return tradeView(order, order.role === "buyer" ? answers : null);
+  });
+}
+
+function unknownTrade(id: string): ProtocolError {
+  return new ProtocolError("ORDER_NOT_FOUND", `no trade ${id} on this node`);
+}

@@ -1,0 +1,182 @@
+/** One running daemon: a node in its home, its guests, its control socket; undone in reverse when it stops. */
+
+import { randomUUID } from "node:crypto";
+import {
+  type AgentNode,
+  createNode,
+  libp2p,
+  type Log,
+  type MarketClock,
+  marketClock,
+  type MarketClockState,
+  systemClock,
+} from "@gridmesh/node";
+import { isProtocolError, ProtocolError } from "@gridmesh/protocol";
+import type { LoadedConfig } from "./config/load.ts";
+import type { Config } from "./config/schema.ts";
+import { controlApp, listenOnSocket } from "./control/app.ts";
+import type { ControlContext } from "./control/context.ts";
+import {
+  checkSocketPath,
+  type DaemonFile,
+  forgetDaemon,
+  type HomePaths,
+  isAlive,
+  readDaemonFile,
+  writeDaemonFile,
+} from "./home.ts";
+import { loadAgents } from "./load-agents.ts";
+import { openStatusPage } from "./status-page.ts";
+import { version } from "./version.ts";
+
+export interface DaemonOptions {
+  readonly paths: HomePaths;
+  readonly loaded: LoadedConfig;
+  readonly log: Log;
+}
+
+export interface Daemon {
+  readonly node: AgentNode;
+  readonly context: ControlContext;
+  /** Resolves when everything has ended, whoever asked for it. */
+  readonly stopped: Promise<void>;
+  /** Drains and ends, within 5 s; `now` skips the drain. Again: the same end. */
+  stop(options: { readonly now: boolean }): Promise<void>;
+}
+
+/** What is left for closing after the drain, so that a stop ends within 5 s. */
+const CLOSING_MS = 1_800;
+
+/** Starts in order: agents' modules, node, control socket, status page. @throws the code of the step that failed. */
+export async function startDaemon({ paths, loaded, log }: DaemonOptions): Promise<Daemon> {
+  const { config } = loaded;
+  checkSocketPath(paths.socket);
+  const file: DaemonFile = {
+    pid: process.pid,
+    version: version(),
+    bootId: randomUUID(),
+    state: "starting",
+    control: paths.socket,
+    startedAtMs: Date.now(),
+  };
+  await using undo = new AsyncDisposableStack();
+  announceStart(paths, file, undo);
+
+  const clock = marketClockFor(config);
+  const agents = await loadAgents(config.agents, paths.home);
+  const node = await openNode({ paths, config, agents, market: clock.market, log });
+  undo.defer(() => node.stop({ deadlineMs: 0 }));
+
+  const stopping = Promise.withResolvers<void>();
+  const running: { page: string | null; stop: Promise<void> | undefined } = { page: null, stop: undefined };
+  const context: ControlContext = {
+    node,
+    config,
+    values: loaded.values,
+    market: clock.market,
+    version: file.version,
+    bootId: file.bootId,
+    home: paths.home,
+    startedAtMs: file.startedAtMs,
+    statusPage: () => running.page,
+    requestStop: (now) => void stop({ now }),
+    stopping: () => running.stop !== undefined,
+    clockState: clock.state,
+    setClock: clock.set,
+  };
+  undo.use(await listenOnSocket(controlApp(context), paths.socket));
+  if (config.status.listen !== "") {
+    running.page = undo.use(await openStatusPage(config.status.listen, context)).address;
+  }
+  writeDaemonFile(paths, { ...file, state: "running" });
+
+  const kept = undo.move();
+  const end = async (now: boolean): Promise<void> => {
+    try {
+      await node.stop({ deadlineMs: now ? 0 : config.drainMs + CLOSING_MS });
+      await kept.disposeAsync();
+      stopping.resolve();
+    } catch (error) {
+      stopping.reject(error as Error);
+    }
+  };
+  const stop: Daemon["stop"] = ({ now }) => {
+    running.stop ??= end(now);
+    return running.stop;
+  };
+  return { node, context, stopped: stopping.promise, stop };
+}
+
+/** Tells verbs that wait that somebody is starting; another daemon's file is left alone. */
+function announceStart(paths: HomePaths, file: DaemonFile, undo: AsyncDisposableStack): void {
+  if (!isAlive(readDaemonFile(paths))) writeDaemonFile(paths, file);
+  undo.defer(() => forgetDaemon(paths, file.bootId));
+}
+
+async function openNode(options: {
+  readonly paths: HomePaths;
+  readonly config: Config;
+  readonly agents: Awaited<ReturnType<typeof loadAgents>>;
+  readonly market: MarketClock;
+  readonly log: Log;
+}): Promise<AgentNode> {
+  const { paths, config, agents, market, log } = options;
+  const { bootstrap, mdns, dht, dhtMode } = config.discovery;
+  try {
+    return await createNode({
+      home: paths.home,
+      networkName: config.network,
+      network: libp2p({
+        profile: config.profile,
+        listen: config.listen,
+        announce: config.announce,
+        bootstrap,
+        mdns,
+        dht,
+        dhtMode,
+      }),
+      agents,
+      market,
+      log: log.child("node"),
+    });
+  } catch (error) {
+    throw isProtocolError(error) && error.code === "ALREADY_RUNNING" ? alreadyRunning(paths, error) : error;
+  }
+}
+
+/** Who runs there and both ways out, not a bare lock error. */
+function alreadyRunning(paths: HomePaths, cause: unknown): ProtocolError {
+  const other = readDaemonFile(paths);
+  const pid = isAlive(other) ? ` (pid ${other.pid})` : "";
+  return new ProtocolError(
+    "ALREADY_RUNNING",
+    `a daemon${pid} already runs in ${paths.home}; stop it with gridmesh stop --home ${paths.home}, or start this one with another --home`,
+    { cause, data: { home: paths.home, ...(isAlive(other) ? { pid: other.pid } : {}) } },
+  );
+}
+
+interface LabClock {
+  readonly market: MarketClock;
+  state(): MarketClockState;
+  set(state: MarketClockState): void;
+}
+
+function marketClockFor({ lab }: Config): LabClock {
+  const clock = systemClock();
+  const nowMs = clock.nowMs();
+  let state: MarketClockState = {
+    marketMs: lab.marketStartMs ?? nowMs,
+    atWallMs: nowMs,
+    speed: lab.clockSpeed,
+    paused: lab.paused,
+  };
+  const market = marketClock(clock, state);
+  return {
+    market,
+    state: () => state,
+    set(next) {
+      state = next;
+      market.set(next);
+    },
+  };
+}

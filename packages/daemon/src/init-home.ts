@@ -1,0 +1,32 @@
+/** A home that did not exist a moment ago: folder, key, config. */
+
+import { existsSync, writeFileSync } from "node:fs";
+import { createIdentity, hasIdentity, loadIdentity } from "@gridmesh/node";
+import { type HomePaths, makeHome } from "./home.ts";
+
+export interface InitialisedHome {
+  readonly peerId: string;
+  /** Files made now; empty when everything was there. */
+  readonly files: readonly string[];
+}
+
+/** Makes what is missing and touches nothing that is there. @throws IDENTITY_UNREADABLE */
+export async function initHome(paths: HomePaths, profile: string | undefined): Promise<InitialisedHome> {
+  makeHome(paths);
+  const files: string[] = [];
+  const known = await hasIdentity(paths.home);
+  const identity = known ? await loadIdentity(paths.home) : await createIdentity(paths.home);
+  if (!known) files.push(paths.identity);
+  if (!existsSync(paths.config)) {
+    writeFileSync(paths.config, template(profile), { mode: 0o600, flag: "wx" });
+    files.push(paths.config);
+  }
+  return { peerId: identity.peerId, files };
+}
+
+function template(profile: string | undefined): string {
+  return `# Settings of this gridmesh node. gridmesh config show lists every key with its value and where it comes from;
+# gridmesh config set <key> <value> changes one line and leaves the rest alone.
+profile = ${JSON.stringify(profile ?? "lan")}
+`;
+}

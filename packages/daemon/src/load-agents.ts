@@ -1,0 +1,74 @@
+/** Guests by name: each `[[agents]]` row names a module and a factory in it; the daemon knows no role itself. */
+
+import { createRequire } from "node:module";
+import { isAbsolute, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Access, AgentDefinition } from "@gridmesh/node";
+import { isProtocolError, ProtocolError } from "@gridmesh/protocol";
+import type { AgentConfig } from "./config/schema.ts";
+
+export interface LoadedAgent {
+  readonly name: string;
+  readonly definition: AgentDefinition;
+  readonly access: Access;
+}
+
+type Factory = (options: unknown) => AgentDefinition | Promise<AgentDefinition>;
+
+/** Imports each agent's module, in the order of the file. @throws AGENT_START_FAILED, CONFIG_INVALID naming the agent. */
+export async function loadAgents(agents: readonly AgentConfig[], home: string): Promise<LoadedAgent[]> {
+  const loaded: LoadedAgent[] = [];
+  for (const agent of agents) {
+    const factory = await factoryOf(agent, home);
+    loaded.push({ name: agent.name, definition: await made(agent, factory), access: agent.access });
+  }
+  return loaded;
+}
+
+async function factoryOf(agent: AgentConfig, home: string): Promise<Factory> {
+  const namespace = await imported(agent, home);
+  const factory = namespace[agent.factory];
+  if (typeof factory === "function") return factory as Factory;
+  const names = Object.keys(namespace).filter((name) => typeof namespace[name] === "function");
+  throw new ProtocolError(
+    "CONFIG_INVALID",
+    `agent "${agent.name}": module "${agent.module}" exports no function "${agent.factory}". It has: ${names.join(", ")}`,
+  );
+}
+
+async function imported(agent: AgentConfig, home: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(specifierOf(agent.module, home))) as Record<string, unknown>;
+  } catch (error) {
+    throw new ProtocolError(
+      "AGENT_START_FAILED",
+      `agent "${agent.name}": module "${agent.module}" could not be loaded: ${(error as Error).message}`,
+      { cause: error, data: { agent: agent.name } },
+    );
+  }
+}
+
+/** A path is meant from the home folder; a package is looked for beside the home, then beside the daemon. */
+function specifierOf(module: string, home: string): string {
+  if (module.startsWith(".") || isAbsolute(module)) {
+    return pathToFileURL(isAbsolute(module) ? module : join(home, module)).href;
+  }
+  try {
+    return pathToFileURL(createRequire(join(home, "config.toml")).resolve(module)).href;
+  } catch {
+    return module;
+  }
+}
+
+async function made(agent: AgentConfig, factory: Factory): Promise<AgentDefinition> {
+  try {
+    return await factory(agent.options);
+  } catch (error) {
+    const code =
+      isProtocolError(error) && error.code === "CONFIG_INVALID" ? "CONFIG_INVALID" : "AGENT_START_FAILED";
+    throw new ProtocolError(code, `agent "${agent.name}": ${(error as Error).message}`, {
+      cause: error,
+      data: { agent: agent.name },
+    });
+  }
+}

@@ -105,11 +105,15 @@ function checkStrict(value: JsonValue, key: string): void {
     for (const item of value) checkStrict(item, key);
   } else if (value !== null && typeof value === "object") {
     for (const [name, member] of Object.entries(value)) {
-      if (FORBIDDEN_KEYS.has(name)) throw malformed(`key ${name}`);
-      if (isLong(name)) throw malformed("a key is over its limit");
+      checkKey(name);
       checkStrict(member, name);
     }
   }
+}
+
+function checkKey(name: string): void {
+  if (FORBIDDEN_KEYS.has(name)) throw malformed(`key ${name}`);
+  if (isLong(name)) throw malformed("a key is over its limit");
 }
 
 function isLong(text: string): boolean {

@@ -21,33 +21,27 @@ export function scanShape(bytes: Uint8Array, shape: ShapeLimits): string | undef
   /** Members left of each open container; its length is the depth. */
   const room: number[] = [];
   for (let i = 0; i < bytes.length; i++) {
-    switch (bytes[i]) {
-      case QUOTE:
-        i = endOfString(bytes, i);
-        break;
-      case OPEN_OBJECT:
-        room.push(shape.maxMembers);
-        break;
-      case OPEN_ARRAY:
-        room.push(shape.maxItems);
-        break;
-      case CLOSE_OBJECT:
-      case CLOSE_ARRAY:
-        room.pop();
-        continue;
-      case COMMA: {
-        const last = room.length - 1;
-        const left = (room[last] ?? 0) - 1;
-        if (last >= 0) room[last] = left;
-        if (last >= 0 && left < 1) return "an object or array has too many members";
-        continue;
-      }
-      default:
-        continue;
+    const byte = bytes[i];
+    if (byte === QUOTE) {
+      i = endOfString(bytes, i);
+    } else if (byte === COMMA) {
+      if (!takesOneMore(room)) return "an object or array has too many members";
+    } else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+      room.push(byte === OPEN_OBJECT ? shape.maxMembers : shape.maxItems);
+      if (room.length > shape.maxDepth) return `deeper than ${shape.maxDepth}`;
+    } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
+      room.pop();
     }
-    if (room.length > shape.maxDepth) return `deeper than ${shape.maxDepth}`;
   }
   return undefined;
+}
+
+/** A comma: the innermost container gets another member. */
+function takesOneMore(room: number[]): boolean {
+  const left = room.pop();
+  if (left === undefined) return true;
+  room.push(left - 1);
+  return left > 1;
 }
 
 /** The index of the closing quote, or the last index when there is none. */

@@ -54,6 +54,8 @@ export const nodeLimits = {
   banMaxMs: 86_400_000,
   /** Error answers to a peer that has proved nothing. */
   errorsPerSecond: limits.errorsPerSecond,
+  /** Time for a last error to leave before a banned peer is cut off. */
+  errorFlushMs: 200,
   /** Bindings of agents remembered per connection. */
   bindingsPerLink: limits.bindingsPerConnection,
   /** Records are renewed this often, ± 20 %. */

@@ -56,8 +56,6 @@ interface Seat {
   placeholder: HostedAgent;
 }
 
-const POLL_MS = 20;
-
 export function createAgentList(options: AgentListOptions): AgentList {
   const seats = new Map<string, Seat>();
 
@@ -89,9 +87,11 @@ export function createAgentList(options: AgentListOptions): AgentList {
     if (hosted.state === "draining") return;
     hosted.become("draining");
     if (seat.agent !== undefined) options.onChange(seat.agent);
-    await drain(options, { hosted, definition: seat.definition, drainMs });
+    const limited = (work: () => Promise<void> | undefined) => settled(options, name, { work, limitMs: drainMs });
+    await limited(() => seat.definition.drain?.());
+    await limited(() => hosted.idle());
     seat.stop.abort(new ProtocolError("DRAINING", `agent ${name} is being stopped`));
-    await settled(options, name, { work: seat.definition.stop?.(), limitMs: drainMs });
+    await limited(() => seat.definition.stop?.());
     hosted.become("stopped");
     seats.delete(name);
   };
@@ -126,30 +126,19 @@ export function createAgentList(options: AgentListOptions): AgentList {
   };
 }
 
-async function drain(
-  options: AgentListOptions,
-  what: { readonly hosted: HostedAgent; readonly definition: AgentDefinition; readonly drainMs: number },
-): Promise<void> {
-  const { hosted, definition, drainMs } = what;
-  const endMs = options.clock.monotonicMs() + drainMs;
-  await settled(options, hosted.name, { work: definition.drain?.(), limitMs: drainMs });
-  while (hosted.inFlight > 0 && options.clock.monotonicMs() < endMs) await options.clock.sleep(POLL_MS);
-}
-
 /** Waits for an agent's own clean-up, no longer than the limit: a hanging agent does not hold the node. */
 async function settled(
   options: AgentListOptions,
   name: string,
-  what: { readonly work: Promise<void> | undefined; readonly limitMs: number },
+  what: { readonly work: () => Promise<void> | undefined; readonly limitMs: number },
 ): Promise<void> {
-  if (what.work === undefined) return;
   const late = new AbortController();
   try {
     const limit = options.clock.sleep(what.limitMs, late.signal).then(
       () => options.log.warn("agent.slow", `agent ${name} did not end in time`, { agent: name }),
       () => undefined,
     );
-    await Promise.race([what.work, limit]);
+    await Promise.race([what.work(), limit]);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     options.log.warn("agent.stop", `agent ${name} failed while ending: ${text}`, { agent: name });

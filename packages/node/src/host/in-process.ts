@@ -14,6 +14,8 @@ export interface HostedAgent extends LocalAgent {
   /** Why it failed to start. */
   readonly reason: string | undefined;
   become(state: AgentState, reason?: string): void;
+  /** Resolves once no call of it is under way. */
+  idle(): Promise<void>;
 }
 
 export interface HostOptions {
@@ -33,6 +35,7 @@ export function hostInProcess(options: HostOptions): HostedAgent {
   let inFlight = 0;
   let callsTotal = 0;
   let errorsTotal = 0;
+  const idlers: (() => void)[] = [];
 
   const run = async (method: string, params: JsonValue, context: CallContext): Promise<JsonValue> => {
     if (state !== "ready") throw new ProtocolError("AGENT_UNAVAILABLE", `agent ${name} is ${state}`);
@@ -48,6 +51,7 @@ export function hostInProcess(options: HostOptions): HostedAgent {
       throw new ProtocolError(known.code, `agent ${name} failed in ${method}`, { cause: error });
     } finally {
       inFlight -= 1;
+      if (inFlight === 0) for (const wake of idlers.splice(0)) wake();
     }
   };
 
@@ -75,6 +79,10 @@ export function hostInProcess(options: HostOptions): HostedAgent {
     become(next, why) {
       state = next;
       reason = why;
+    },
+    idle() {
+      if (inFlight === 0) return Promise.resolve();
+      return new Promise((resolve) => idlers.push(resolve));
     },
     async call(method, params, context) {
       callsTotal += 1;

@@ -1,10 +1,9 @@
 /** The state of a node without a home: gone with the process. */
 
-import type { StateStore, StoredBan, StoredNonce, StoredPeer } from "./types.ts";
+import type { StateStore, StoredBan, StoredPeer } from "./types.ts";
 
 export function memoryStore(): StateStore {
   let peers: readonly StoredPeer[] = [];
-  let nonces: StoredNonce[] = [];
   const bans = new Map<string, StoredBan>();
   const counters = new Map<string, number>();
   const agents = new Map<string, string>();
@@ -20,13 +19,9 @@ export function memoryStore(): StateStore {
     removeBan(subject) {
       bans.delete(subject);
     },
-    nonces(sinceS) {
-      nonces = nonces.filter((row) => row.timestampS >= sinceS);
-      return nonces;
-    },
-    saveNonces() {
-      // Nothing outlives the process, and the table in memory has them already.
-    },
+    // Nothing outlives the process, and the table of the gate has them already.
+    nonces: () => [],
+    saveNonces() {},
     nextSeq(counter) {
       const next = (counters.get(counter) ?? 0) + 1;
       counters.set(counter, next);

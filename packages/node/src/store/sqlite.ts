@@ -3,8 +3,8 @@
 import { chmodSync, closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { ProtocolError } from "@gridmesh/protocol";
-import type { StateStore, StoredBan, StoredNonce, StoredPeer } from "./types.ts";
+import { type NonceRow, ProtocolError } from "@gridmesh/protocol";
+import type { StateStore, StoredBan, StoredPeer } from "./types.ts";
 
 const SQLITE_BUSY = 5;
 
@@ -16,9 +16,9 @@ const SCHEMA = `
     subject text primary key, code text not null, since_ms integer not null,
     until_ms integer not null, strikes integer not null) strict;
   create table if not exists nonce (
-    signer text not null, nonce text not null, timestamp_s integer not null,
-    primary key (signer, nonce)) strict, without rowid;
-  create index if not exists nonce_age on nonce (timestamp_s);
+    sender_id text not null, nonce text not null, keep_until_s integer not null,
+    primary key (sender_id, nonce)) strict, without rowid;
+  create index if not exists nonce_age on nonce (keep_until_s);
   create table if not exists counter (name text primary key, value integer not null) strict;
   create table if not exists agent (name text primary key, agent_id text not null) strict;
 `;
@@ -108,8 +108,8 @@ function peerTables(database: DatabaseSync, write: (act: () => void) => void): P
 }
 
 function countingTables(database: DatabaseSync, write: (act: () => void) => void): CountingTables {
-  const selectNonces = database.prepare("select * from nonce where timestamp_s >= ?");
-  const forgetNonces = database.prepare("delete from nonce where timestamp_s < ?");
+  const selectNonces = database.prepare("select * from nonce where keep_until_s >= ? order by keep_until_s");
+  const forgetNonces = database.prepare("delete from nonce where keep_until_s < ?");
   const insertNonce = database.prepare("insert or ignore into nonce values (?, ?, ?)");
   const count = database.prepare(
     "insert into counter values (?, 1) on conflict (name) do update set value = value + 1 returning value",
@@ -117,18 +117,18 @@ function countingTables(database: DatabaseSync, write: (act: () => void) => void
   const selectAgent = database.prepare("select agent_id from agent where name = ?");
   const insertAgent = database.prepare("insert or replace into agent values (?, ?)");
   return {
-    nonces(sinceS) {
-      write(() => forgetNonces.run(sinceS));
-      return selectNonces.all(sinceS).map((row): StoredNonce => ({
-        signer: String(row["signer"]),
+    nonces(nowS) {
+      write(() => forgetNonces.run(nowS));
+      return selectNonces.all(nowS).map((row): NonceRow => ({
+        senderId: String(row["sender_id"]),
         nonce: String(row["nonce"]),
-        timestampS: Number(row["timestamp_s"]),
+        keepUntilS: Number(row["keep_until_s"]),
       }));
     },
     saveNonces: (batch) =>
       write(() =>
         together(database, () => {
-          for (const { signer, nonce, timestampS } of batch) insertNonce.run(signer, nonce, timestampS);
+          for (const { senderId, nonce, keepUntilS } of batch) insertNonce.run(senderId, nonce, keepUntilS);
         }),
       ),
     nextSeq(counter) {

@@ -1,5 +1,7 @@
 /** What a node remembers between two runs, apart from keys and the trade journal. */
 
+import type { NonceRow } from "@gridmesh/protocol";
+
 /** A peer worth dialling again. */
 export interface StoredPeer {
   readonly peerId: string;
@@ -19,13 +21,6 @@ export interface StoredBan {
   readonly strikes: number;
 }
 
-export interface StoredNonce {
-  readonly signer: string;
-  readonly nonce: string;
-  /** Unix seconds of the message it came with. */
-  readonly timestampS: number;
-}
-
 export interface StateStore {
   peers(): readonly StoredPeer[];
   /** Replaces the whole book. */
@@ -33,9 +28,9 @@ export interface StateStore {
   bans(): readonly StoredBan[];
   saveBan(ban: StoredBan): void;
   removeBan(subject: string): void;
-  /** Nonces of messages at or after this time; older ones are forgotten. */
-  nonces(sinceS: number): readonly StoredNonce[];
-  saveNonces(batch: readonly StoredNonce[]): void;
+  /** Nonces still to be kept at this Unix second, oldest first; the others are forgotten. */
+  nonces(nowS: number): readonly NonceRow[];
+  saveNonces(batch: readonly NonceRow[]): void;
   /** The next number of a persisted counter, from 1; written before it is returned. */
   nextSeq(counter: string): number;
   /** The agent_id this name had at its first start here. */

@@ -1,0 +1,56 @@
+/** How many messages a peer, and all peers together, may send. */
+
+import { DualBucket, limits, ProtocolError } from "@gridmesh/protocol";
+import type { Clock } from "../clock.ts";
+
+export interface RateGate {
+  /** Counts one message. @throws RATE_LIMITED (`data.retry_after_ms`), OVERLOADED when the node is over its own. */
+  admit(peerId: string): void;
+  /** True at most once a second and peer: may an error be told? */
+  mayTellError(peerId: string): boolean;
+}
+
+/** Buckets of peers that owe nothing are dropped when there are more than this. */
+const SWEEP_ABOVE = 1_024;
+
+export function createRateGate(clock: Clock): RateGate {
+  const peers = new Map<string, DualBucket>();
+  const told = new Map<string, number>();
+  const node = new DualBucket(clock.monotonicMs(), {
+    perSecond: limits.nodeMessagesPerSecond,
+    burst: limits.nodeMessagesPerSecond * 10,
+    peakPerSecond: limits.nodeMessagesPerSecond * 2,
+    peakBurst: limits.nodeMessagesPerSecond,
+  });
+  const bucketOf = (peerId: string, nowMs: number): DualBucket => {
+    const known = peers.get(peerId);
+    if (known !== undefined) return known;
+    if (peers.size >= SWEEP_ABOVE) {
+      for (const [id, bucket] of peers) if (bucket.isFull(nowMs)) peers.delete(id);
+      for (const [id, atMs] of told) if (nowMs - atMs > 1_000) told.delete(id);
+    }
+    const fresh = new DualBucket(nowMs);
+    peers.set(peerId, fresh);
+    return fresh;
+  };
+  return {
+    admit(peerId) {
+      const nowMs = clock.monotonicMs();
+      const waitMs = bucketOf(peerId, nowMs).take(nowMs);
+      if (waitMs > 0) {
+        throw new ProtocolError("RATE_LIMITED", "too many messages", { data: { retry_after_ms: waitMs } });
+      }
+      const nodeWaitMs = node.take(nowMs);
+      if (nodeWaitMs > 0) {
+        throw new ProtocolError("OVERLOADED", "this node is busy", { data: { retry_after_ms: nodeWaitMs } });
+      }
+    },
+    mayTellError(peerId) {
+      const nowMs = clock.monotonicMs();
+      const lastMs = told.get(peerId);
+      if (lastMs !== undefined && nowMs - lastMs < 1_000 / limits.errorsPerSecond) return false;
+      told.set(peerId, nowMs);
+      return true;
+    },
+  };
+}

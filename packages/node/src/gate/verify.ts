@@ -1,0 +1,52 @@
+/** Form, signature, freshness: the climb of one signed message that came from a peer. */
+
+import { type AgentBinding, type OpenedMessage, openEnvelope, type VerifyEngine } from "@gridmesh/protocol";
+import type { Clock } from "../clock.ts";
+import { nodeLimits } from "../limits.ts";
+import type { NonceMemory } from "./fresh.ts";
+
+export interface Verifier {
+  /** Proves a message of this peer and remembers its nonce. @throws the codes of `openEnvelope`. */
+  open(bytes: Uint8Array, peerId: string): OpenedMessage;
+  /** Forgets the bindings shown on this peer's connection. */
+  forget(peerId: string): void;
+}
+
+export interface VerifierOptions {
+  readonly network: string;
+  readonly engine: VerifyEngine;
+  readonly clock: Clock;
+  readonly nonces: NonceMemory;
+  /** Is this agent_id or PeerId one of this node's? */
+  readonly isMine: (recipientId: string) => boolean;
+}
+
+export function createVerifier(options: VerifierOptions): Verifier {
+  const { network, engine, clock, nonces, isMine } = options;
+  const bindings = new Map<string, Map<string, AgentBinding>>();
+  const remember = (peerId: string, binding: AgentBinding) => {
+    const known = bindings.get(peerId) ?? new Map<string, AgentBinding>();
+    bindings.set(peerId, known);
+    known.delete(binding.agent_id);
+    known.set(binding.agent_id, binding);
+    const oldest = known.keys().next();
+    if (known.size > nodeLimits.bindingsPerLink && !oldest.done) known.delete(oldest.value);
+  };
+  return {
+    open(bytes, peerId) {
+      const opened = openEnvelope(bytes, {
+        network,
+        engine,
+        nowS: Math.floor(clock.nowMs() / 1000),
+        isMine,
+        peerId,
+        nonceSeen: (signerId, nonce) => nonces.seen(signerId, nonce),
+        bindingFor: (agentId) => bindings.get(peerId)?.get(agentId),
+      });
+      nonces.add(opened.signerId, opened.nonce);
+      if (opened.binding !== undefined) remember(peerId, opened.binding);
+      return opened;
+    },
+    forget: (peerId) => void bindings.delete(peerId),
+  };
+}

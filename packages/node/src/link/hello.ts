@@ -1,0 +1,159 @@
+/** The first words between two linked nodes: same network, a common version, the features both have. */
+
+import {
+  checkHelloAck,
+  type Hello,
+  type HelloAck,
+  helloHash,
+  isProtocolError,
+  type JsonObject,
+  negotiate,
+  ownOffer,
+  ProtocolError,
+  type Signer,
+} from "@gridmesh/protocol";
+import type { Clock } from "../clock.ts";
+import { nodeLimits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import type { Transport } from "../network/transport.ts";
+import type { Received } from "../signed-exchange.ts";
+import type { LinkExchange, Reply } from "./exchange.ts";
+import type { PeerSession } from "./session.ts";
+
+export interface GreeterOptions {
+  readonly network: string;
+  readonly software: string;
+  readonly transport: Transport;
+  readonly exchange: LinkExchange;
+  readonly signer: Signer;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Both sides agreed: the peer may be asked. */
+  readonly onGreeted: (session: PeerSession) => void;
+  /** The peer is no node of this network, or says nothing. */
+  readonly onForeign: (peerId: string, error: ProtocolError) => void;
+}
+
+/** The accepting side waits this long for the dialer's hello before it speaks first. */
+const PATIENCE_MS = 2_000;
+const LOSS_WINDOW_MS = 60_000;
+
+/** Greets every linked peer until disposed. */
+export function startGreeter(options: GreeterOptions): Disposable {
+  const { transport, exchange } = options;
+  const stack = new DisposableStack();
+  const stopped = new AbortController();
+  stack.defer(() => stopped.abort());
+  stack.use(exchange.greet("hello", (received) => acceptHello(options, received)));
+  stack.use(
+    transport.on("link", ({ peerId }) => {
+      if (peerId !== undefined) meet(options, peerId, stopped.signal);
+    }),
+  );
+  stack.use(
+    transport.on("unlink", ({ peerId }) => {
+      if (peerId !== undefined && !isLinked(transport, peerId)) exchange.forget(peerId);
+    }),
+  );
+  stack.use(
+    exchange.onChannelEnd(({ peerId, protocol, outbound }) => {
+      const lost = protocol === "control" && outbound && isLinked(transport, peerId);
+      if (lost && !stopped.signal.aborted) greetAgain(options, peerId, stopped.signal);
+    }),
+  );
+  return stack;
+}
+
+/** The dialer speaks first; if it stays silent, the other side does. */
+function meet(options: GreeterOptions, peerId: string, stopped: AbortSignal): void {
+  const { clock, exchange, transport } = options;
+  const session = exchange.session(peerId);
+  watch(options, session, stopped);
+  const link = transport.links().find((one) => one.peerId === peerId);
+  if (link?.inbound === false) return void greet(options, peerId);
+  clock.timer(PATIENCE_MS, () => {
+    const silent = session.ended === undefined && !session.admitted;
+    if (silent && !stopped.aborted) void greet(options, peerId);
+  });
+}
+
+function greetAgain(options: GreeterOptions, peerId: string, stopped: AbortSignal): void {
+  const { clock, exchange, transport } = options;
+  const session = exchange.session(peerId);
+  const nowMs = clock.monotonicMs();
+  session.losses = [...session.losses.filter((atMs) => nowMs - atMs < LOSS_WINDOW_MS), nowMs];
+  if (session.losses.length >= nodeLimits.controlLosses) {
+    void transport.hangUp(peerId, "the control stream was lost too often");
+    return;
+  }
+  clock.timer(nodeLimits.controlReopenMs, () => {
+    if (!stopped.aborted && isLinked(transport, peerId)) void greet(options, peerId);
+  });
+}
+
+function isLinked(transport: Transport, peerId: string): boolean {
+  return transport.links().some((link) => link.peerId === peerId);
+}
+
+/** No hello in time: the peer is told nothing more. */
+function watch(options: GreeterOptions, session: PeerSession, stopped: AbortSignal): void {
+  const timer = options.clock.timer(nodeLimits.helloMs, () => {
+    if (session.agreement !== undefined || session.ended !== undefined || stopped.aborted) return;
+    part(options, session.peerId, new ProtocolError("HELLO_REQUIRED", "no hello in time"));
+  });
+  session.greeted.then(
+    () => timer[Symbol.dispose](),
+    () => timer[Symbol.dispose](),
+  );
+}
+
+async function greet(options: GreeterOptions, peerId: string): Promise<void> {
+  const { exchange, signer } = options;
+  const wait = { timeoutMs: nodeLimits.helloMs };
+  try {
+    const channel = await exchange.openChannel(peerId, "control", wait);
+    const hello = { type: "hello", recipient_id: peerId, ...ownOffer(options.network, options.software) };
+    const { sent, answer } = await exchange.ask(channel, hello, { ...wait, signer });
+    if (answer.type !== "hello_ack") throw new ProtocolError("HELLO_REQUIRED", `${answer.type} for a hello`);
+    const ack = answer.message as unknown as HelloAck;
+    const agreement = checkHelloAck(sent as unknown as JsonObject & Hello, ack);
+    agreed(options, exchange.session(peerId), agreement);
+  } catch (error) {
+    if (!isProtocolError(error)) throw error;
+    // The stream or the link broke: whoever watches it greets again.
+    if (error.code === "STREAM_RESET" || error.code === "PEER_UNREACHABLE") return;
+    part(options, peerId, error);
+  }
+}
+
+async function acceptHello(options: GreeterOptions, received: Received): Promise<Reply> {
+  const { network, software, signer, exchange } = options;
+  const peerId = received.from.peerId;
+  const mine = ownOffer(network, software);
+  const agreement = negotiate(mine, received.message as unknown as Hello);
+  const session = exchange.session(peerId);
+  session.admitted = true;
+  return {
+    signer,
+    draft: {
+      type: "hello_ack",
+      recipient_id: peerId,
+      ...mine,
+      ...agreement,
+      hello_hash: helloHash(received.message as JsonObject),
+    },
+    afterwards: () => agreed(options, session, agreement),
+  };
+}
+
+function agreed(options: GreeterOptions, session: PeerSession, agreement: ReturnType<typeof negotiate>): void {
+  const first = session.agreement === undefined;
+  session.agree(agreement);
+  if (first) options.onGreeted(session);
+}
+
+function part(options: GreeterOptions, peerId: string, error: ProtocolError): void {
+  options.log.info("peer.foreign", `${peerId}: ${error.message}`, { peer: peerId, code: error.code });
+  options.onForeign(peerId, error);
+  void options.transport.hangUp(peerId, error.code);
+}

@@ -1,0 +1,58 @@
+/** Which errors are told to whom. */
+
+import { type ErrorCode, type JsonObject, parseCanonical } from "@gridmesh/protocol";
+
+/** Causes that prove nothing about their sender: told once a second, lest we amplify. */
+const UNPROVEN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "MESSAGE_MALFORMED",
+  "SCHEMA_INVALID",
+  "SIGNATURE_INVALID",
+  "IDENTITY_MISMATCH",
+  "NONCE_INVALID",
+  "RECIPIENT_WRONG",
+  "BINDING_INVALID",
+  "BINDING_EXPIRED",
+  "TYPE_UNKNOWN",
+  "ENCODING_UNSUPPORTED",
+  "FRAME_TOO_LARGE",
+  "RATE_LIMITED",
+  "OVERLOADED",
+  "PEER_BANNED",
+  "HELLO_REQUIRED",
+]);
+
+/** Errors of form: what follows on the same stream cannot be trusted either. */
+const ENDS_STREAM: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "MESSAGE_MALFORMED",
+  "FRAME_TOO_LARGE",
+  "ENCODING_UNSUPPORTED",
+]);
+
+/** Errors after which the two have nothing to say to each other. */
+const ENDS_LINK: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "NETWORK_MISMATCH",
+  "VERSION_UNSUPPORTED",
+  "FEATURE_REQUIRED",
+]);
+
+export function isProven(code: ErrorCode): boolean {
+  return !UNPROVEN.has(code);
+}
+
+export function endsStream(code: ErrorCode): boolean {
+  return ENDS_STREAM.has(code);
+}
+
+export function endsLink(code: ErrorCode): boolean {
+  return ENDS_LINK.has(code);
+}
+
+/** The id of a message that failed, if it can be read: an error names it, so that its sender's wait ends. */
+export function idIn(body: Uint8Array): string | null {
+  try {
+    const id = (parseCanonical(body) as JsonObject)["message_id"];
+    return typeof id === "string" && /^[0-9a-f-]{36}$/i.test(id) ? id : null;
+  } catch {
+    return null;
+  }
+}

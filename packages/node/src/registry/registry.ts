@@ -1,0 +1,179 @@
+/** The distributed registry: own agents, records heard, and the DHT as a pointer to who may know more. */
+
+import { createHash } from "node:crypto";
+import { type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
+import type { Clock, Wait } from "../clock.ts";
+import { startDeadline } from "../deadline.ts";
+import { nodeLimits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import type { Transport } from "../network/transport.ts";
+import type { RecordCache } from "./cache.ts";
+import type { AgentRecord } from "./record.ts";
+import type { AgentRow, Registry, RegistryQuery } from "./types.ts";
+import { answers } from "./words.ts";
+
+export interface RegistryOptions {
+  readonly network: string;
+  readonly peerId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly transport: Transport;
+  readonly dht: boolean;
+  readonly cache: RecordCache;
+  /** Agents of this node, in order of registration. */
+  readonly own: () => readonly AgentRow[];
+  /** Calls a method of another node. */
+  readonly call: (peerId: string, method: string, params: JsonValue, wait: Wait) => Promise<JsonValue>;
+  /** Verifies a record as it came. @throws RECORD_INVALID and the codes of the ladder. */
+  readonly open: (message: JsonObject) => AgentRecord;
+}
+
+export interface DistributedRegistry extends Registry {
+  /** Takes a verified record and tells listeners. @throws as `RecordCache.take`. */
+  take(record: AgentRecord): void;
+  /** Asks a peer for the records of its agents. @throws the call's codes. */
+  fetch(peerId: string, wait: Wait & { readonly capability?: string | undefined }): Promise<void>;
+  /** Tells listeners that own agents changed. */
+  touch(): void;
+}
+
+/** Where the DHT keeps who offers a word. */
+export function capabilityKey(network: string, word: string): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(`gridmesh/${network}/cap/1\n${word}`).digest());
+}
+
+export function createRegistry(options: RegistryOptions): DistributedRegistry {
+  const { cache } = options;
+  const listeners = new Set<() => void>();
+  const touch = () => {
+    for (const fn of listeners) fn();
+  };
+  const take = (record: AgentRecord) => {
+    if (record.nodeId !== options.peerId && cache.take(record)) touch();
+  };
+  const fetch = async (peerId: string, wait: Wait & { readonly capability?: string | undefined }) => {
+    const { capability, ...limits } = wait;
+    const params = { signed: true, ...(capability === undefined ? {} : { capability }) };
+    const answer = await options.call(peerId, `${peerId}:node/list_agents`, params, limits);
+    for (const message of recordsIn(answer)) {
+      try {
+        const record = options.open(message);
+        if (record.nodeId !== peerId) throw new ProtocolError("RECORD_INVALID", "a record of another node");
+        take(record);
+      } catch (error) {
+        const code = error instanceof ProtocolError ? error.code : "RECORD_INVALID";
+        if (code !== "RECORD_OUTDATED") options.log.debug("registry.refused", code, { peer: peerId, code });
+      }
+    }
+  };
+  const known = () => [...options.own(), ...cache.rows()];
+
+  return {
+    take,
+    fetch,
+    touch,
+    known,
+    byId: (agentId) => options.own().find((row) => row.agentId === agentId) ?? cache.byId(agentId),
+    find: (query) => findRows({ options, fetch, known }, query),
+    onChange(fn) {
+      listeners.add(fn);
+      return { [Symbol.dispose]: () => listeners.delete(fn) };
+    },
+  };
+}
+
+interface Search {
+  readonly options: RegistryOptions;
+  readonly fetch: DistributedRegistry["fetch"];
+  readonly known: () => readonly AgentRow[];
+}
+
+async function* findRows(search: Search, query: RegistryQuery): AsyncGenerator<AgentRow> {
+  const { options } = search;
+  const words = typeof query.capability === "string" ? [query.capability] : query.capability;
+  const matches = (row: AgentRow) =>
+    query.match === "all"
+      ? words.every((word) => answers(row.capabilities, word))
+      : words.some((word) => answers(row.capabilities, word));
+  const limit = query.limit ?? 50;
+  const seen = new Set<string>();
+  const fresh = (rows: readonly AgentRow[]) =>
+    byPresence(rows.filter((row) => !seen.has(row.agentId) && matches(row))).slice(0, limit - seen.size);
+
+  const scope = query.scope ?? "network";
+  const near = scope === "local" ? options.own() : search.known();
+  for (const row of fresh(near)) {
+    seen.add(row.agentId);
+    yield row;
+  }
+  if (scope !== "network" || !options.dht || seen.size >= limit) return;
+  using deadline = startDeadline(options.clock, query, nodeLimits.findTimeoutMs);
+  for await (const _peer of fetchProviders(search, words, deadline.signal)) {
+    for (const row of fresh(search.known())) {
+      seen.add(row.agentId);
+      yield row;
+    }
+    if (seen.size >= limit) return;
+  }
+}
+
+function byPresence(rows: readonly AgentRow[]): readonly AgentRow[] {
+  return rows.toSorted((one, other) => Number(one.presence !== "live") - Number(other.presence !== "live"));
+}
+
+/** Every word is looked up and every provider asked: choosing one word of many would lose matches silently. */
+async function* fetchProviders(
+  search: Search,
+  words: readonly string[],
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  const { options } = search;
+  const asked = new Set<string>([options.peerId]);
+  const running = new Set<Promise<string>>();
+  const ask = (peerId: string) => {
+    asked.add(peerId);
+    const done = search
+      .fetch(peerId, { timeoutMs: nodeLimits.fetchTimeoutMs, signal })
+      .catch(() => undefined)
+      .then(() => {
+        running.delete(done);
+        return peerId;
+      });
+    running.add(done);
+  };
+  for (const word of words) {
+    for await (const peerId of providersOf(options, word, signal)) {
+      if (asked.has(peerId)) continue;
+      while (running.size >= nodeLimits.fetchesAtOnce) yield await Promise.race(running);
+      ask(peerId);
+    }
+  }
+  while (running.size > 0) yield await Promise.race(running);
+}
+
+async function* providersOf(
+  options: RegistryOptions,
+  word: string,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  try {
+    const wait = { timeoutMs: nodeLimits.findTimeoutMs, signal };
+    for await (const hint of options.transport.providers(capabilityKey(options.network, word), wait)) {
+      yield hint.peerId;
+    }
+  } catch (error) {
+    // The DHT is one source of several: without it the search ends with what the others gave.
+    options.log.debug("registry.dht", error instanceof Error ? error.message : String(error), { word });
+  }
+}
+
+function recordsIn(answer: JsonValue): readonly JsonObject[] {
+  if (!isObject(answer) || !Array.isArray(answer["agents"])) return [];
+  return (answer["agents"] as readonly JsonValue[])
+    .slice(0, nodeLimits.recordsPerNode)
+    .flatMap((row) => (isObject(row) && isObject(row["record"]) ? [row["record"]] : []));
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,281 @@
+/**
+ * The life of a signed message between two nodes, top to bottom: wire, decode, verify, fresh, admit, route, agent,
+ * reply. Each step throws a ProtocolError or passes its value on; only this file logs and answers errors.
+ */
+
+import {
+  errorResponseOf,
+  type ErrorResponse,
+  fromErrorResponse,
+  ProtocolError,
+  seal,
+  type SealedMessage,
+  type Signer,
+  toProtocolError,
+} from "@gridmesh/protocol";
+import type { Clock, Random, Wait } from "./clock.ts";
+import { type Deadline, startDeadline, until } from "./deadline.ts";
+import type { Bans } from "./gate/admit.ts";
+import type { RateGate } from "./gate/rate-limit.ts";
+import type { Verifier } from "./gate/verify.ts";
+import { nodeLimits } from "./limits.ts";
+import type { BindingBook } from "./link/bindings.ts";
+import { bodiesOf, type Channel, channelLimits, protocolIds, sendMessage } from "./link/channel.ts";
+import type { Exchanged, LinkExchange, MessageHandler } from "./link/exchange.ts";
+import { endsLink, endsStream, idIn, isProven } from "./link/refusal.ts";
+import { PeerSession } from "./link/session.ts";
+import type { Log } from "./log.ts";
+import type { Link, Transport } from "./network/transport.ts";
+import type { Draft, Received, SignedProtocol } from "./signed-exchange.ts";
+
+export interface ServeOptions {
+  readonly network: string;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** The node's own key. */
+  readonly signer: Signer;
+  readonly bindings: BindingBook;
+  readonly verifier: Verifier;
+  readonly rates: RateGate;
+  readonly bans: Bans;
+  /** Makes sure there is a link. @throws PEER_NOT_FOUND, PEER_UNREACHABLE. */
+  readonly reach: (peerId: string, wait: Wait) => Promise<void>;
+}
+
+type SignedWait = Wait & { readonly signer: Signer };
+
+const HANDLERS_PER_PEER = 16;
+
+/** Answers and asks over the control and trade streams; dispose it to end them all. */
+export class Serve implements LinkExchange, Disposable {
+  readonly #node: ServeOptions;
+  readonly #handlers = new Map<string, MessageHandler>();
+  readonly #greetings = new Set<string>();
+  readonly #sessions = new Map<string, PeerSession>();
+  readonly #endListeners = new Set<(channel: Channel) => void>();
+  readonly #listeners = new DisposableStack();
+
+  constructor(options: ServeOptions) {
+    this.#node = options;
+    for (const protocol of ["control", "trade"] as const) {
+      this.#listeners.use(
+        options.transport.handle(protocolIds[protocol], channelLimits[protocol], (stream, from) => {
+          const channel: Channel = { peerId: from.peerId, protocol, outbound: false, stream };
+          this.session(from.peerId).accepted.set(protocol, channel);
+          void this.#read(channel, from);
+        }),
+      );
+    }
+  }
+
+  // wire: frames come one at a time, so a slow ladder slows its sender.
+  async #read(channel: Channel, from: Link): Promise<void> {
+    let ended = new ProtocolError("STREAM_RESET", "the stream ended");
+    try {
+      for await (const body of bodiesOf(channel)) await this.#climb(channel, from, body);
+    } catch (error) {
+      ended = toProtocolError(error, "STREAM_RESET");
+      if (ended.code !== "STREAM_RESET") await this.#refuse(channel, ended, null);
+    }
+    this.#sessions.get(channel.peerId)?.lose(channel, ended);
+    channel.stream.close({ timeoutMs: nodeLimits.errorFlushMs }).catch(() => channel.stream.reset("not closed"));
+    for (const fn of this.#endListeners) fn(channel);
+  }
+
+  // admit (rate) → decode, verify, fresh → admit (hello) → route; the agent runs beside the next frame.
+  async #climb(channel: Channel, from: Link, body: Uint8Array): Promise<void> {
+    const { bans, rates, verifier } = this.#node;
+    try {
+      bans.check(channel.peerId);
+      rates.admit(channel.peerId);
+      const opened = verifier.open(body, channel.peerId);
+      const { type, messageId, message, signerId } = opened;
+      const received: Received = { type, messageId, message, signerId, from };
+      const session = this.session(channel.peerId);
+      if (this.#settle(session, received, opened.body)) return;
+      const handler = this.#route(session, channel.protocol, type);
+      void this.#run(channel, received, handler);
+    } catch (error) {
+      const known = toProtocolError(error, "INTERNAL_ERROR");
+      await this.#refuse(channel, known, idIn(body));
+      if (endsStream(known.code)) throw new ProtocolError("STREAM_RESET", `ended by ${known.code}`);
+    }
+  }
+
+  /** True when the message answers one of ours, or is an error: those are never answered. */
+  #settle(session: PeerSession, received: Received, body: Readonly<Record<string, unknown>>): boolean {
+    if (received.type === "error_response") {
+      const response = body as unknown as ErrorResponse;
+      const error = fromErrorResponse(response);
+      const { peerId } = session;
+      this.#node.log.debug("message.refused", `${error.code}: ${error.message}`, { peer: peerId, code: error.code });
+      if (response.original_message_id !== null) session.answer(response.original_message_id, error);
+      return true;
+    }
+    const original = received.message["in_reply_to"];
+    return typeof original === "string" && session.answer(original, received);
+  }
+
+  #route(session: PeerSession, protocol: SignedProtocol, type: string): MessageHandler {
+    const handler = this.#handlers.get(keyOf(protocol, type));
+    if (handler === undefined) throw new ProtocolError("TYPE_UNKNOWN", `${type} is not answered here`);
+    if (!session.admitted && !this.#greetings.has(type)) throw new ProtocolError("HELLO_REQUIRED", "no hello yet");
+    if (session.inFlight >= HANDLERS_PER_PEER) {
+      throw new ProtocolError("TOO_MANY_STREAMS", "too many messages under way", { data: { retry_after_ms: 200 } });
+    }
+    return handler;
+  }
+
+  // agent → reply
+  async #run(channel: Channel, received: Received, handler: MessageHandler): Promise<void> {
+    const session = this.session(channel.peerId);
+    session.inFlight += 1;
+    try {
+      const reply = await handler(received);
+      if (reply === undefined) return;
+      const draft = { ...reply.draft, in_reply_to: received.messageId };
+      await sendMessage(channel, this.#seal(draft, reply.signer), { timeoutMs: nodeLimits.callTimeoutMs });
+      reply.afterwards?.();
+    } catch (error) {
+      await this.#refuse(channel, toProtocolError(error, "INTERNAL_ERROR"), received.messageId);
+    } finally {
+      session.inFlight -= 1;
+    }
+  }
+
+  async #refuse(channel: Channel, error: ProtocolError, original: string | null): Promise<void> {
+    const { bans, log, rates, signer, transport } = this.#node;
+    const { peerId } = channel;
+    const level = error.code === "INTERNAL_ERROR" ? "error" : "debug";
+    log[level]("message.error", `${error.code}: ${error.message}`, { peer: peerId, code: error.code });
+    const bannedNow = bans.offence(peerId, error.code);
+    const told = bannedNow ? new ProtocolError("PEER_BANNED", `banned for ${error.code}`, bans.left(peerId)) : error;
+    if (error.code !== "STREAM_RESET" && (bannedNow || isProven(error.code) || rates.mayTellError(peerId))) {
+      const draft = { type: "error_response", recipient_id: peerId, ...errorResponseOf(told, original) };
+      // A stream that cannot take the error is gone already.
+      await sendMessage(channel, this.#seal(draft, signer), { timeoutMs: nodeLimits.errorFlushMs }).catch(
+        () => undefined,
+      );
+    }
+    if (!bannedNow && !endsLink(error.code)) return;
+    log.warn("peer.refused", `${peerId}: ${told.message}`, { peer: peerId, code: told.code });
+    await channel.stream.closeWrite({ timeoutMs: nodeLimits.errorFlushMs }).catch(() => undefined);
+    await transport.hangUp(peerId, told.code);
+  }
+
+  #seal(draft: Draft, signer: Signer): SealedMessage {
+    const { network, clock, random, bindings } = this.#node;
+    const nowS = Math.floor(clock.nowMs() / 1000);
+    return seal(draft, { network, signer, nowS, random, binding: bindings.of(signer.agentId) });
+  }
+
+  handle(protocol: SignedProtocol, type: string, on: MessageHandler): Disposable {
+    this.#handlers.set(keyOf(protocol, type), on);
+    return { [Symbol.dispose]: () => this.#handlers.delete(keyOf(protocol, type)) };
+  }
+
+  greet(type: string, on: MessageHandler): Disposable {
+    this.#greetings.add(type);
+    return this.handle("control", type, on);
+  }
+
+  async request(peerId: string, protocol: SignedProtocol, draft: Draft, wait: SignedWait): Promise<Received> {
+    using deadline = startDeadline(this.#node.clock, wait, nodeLimits.callTimeoutMs);
+    const channel = await this.#channelTo(peerId, protocol, deadline);
+    const { signal, leftMs } = deadline;
+    const { answer } = await this.ask(channel, draft, { timeoutMs: leftMs(), signal, signer: wait.signer });
+    return answer;
+  }
+
+  async tell(peerId: string, protocol: SignedProtocol, draft: Draft, wait: SignedWait): Promise<void> {
+    using deadline = startDeadline(this.#node.clock, wait, nodeLimits.callTimeoutMs);
+    const channel = await this.#channelTo(peerId, protocol, deadline);
+    const { signal, leftMs } = deadline;
+    await sendMessage(channel, this.#seal(draft, wait.signer), { timeoutMs: leftMs(), signal });
+  }
+
+  async ask(channel: Channel, draft: Draft, wait: SignedWait): Promise<Exchanged> {
+    using deadline = startDeadline(this.#node.clock, wait, nodeLimits.callTimeoutMs);
+    const session = this.session(channel.peerId);
+    const sent = this.#seal(draft, wait.signer);
+    const answered = session.expect(sent.message_id, channel);
+    try {
+      await sendMessage(channel, sent, { timeoutMs: deadline.leftMs(), signal: deadline.signal });
+      return { sent, answer: await until(answered, deadline.signal) };
+    } finally {
+      session.giveUp(sent.message_id);
+    }
+  }
+
+  /** Control has one stream for both directions; trade is opened by who sends. */
+  async #channelTo(peerId: string, protocol: SignedProtocol, deadline: Deadline): Promise<Channel> {
+    const { bans, transport, reach } = this.#node;
+    const { signal } = deadline;
+    bans.check(peerId);
+    if (!transport.links().some((link) => link.peerId === peerId)) {
+      await until(reach(peerId, { timeoutMs: deadline.leftMs(), signal }), signal);
+    }
+    const session = this.session(peerId);
+    await until(session.greeted, signal);
+    const accepted = session.accepted.get("control");
+    if (protocol === "control" && accepted !== undefined && !session.opened.has("control")) return accepted;
+    return until(this.openChannel(peerId, protocol, { timeoutMs: deadline.leftMs(), signal }), signal);
+  }
+
+  openChannel(peerId: string, protocol: SignedProtocol, wait: Wait): Promise<Channel> {
+    const session = this.session(peerId);
+    const known = session.opened.get(protocol);
+    if (known !== undefined) return known;
+    const opening = this.#open(peerId, protocol, wait);
+    session.opened.set(protocol, opening);
+    const drop = () => {
+      if (session.opened.get(protocol) === opening) session.opened.delete(protocol);
+    };
+    opening.then((channel) => channel.stream.closed.then(drop), drop);
+    return opening;
+  }
+
+  async #open(peerId: string, protocol: SignedProtocol, wait: Wait): Promise<Channel> {
+    const { transport } = this.#node;
+    const stream = await transport.open(peerId, protocolIds[protocol], wait);
+    const channel: Channel = { peerId, protocol, outbound: true, stream };
+    const link = transport.links().find((one) => one.peerId === peerId);
+    if (link === undefined) throw new ProtocolError("STREAM_RESET", "the link went");
+    void this.#read(channel, link);
+    return channel;
+  }
+
+  session(peerId: string): PeerSession {
+    const known = this.#sessions.get(peerId);
+    if (known !== undefined) return known;
+    const fresh = new PeerSession(peerId);
+    this.#sessions.set(peerId, fresh);
+    return fresh;
+  }
+
+  sessions(): readonly PeerSession[] {
+    return [...this.#sessions.values()];
+  }
+
+  onChannelEnd(fn: (channel: Channel) => void): Disposable {
+    this.#endListeners.add(fn);
+    return { [Symbol.dispose]: () => this.#endListeners.delete(fn) };
+  }
+
+  forget(peerId: string): void {
+    this.#sessions.get(peerId)?.end(new ProtocolError("STREAM_RESET", "the peer went"));
+    this.#sessions.delete(peerId);
+    this.#node.verifier.forget(peerId);
+  }
+
+  [Symbol.dispose](): void {
+    this.#listeners.dispose();
+    for (const peerId of [...this.#sessions.keys()]) this.forget(peerId);
+  }
+}
+
+function keyOf(protocol: SignedProtocol, type: string): string {
+  return `${protocol} ${type}`;
+}

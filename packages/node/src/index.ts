@@ -24,3 +24,14 @@ export {
 } from "./network/index.ts";
 export type { AgentRow, Registry, RegistryQuery } from "./registry/types.ts";
 export type { SigningPolicy, TradeDesk, TradeEvent } from "./trade/types.ts";
+export {
+  auditDesk,
+  type DeskAudit,
+  type DiskFile,
+  folderDisk,
+  type JournalDisk,
+  type MemoryDisk,
+  memoryDisk,
+  openTradeDesk,
+  type TradeDeskOptions,
+} from "./trade/index.ts";

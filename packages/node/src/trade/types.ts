@@ -3,6 +3,7 @@
  * anything is said of it, and is exactly-once by its own id. Amounts: integer mWh, micro-currency.
  */
 
+import type { DeskAudit } from "./audit.ts";
 import type { BookSnapshot, OrderSummary, Signer, Slot } from "@gridmesh/protocol";
 
 /** What the owner allows the node to sign for an agent; counted in the journal. */
@@ -189,5 +190,7 @@ export interface TradeDesk {
   onEvent(fn: (event: TradeEvent) => void): Disposable;
   /** Entries still on their way (orders open, imbalance statements without receipt). */
   pending(): { readonly orders: number; readonly imbalances: number };
+  /** Chain, replay against the live books, invariants; of this node's ledger alone. */
+  audit(): Promise<DeskAudit>;
   stop(): Promise<void>;
 }

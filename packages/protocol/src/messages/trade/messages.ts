@@ -8,16 +8,14 @@ export const MAX_DOCUMENTS = 8;
 /** Most orders in one `trade_query`. */
 export const MAX_QUERY_ORDERS = 64;
 
-/** Bodies (without the common header) by type; the signer field of both is `sender_id`. */
+/** The fields beside the common header, by type; the signer's field of both is `sender_id`. */
 export const tradeMessageSchemas = {
   trade_send: z.strictObject({
     documents: z.array(tradeDocumentSchema).min(1).max(MAX_DOCUMENTS),
-    in_reply_to: z.uuid().optional(),
   }),
   /** Asks for the last own document of each of these orders; unknown ones are answered ORDER_NOT_FOUND. */
   trade_query: z.strictObject({
     orderIds: z.array(z.string().min(1).max(128)).min(1).max(MAX_QUERY_ORDERS),
-    in_reply_to: z.uuid().optional(),
   }),
 };
 

@@ -177,6 +177,7 @@ export interface ImbalanceRecord extends BookRecordBase {
 }
 export interface ImbalanceReceiptRecord extends BookRecordBase {
   readonly kind: "imbalance_receipt";
+  readonly counterparty: string;
   readonly slotId: string;
 }
 

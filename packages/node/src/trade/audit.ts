@@ -1,0 +1,77 @@
+/** One ledger alone: the chain holds, the replay says what the live books say, and every invariant stands. */
+
+import { AssertionError } from "node:assert";
+import { canonicalize, isProtocolError, type JournalRecord } from "@gridmesh/protocol";
+import { apply } from "./apply.ts";
+import type { JournalDisk } from "./disk.ts";
+import { breaches } from "./invariants.ts";
+import { recoverJournal } from "./recovery.ts";
+import { type DeskState, emptyState, summaryOf } from "./state.ts";
+
+export interface DeskAudit {
+  readonly agree: boolean;
+  readonly records: number;
+  readonly books: number;
+  /** Booked lines. */
+  readonly entries: number;
+  /** A sentence each; empty when the ledger agrees. */
+  readonly differences: readonly string[];
+}
+
+/** Audits one ledger: of a running desk, or in a journal folder that nobody writes to and that stays as it is. */
+export function auditDesk(source: JournalDisk | { audit(): Promise<DeskAudit> }): Promise<DeskAudit> {
+  return "audit" in source ? source.audit() : auditReplay(source, undefined);
+}
+
+/** Audits the folder behind live books: everything up to their last record must be on the disk already. */
+export async function auditLive(disk: JournalDisk, live: DeskState): Promise<DeskAudit> {
+  return auditReplay(disk, { lastSeq: live.lastSeq, meaning: meaningOf(live) });
+}
+
+async function auditReplay(
+  disk: JournalDisk,
+  live: { readonly lastSeq: number; readonly meaning: string } | undefined,
+): Promise<DeskAudit> {
+  const state = emptyState();
+  const differences: string[] = [];
+  const tell = (record: JournalRecord) => {
+    if (live === undefined || record.seq <= live.lastSeq) apply(state, record);
+  };
+  try {
+    await recoverJournal(disk, { tell, repair: false });
+  } catch (error) {
+    const expected = isProtocolError(error) || error instanceof AssertionError;
+    if (!expected) throw error;
+    differences.push(error.message);
+  }
+  differences.push(...breaches(state));
+  if (live !== undefined && differences.length === 0 && meaningOf(state) !== live.meaning) {
+    differences.push(`I11 the journal replayed to ${state.lastSeq} differs from the live books`);
+  }
+  let entries = 0;
+  for (const book of state.books.values()) entries += book.entries;
+  return {
+    agree: differences.length === 0,
+    records: state.lastSeq,
+    books: state.books.size,
+    entries,
+    differences,
+  };
+}
+
+/** Everything a state says, in one text: equal texts are equal ledgers. */
+export function meaningOf(state: DeskState): string {
+  const books = [...state.books.values()].map((book) => ({
+    agentId: book.agentId,
+    money: Object.fromEntries(book.money),
+    energy: Object.fromEntries(book.energy),
+    entries: book.entries,
+    underWay: book.openPurchasesMilliWh,
+    spent: book.spending.micro,
+    orders: [...book.orders.values()].map((half) => ({ ...summaryOf(half), heldMicro: half.heldMicro })),
+    imbalances: [...book.imbalances].map(([key, { receipt }]) => [key, receipt !== undefined]),
+    energyRecords: [...book.energyRecords.keys()],
+  }));
+  const offers = [...state.offers.values()].map((offer) => ({ ...offer }));
+  return canonicalize({ lastSeq: state.lastSeq, epoch: state.boot?.epoch ?? "", books, offers });
+}

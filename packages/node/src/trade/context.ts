@@ -1,0 +1,78 @@
+/** What the parts of the desk share: the books, the journal behind them, and the ports. */
+
+import type { BuyerState, RecordKind, RecordOf, SellerState, Signer, VerifyEngine } from "@gridmesh/protocol";
+import { ProtocolError } from "@gridmesh/protocol";
+import type { Clock, Random } from "../clock.ts";
+import type { Log } from "../log.ts";
+import type { MarketClock } from "../market-clock.ts";
+import type { SignedExchange } from "../signed-exchange.ts";
+import type { DiskWatch } from "./disk-watch.ts";
+import type { Sends } from "./sends.ts";
+import type { Shelf } from "./shelf.ts";
+import type { Book, DeskState, ImbalanceState, OrderHalf } from "./state.ts";
+import type { OrderTerms, SignedBytes, SigningPolicy, TradeEvent } from "./types.ts";
+
+/** An agent whose signer is at hand: its book was opened since the start. */
+export interface Hosted {
+  readonly signer: Signer;
+  readonly policy: SigningPolicy | undefined;
+  readonly tariff: Tariff | undefined;
+}
+
+export interface Tariff {
+  readonly retailMicroPerKWh: number;
+  readonly feedInMicroPerKWh: number;
+}
+
+/** A record before the journal numbers and dates it. */
+export type RecordDraft<K extends RecordKind = RecordKind> = K extends RecordKind
+  ? Omit<RecordOf<K>, "seq" | "atMs" | "kind"> & { readonly kind: K }
+  : never;
+
+export interface DeskContext {
+  readonly state: DeskState;
+  readonly network: string;
+  readonly peerId: string;
+  readonly engine: VerifyEngine;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly market: MarketClock;
+  readonly log: Log;
+  readonly exchange: SignedExchange;
+  readonly hosted: Map<string, Hosted>;
+  readonly shelf: Shelf;
+  readonly sends: Sends;
+  readonly watch: DiskWatch;
+  /** `<agentId> <slotId>` → mWh that purchases may fill. */
+  readonly needs: Map<string, number>;
+  courier: { resend(terms: OrderTerms, order: SignedBytes): Promise<void> } | undefined;
+  /** Books a record at once, so that the next check sees it; resolves when it may be spoken of. @throws DISK_FAILED. */
+  commit(draft: RecordDraft): Promise<void>;
+  /** Resolves once everything that made this state is on the disk. @throws DISK_FAILED. */
+  durable(seq: number): Promise<void>;
+  emit(kind: TradeEvent["kind"], half: OrderHalf): void;
+  /** Says what this order's state calls for, until it calls for nothing. */
+  pursue(half: OrderHalf, delayMs?: number): void;
+  /** Sends this statement until it is receipted. */
+  pursueStatement(imbalance: ImbalanceState): void;
+  /** Takes up everything an agent has under way. */
+  resume(agentId: string): void;
+}
+
+/** @throws AGENT_NOT_FOUND when no book is open. */
+export function bookOf(context: DeskContext, agentId: string): Book {
+  const book = context.state.books.get(agentId);
+  if (book === undefined) throw new ProtocolError("AGENT_NOT_FOUND", `no book of ${agentId}`);
+  return book;
+}
+
+/** @throws AGENT_UNAVAILABLE while the agent's signer is not at hand. */
+export function hostedOf(context: DeskContext, agentId: string): Hosted {
+  const hosted = context.hosted.get(agentId);
+  if (hosted === undefined) throw new ProtocolError("AGENT_UNAVAILABLE", `${agentId} does not run yet`);
+  return hosted;
+}
+
+export function isState(half: OrderHalf, ...states: readonly (BuyerState | SellerState)[]): boolean {
+  return states.includes(half.state);
+}

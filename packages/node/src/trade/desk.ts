@@ -1,0 +1,221 @@
+/** The trade desk of a node: recovery, then everything of the `TradeDesk` contract over one journal. */
+
+import { AssertionError } from "node:assert";
+import { type JournalRecord, ProtocolError, toHex, type VerifyEngine } from "@gridmesh/protocol";
+import type { Clock, Random } from "../clock.ts";
+import type { Log } from "../log.ts";
+import type { MarketClock } from "../market-clock.ts";
+import type { SignedExchange } from "../signed-exchange.ts";
+import { apply } from "./apply.ts";
+import { auditLive } from "./audit.ts";
+import {
+  availableMilliWh,
+  energyEntry,
+  needKey,
+  openBook,
+  recordEnergy,
+  roomMilliWh,
+  snapshotOf,
+} from "./books.ts";
+import { bookOf, type DeskContext } from "./context.ts";
+import { listen } from "./conversation.ts";
+import { deliverOrder } from "./delivery.ts";
+import type { JournalDisk } from "./disk.ts";
+import { watchDisk } from "./disk-watch.ts";
+import { bookImbalance } from "./imbalance.ts";
+import { openJournal, type Journal } from "./journal.ts";
+import { makeOffer, openOffers, reserve, withdrawOffer } from "./offers.ts";
+import { concludeOrder, decideOrder, holdOrder } from "./orders.ts";
+import { pursueOrder, pursueStatement } from "./pursuit.ts";
+import { resumeAgent, resumePeer } from "./reconcile.ts";
+import { createSends } from "./sends.ts";
+import { createShelf } from "./shelf.ts";
+import { type DeskState, emptyState, summaryOf } from "./state.ts";
+import type { TradeDesk, TradeEvent } from "./types.ts";
+
+export interface TradeDeskOptions {
+  readonly disk: JournalDisk;
+  readonly network: string;
+  readonly peerId: string;
+  readonly exchange: SignedExchange;
+  readonly engine: VerifyEngine;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly market: MarketClock;
+  readonly log: Log;
+  /** A write or sync of the journal failed: the node must stop at once, nothing more is acknowledged. */
+  readonly onFatal?: ((error: ProtocolError) => void) | undefined;
+  /** Tells of each peer that is linked, so that what is due goes out at once. */
+  readonly onLink?: ((fn: (peerId: string) => void) => Disposable) | undefined;
+  /** Free bytes below which no new order begins, default 200 MiB. */
+  readonly reserveBytes?: number | undefined;
+}
+
+const EPOCH_BYTES = 16;
+
+/**
+ * Recovers the journal and answers on `/gridmesh/trade/1` from then on.
+ * @throws JOURNAL_DAMAGED, DISK_FAILED.
+ */
+export async function openTradeDesk(options: TradeDeskOptions): Promise<TradeDesk> {
+  const log = options.log.child("trade");
+  const state = emptyState();
+  const journal = await openJournal({
+    disk: options.disk,
+    tell: (record) => replay(state, record),
+    onFatal: (error) => {
+      log.error("journal.failed", error.message, { code: error.code });
+      options.onFatal?.(error);
+    },
+  });
+  if (journal.tornBytes > 0) {
+    log.warn("journal.torn", "cut a group that was never finished", { bytes: journal.tornBytes });
+  }
+  const listeners = new Set<(event: TradeEvent) => void>();
+  const context = createContext({ ...options, log }, { state, journal, listeners });
+  await context.watch.look();
+  if (state.boot === undefined) {
+    const { network, peerId } = options;
+    const epoch = toHex(options.random.bytes(EPOCH_BYTES));
+    await context.commit({ kind: "boot", epoch, network, peerId });
+  } else if (state.boot.network !== options.network || state.boot.peerId !== options.peerId) {
+    throw new ProtocolError("JOURNAL_DAMAGED", `the journal belongs to ${state.boot.peerId}`);
+  }
+  for (const offer of state.offers.values()) context.shelf.put(offer);
+  const stack = new DisposableStack();
+  stack.use(listen(context));
+  if (options.onLink !== undefined) stack.use(options.onLink((peerId) => resumePeer(context, peerId)));
+  return deskOver(context, { journal, listeners, stack, disk: options.disk });
+}
+
+function replay(state: DeskState, record: JournalRecord): void {
+  try {
+    apply(state, record);
+  } catch (cause) {
+    if (!(cause instanceof AssertionError)) throw cause;
+    const what = `record ${record.seq} (${record.kind}) cannot follow: ${cause.message}`;
+    throw new ProtocolError("JOURNAL_DAMAGED", what, { cause });
+  }
+}
+
+interface Parts {
+  readonly state: DeskState;
+  readonly journal: Journal;
+  readonly listeners: Set<(event: TradeEvent) => void>;
+}
+
+function createContext(options: TradeDeskOptions, { state, journal, listeners }: Parts): DeskContext {
+  const { network, peerId, engine, clock, random, market, log, exchange, disk, reserveBytes } = options;
+  const context: DeskContext = {
+    state,
+    network,
+    peerId,
+    engine,
+    clock,
+    random,
+    market,
+    log,
+    exchange,
+    hosted: new Map(),
+    shelf: createShelf(),
+    sends: createSends({ clock, random, log }),
+    watch: watchDisk({ disk, clock, log, reserveBytes }),
+    needs: new Map(),
+    courier: undefined,
+    commit(draft) {
+      const record = { ...draft, seq: state.lastSeq + 1, atMs: market.nowMs() } as JournalRecord;
+      if (journal.stopped) return Promise.reject(new ProtocolError("DRAINING", "the desk is closed"));
+      apply(state, record);
+      return journal.append(record);
+    },
+    durable: (seq) => journal.durable(seq),
+    emit(kind, half) {
+      const event: TradeEvent = { kind, agentId: half.agentId, order: summaryOf(half) };
+      for (const fn of listeners) {
+        try {
+          fn(event);
+        } catch (error) {
+          log.error("trade.listener", String(error), { kind });
+        }
+      }
+    },
+    pursue: (half, delayMs = 0) => pursueOrder(context, half, delayMs),
+    pursueStatement: (imbalance) => pursueStatement(context, imbalance),
+    resume: (agentId) => resumeAgent(context, agentId),
+  };
+  return context;
+}
+
+interface Running {
+  readonly journal: Journal;
+  readonly listeners: Set<(event: TradeEvent) => void>;
+  readonly stack: DisposableStack;
+  readonly disk: JournalDisk;
+}
+
+function deskOver(context: DeskContext, { journal, listeners, stack, disk }: Running): TradeDesk {
+  const { state } = context;
+  return {
+    epoch: state.boot?.epoch ?? "",
+    open: (options) => openBook(context, options),
+    book: (agentId) => snapshotOf(context, bookOf(context, agentId)),
+    books: () => [...state.books.values()].map((book) => snapshotOf(context, book)),
+    availableMilliWh: (agentId) => availableMilliWh(context, agentId),
+    expectNeed: (agentId, slotId, quantityMilliWh) =>
+      void context.needs.set(needKey(agentId, slotId), quantityMilliWh),
+    roomMilliWh: (agentId, slotId) => roomMilliWh(context, agentId, slotId),
+    record: (entry) => recordEnergy(context, entry),
+    entry: (agentId, kind, key) => energyEntry(context, agentId, { kind, key }),
+    imbalance: (entry) => bookImbalance(context, entry),
+    offer: (terms) => makeOffer(context, terms),
+    withdraw: (offerId) => withdrawOffer(context, offerId),
+    openOffers: (filter) => openOffers(context, filter),
+    reserve: (options) => reserve(context, options),
+    unreserve: (offerId, transactionId) => context.shelf.unreserve(offerId, transactionId),
+    hold: (terms, order) => holdOrder(context, terms, order),
+    decide: (terms, order, answer) => decideOrder(context, { terms, order }, answer),
+    conclude: (...[buyer, orderId, decision, answer]) =>
+      concludeOrder(context, { buyer, orderId }, { decision, answer }),
+    deliver: (seller, orderKey, deliveredMilliWh) =>
+      deliverOrder(context, seller, { ...orderKey, deliveredMilliWh }),
+    orders: (filter) => orders(context, filter),
+    setCourier(courier) {
+      context.courier = courier;
+    },
+    onEvent(fn) {
+      listeners.add(fn);
+      return { [Symbol.dispose]: () => void listeners.delete(fn) };
+    },
+    pending: () => ({ orders: openCount(state), imbalances: state.unreceipted.size }),
+    async audit() {
+      await journal.durable(state.lastSeq);
+      return auditLive(disk, state);
+    },
+    async stop() {
+      stack.dispose();
+      context.sends.stop();
+      await context.watch.stop();
+      await journal.stop();
+    },
+  };
+}
+
+function orders(context: DeskContext, filter: Parameters<TradeDesk["orders"]>[0] = {}) {
+  const { agentId, slotId, open } = filter;
+  const books =
+    agentId === undefined ? [...context.state.books.values()] : [context.state.books.get(agentId)];
+  return books
+    .flatMap((book) => [...((open === true ? book?.open : book?.orders.values()) ?? [])])
+    .filter(
+      (half) =>
+        (slotId === undefined || half.terms.slotId === slotId) &&
+        (open !== false || context.state.books.get(half.agentId)?.open.has(half) === false),
+    )
+    .map(summaryOf);
+}
+
+function openCount(state: DeskState): number {
+  let count = 0;
+  for (const book of state.books.values()) count += book.open.size;
+  return count;
+}

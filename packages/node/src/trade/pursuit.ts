@@ -1,0 +1,68 @@
+/** What each state calls for: the state decides what is sent, a timer only when. */
+
+import type { TradeDocument } from "@gridmesh/protocol";
+import { converse, type Party } from "./conversation.ts";
+import { type DeskContext, isState } from "./context.ts";
+import { deliverNow } from "./delivery.ts";
+import type { ImbalanceState, OrderHalf } from "./state.ts";
+import { orderTermsOf } from "./terms.ts";
+
+export function pursueOrder(context: DeskContext, half: OrderHalf, delayMs: number): void {
+  const peerId = counterpartyOf(half).peerId;
+  const errand = { key: `${half.agentId} ${half.key}`, peerId, attempt: () => sayWhatIsDue(context, half) };
+  context.sends.want(errand, delayMs);
+}
+
+export function pursueStatement(context: DeskContext, imbalance: ImbalanceState): void {
+  const { agent, counterparty, counterpartyPeerId: peerId, slotId } = imbalance.record;
+  const statement = imbalance.record.documents?.[0];
+  context.sends.want({
+    key: `${agent} imbalance ${counterparty} ${slotId}`,
+    peerId,
+    async attempt() {
+      if (imbalance.receipt === undefined && statement !== undefined && context.hosted.has(agent)) {
+        await converse(context, { agentId: agent, counterparty, peerId }, [statement]);
+      }
+      return imbalance.receipt !== undefined;
+    },
+  });
+}
+
+/** True when this state calls for nothing more from this side. */
+async function sayWhatIsDue(context: DeskContext, half: OrderHalf): Promise<boolean> {
+  if (!context.hosted.has(half.agentId)) return false;
+  switch (half.state) {
+    case "HELD":
+      // In doubt: only the seller's answer ends it, so the same order goes out again.
+      await context.courier?.resend(orderTermsOf(half.terms), half.order);
+      return false;
+    case "ACCEPTED":
+      if (half.terms.delivery === "slot") return true;
+      await deliverNow(context, half, half.terms.quantityMilliWh);
+      return false;
+    case "DELIVERED":
+      return say(context, half, half.documents.trade_delivery);
+    case "PAID":
+      return say(context, half, half.documents.trade_payment);
+    default:
+      return true;
+  }
+}
+
+/** True once nothing is due any more; an answer may have moved the order on meanwhile. */
+async function say(
+  context: DeskContext,
+  half: OrderHalf,
+  document: TradeDocument | undefined,
+): Promise<boolean> {
+  if (document !== undefined) await converse(context, counterpartyOf(half), [document]);
+  return !isState(half, "DELIVERED", "PAID");
+}
+
+/** Who speaks in this half, with whom, and where. */
+export function counterpartyOf(half: OrderHalf): Party {
+  const { terms, role, agentId } = half;
+  return role === "buyer"
+    ? { agentId, counterparty: terms.seller, peerId: terms.sellerPeerId }
+    : { agentId, counterparty: terms.buyer, peerId: terms.buyerPeerId };
+}

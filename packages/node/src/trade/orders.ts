@@ -108,28 +108,37 @@ async function repeatAnswer(context: DeskContext, half: OrderHalf): Promise<Sign
   return half.answer;
 }
 
-/** Why the seller refuses, by a code of the table; undefined: it accepts. */
+/** Why the seller refuses; undefined: it accepts. */
 function refusalOf(context: DeskContext, book: Book, terms: RecordedTerms): ErrorCode | undefined {
   const nowMs = context.market.nowMs();
   const offer = context.state.offers.get(terms.offerId);
   if (terms.offerEpoch !== context.state.boot?.epoch) return "OFFER_EXPIRED";
-  if (offer === undefined || offer.agentId !== book.agentId || context.watch.low()) return "OFFER_NOT_FOUND";
-  try {
-    checkOnSale(offer, nowMs);
-  } catch (error) {
-    if (error instanceof ProtocolError) return error.code;
-    throw error;
-  }
-  if (nowMs > terms.untilMs) return "OFFER_EXPIRED";
+  if (offer === undefined || offer.withdrawn || offer.agentId !== book.agentId) return "OFFER_NOT_FOUND";
+  if (context.watch.low()) return "OFFER_NOT_FOUND";
+  if (nowMs > Math.min(terms.untilMs, offer.untilMs)) return "OFFER_EXPIRED";
+  if (nowMs >= endMsOf(offer.slotId)) return "MARKET_CLOSED";
+  return mismatchOf(terms, offer) ?? shortageOf(context, { book, terms, offer });
+}
+
+function mismatchOf(terms: RecordedTerms, offer: OfferState): ErrorCode | undefined {
   if (terms.slotId !== offer.slotId) return "SLOT_INVALID";
-  const slot = parseSlotId(offer.slotId);
-  if (nowMs >= (slot.startS + slot.durationS) * 1000) return "MARKET_CLOSED";
-  if (terms.priceMicroPerKWh < offer.priceMicroPerKWh || terms.currency !== offer.currency)
-    return "QUOTE_CHANGED";
+  const cheaper = terms.priceMicroPerKWh < offer.priceMicroPerKWh;
+  return cheaper || terms.currency !== offer.currency ? "QUOTE_CHANGED" : undefined;
+}
+
+/** Own use may have drawn on what was offered: the book decides, not the offer alone. */
+function shortageOf(
+  context: DeskContext,
+  { book, terms, offer }: { readonly book: Book; readonly terms: RecordedTerms; readonly offer: OfferState },
+): ErrorCode | undefined {
   const left = leftMilliWh(context, offer, terms.transactionId);
   const stored = balance(book.energy, "available");
-  if (terms.quantityMilliWh > Math.min(left, stored)) return "QUANTITY_UNAVAILABLE";
-  return undefined;
+  return terms.quantityMilliWh > Math.min(left, stored) ? "QUANTITY_UNAVAILABLE" : undefined;
+}
+
+function endMsOf(slotText: string): number {
+  const { startS, durationS } = parseSlotId(slotText);
+  return (startS + durationS) * 1000;
 }
 
 /** @throws ORDER_NOT_FOUND, ORDER_STATE, EQUIVOCATION (the seller said the opposite before). */

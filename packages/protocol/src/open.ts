@@ -4,6 +4,7 @@
  */
 
 import { checkTerms, verifyBinding } from "./binding.ts";
+import { toBase64 } from "./bytes.ts";
 import { canonicalize, parseCanonical } from "./canonical.ts";
 import { signedBytes } from "./document.ts";
 import { ProtocolError } from "./errors.ts";
@@ -75,7 +76,7 @@ export function openEnvelope(bytes: Uint8Array, context: OpenContext): OpenedMes
     }
   }
   const body = readBody(header, message, schema);
-  checkNetwork(header.type, body, context.network);
+  checkClaims(header.type, body, { network: context.network, key });
   const binding = checkBinding(header, signerId, context);
   if (!context.engine(header.signature, signedBytes(header.type, context.network, message), key)) {
     throw new ProtocolError("SIGNATURE_INVALID", `${header.type} of ${signerId}`);
@@ -119,10 +120,17 @@ function readBody(
   throw new ProtocolError("SCHEMA_INVALID", `${header.type}: ${where} ${issue?.message ?? ""}`.slice(0, 300));
 }
 
-/** hello names its network in clear, so that a stranger's is told apart from a forged one. */
-function checkNetwork(type: string, body: Readonly<Record<string, unknown>>, network: string): void {
-  if ((type === "hello" || type === "hello_ack") && body["network"] !== network) {
-    throw new ProtocolError("NETWORK_MISMATCH", `"${String(body["network"])}" is not "${network}"`);
+/** hello names its network in clear, so that a stranger's is told apart from a forged one; a repeated key must be the signer's. */
+function checkClaims(
+  type: string,
+  body: Readonly<Record<string, unknown>>,
+  own: { readonly network: string; readonly key: Uint8Array },
+): void {
+  if ((type === "hello" || type === "hello_ack") && body["network"] !== own.network) {
+    throw new ProtocolError("NETWORK_MISMATCH", `"${String(body["network"])}" is not "${own.network}"`);
+  }
+  if (type === "bootstrap_request" && body["public_key"] !== toBase64(own.key)) {
+    throw new ProtocolError("IDENTITY_MISMATCH", "public_key is not the key in agent_id");
   }
 }
 

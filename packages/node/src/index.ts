@@ -12,6 +12,8 @@ export { type Clock, type Random, systemClock, systemRandom, type Wait } from ".
 export { type Log, type LogFields, silentLog } from "./log.ts";
 export { type MarketClock, type MarketClockState, marketClock } from "./market-clock.ts";
 export {
+  type KnownPeerRow,
+  type KnownPeerStore,
   libp2p,
   type Libp2pOptions,
   memory,

@@ -1,10 +1,19 @@
 /** The room's face. */
 export { boundedStream } from "./bounded-stream.ts";
 export { libp2p, type Libp2pOptions } from "./libp2p/choice.ts";
+export {
+  type KnownPeerRow,
+  type KnownPeers,
+  type KnownPeerStore,
+  knownPeers,
+  memoryPeerStore,
+} from "./known-peers.ts";
 export { memory, type MemoryOptions } from "./memory.ts";
 export { type MemoryFaults, type MemoryHub, memoryHub } from "./memory-hub.ts";
 export type { NetworkChoice, TransportContext } from "./network-choice.ts";
 export { type NetworkProfile, type ProfileName, profiles } from "./profiles.ts";
+export { createSupervisor } from "./supervisor.ts";
+export type { PeerView, Supervisor, SupervisorOptions, SupervisorState } from "./supervisor-types.ts";
 export type { BoundedStream, StreamLimits, WritePriority } from "./stream-types.ts";
 export type {
   Link,

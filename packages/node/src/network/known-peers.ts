@@ -1,0 +1,155 @@
+/** The book of peers once met: how a node finds back when every bootstrap is gone. */
+
+import type { Clock } from "../clock.ts";
+import type { PeerHint } from "./transport.ts";
+
+const DAY_MS = 86_400_000;
+const MAX_ROWS = 1_000;
+const MAX_ADDRESSES = 8;
+const MAX_PER_SUBNET = 4;
+const FORGET_MS = 90 * DAY_MS;
+const HALF_LIFE_MS = 14 * DAY_MS;
+
+export type PeerSource = "bootstrap" | "static" | "mdns" | "dht" | "introduction" | "inbound" | "manual";
+
+export interface KnownAddress {
+  readonly address: string;
+  /** When a dial to it last held; 0: never. */
+  readonly lastSuccessMs: number;
+}
+
+export interface KnownPeerRow {
+  readonly peerId: string;
+  readonly addresses: readonly KnownAddress[];
+  readonly firstSeenMs: number;
+  readonly lastSeenMs: number;
+  /** Time we were linked, in all. */
+  readonly uptimeMs: number;
+  readonly fails: number;
+  readonly source: PeerSource;
+}
+
+/** Where the book survives a restart. */
+export interface KnownPeerStore {
+  load(): Promise<readonly KnownPeerRow[]>;
+  save(rows: readonly KnownPeerRow[]): Promise<void>;
+}
+
+export interface KnownPeers {
+  load(): Promise<void>;
+  save(): Promise<void>;
+  seen(hint: PeerHint, source: PeerSource): void;
+  /** A dial to this address held. */
+  reached(peerId: string, address: string): void;
+  failed(peerId: string): void;
+  /** The peer was linked for so long. */
+  linkedFor(peerId: string, ms: number): void;
+  /** The best `count` peers that are not left out, best first. */
+  best(count: number, leaveOut: (peerId: string) => boolean): readonly PeerHint[];
+  rows(): readonly KnownPeerRow[];
+}
+
+/** A book that forgets with its process. */
+export function memoryPeerStore(): KnownPeerStore {
+  let kept: readonly KnownPeerRow[] = [];
+  return {
+    load: () => Promise.resolve(kept),
+    save(rows) {
+      kept = rows;
+      return Promise.resolve();
+    },
+  };
+}
+
+export function knownPeers(options: { readonly store: KnownPeerStore; readonly clock: Clock }): KnownPeers {
+  const { store, clock } = options;
+  const book = new Map<string, KnownPeerRow>();
+
+  const change = (peerId: string, changes: (row: KnownPeerRow) => Partial<KnownPeerRow>) => {
+    const row = book.get(peerId);
+    if (row !== undefined) book.set(peerId, { ...row, ...changes(row) });
+  };
+  const score = (row: KnownPeerRow) => {
+    const ageMs = Math.max(0, clock.nowMs() - row.lastSeenMs);
+    // A peer never linked still ranks by how fresh it is.
+    return (row.uptimeMs + 1) * 0.5 ** (ageMs / HALF_LIFE_MS);
+  };
+  const ranked = () => [...book.values()].sort((a, b) => score(b) - score(a));
+  const kept = () => {
+    const oldestMs = clock.nowMs() - FORGET_MS;
+    const perSubnet = new Map<string, number>();
+    return ranked()
+      .filter((row) => row.lastSeenMs >= oldestMs)
+      .filter((row) => {
+        const subnet = subnetOf(row);
+        if (subnet === undefined) return true;
+        const count = (perSubnet.get(subnet) ?? 0) + 1;
+        perSubnet.set(subnet, count);
+        return count <= MAX_PER_SUBNET;
+      })
+      .slice(0, MAX_ROWS);
+  };
+
+  return {
+    async load() {
+      for (const row of await store.load()) book.set(row.peerId, row);
+    },
+    async save() {
+      const rows = kept();
+      book.clear();
+      for (const row of rows) book.set(row.peerId, row);
+      await store.save(rows);
+    },
+    seen(hint, source) {
+      const nowMs = clock.nowMs();
+      const known = book.get(hint.peerId);
+      // Twice the bound between two savings; strangers must not fill memory.
+      if (known === undefined && book.size >= 2 * MAX_ROWS) return;
+      book.set(hint.peerId, {
+        peerId: hint.peerId,
+        addresses: merged(known?.addresses ?? [], hint.addresses),
+        firstSeenMs: known?.firstSeenMs ?? nowMs,
+        lastSeenMs: nowMs,
+        uptimeMs: known?.uptimeMs ?? 0,
+        fails: known?.fails ?? 0,
+        source: known?.source ?? source,
+      });
+    },
+    reached(peerId, address) {
+      const nowMs = clock.nowMs();
+      change(peerId, (row) => ({
+        fails: 0,
+        lastSeenMs: nowMs,
+        addresses: [
+          { address, lastSuccessMs: nowMs },
+          ...row.addresses.filter((known) => known.address !== address),
+        ].slice(0, MAX_ADDRESSES),
+      }));
+    },
+    failed: (peerId) => change(peerId, (row) => ({ fails: row.fails + 1 })),
+    linkedFor: (peerId, ms) =>
+      change(peerId, (row) => ({ uptimeMs: row.uptimeMs + ms, lastSeenMs: clock.nowMs() })),
+    best: (count, leaveOut) =>
+      kept()
+        .filter((row) => row.addresses.length > 0 && !leaveOut(row.peerId))
+        .slice(0, count)
+        .map((row) => ({ peerId: row.peerId, addresses: row.addresses.map(({ address }) => address) })),
+    rows: kept,
+  };
+}
+
+function merged(known: readonly KnownAddress[], told: readonly string[]): readonly KnownAddress[] {
+  const fresh = told
+    .filter((address) => !known.some((other) => other.address === address))
+    .map((address) => ({ address, lastSuccessMs: 0 }));
+  // Those that once held stay before those only told of.
+  const held = known.filter(({ lastSuccessMs }) => lastSuccessMs > 0);
+  const hoped = known.filter(({ lastSuccessMs }) => lastSuccessMs === 0);
+  return [...held, ...fresh, ...hoped].slice(0, MAX_ADDRESSES);
+}
+
+/** The /24 of the first IPv4 address; loopback belongs to nobody. */
+function subnetOf(row: KnownPeerRow): string | undefined {
+  const ip = /^\/ip4\/(\d+\.\d+\.\d+)\.\d+/u.exec(row.addresses[0]?.address ?? "")?.[1];
+  return ip?.startsWith("127.") === true ? undefined : ip;
+}

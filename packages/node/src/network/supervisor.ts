@@ -1,0 +1,348 @@
+/** Finds peers and keeps links: every dial of this node begins here. */
+
+import { isProtocolError } from "@gridmesh/protocol";
+import type { Clock, Wait } from "../clock.ts";
+import { type Explorer, explorer } from "./explorer.ts";
+import { type Isolation, isolation } from "./isolation.ts";
+import { watchLiveness } from "./liveness.ts";
+import { classOf, type PeerEntry, peerIdIn, PeerTable } from "./peer-table.ts";
+import { courtesyMs, redialMs, sightedMs } from "./redial.ts";
+import type { PeerView, Supervisor, SupervisorOptions, SupervisorState } from "./supervisor-types.ts";
+import { TimerSet } from "./timer-set.ts";
+import type { Link, NetworkEvent, PeerHint, Transport } from "./transport.ts";
+
+const DIAL_MS = 5_000;
+const MAX_DIALS = 8;
+const MIN_LINKS = 4;
+const TARGET_LINKS = 12;
+const SAVE_MS = 60_000;
+const POLL_MS = 5_000;
+/** Wall time ahead of monotonic time by this much: the machine slept. */
+const SLEPT_MS = 30_000;
+
+export function createSupervisor(options: SupervisorOptions): Supervisor {
+  return new LinkSupervisor(options);
+}
+
+class LinkSupervisor implements Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #transport: Transport;
+  readonly #clock: Clock;
+  readonly #table: PeerTable;
+  readonly #explorer: Explorer;
+  readonly #isolation: Isolation;
+  readonly #queue: PeerEntry[] = [];
+  readonly #undo = new DisposableStack();
+  #running = false;
+  #dialing = 0;
+  #seeking = true;
+  #dials = { started: 0, failed: 0 };
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#transport = options.transport;
+    this.#clock = options.clock;
+    this.#table = new PeerTable(options.knownPeers);
+    this.#explorer = explorer({
+      transport: options.transport,
+      clock: options.clock,
+      wanted: () => this.#running && this.#wantsMore(),
+    });
+    this.#isolation = isolation({
+      clock: options.clock,
+      candidates: (count) => options.knownPeers.best(count, (peerId) => this.#isBusy(peerId)),
+      tryPeer: (hint) => {
+        const entry = this.#table.note(hint, "manual");
+        if (entry !== undefined) this.#begin(entry);
+      },
+    });
+  }
+
+  async start(): Promise<void> {
+    const { bootstrap, staticPeers = [], knownPeers, log } = this.#options;
+    await knownPeers.load();
+    this.#running = true;
+    this.#undo.use(this.#transport.on("link", (event) => this.#onLink(event)));
+    this.#undo.use(this.#transport.on("unlink", (event) => this.#onUnlink(event)));
+    this.#undo.use(this.#transport.on("sighted", (event) => this.#onSighted(event)));
+    this.#undo.use(this.#transport.on("addresses", () => this.#endWaits()));
+    this.#undo.use(watchLiveness({ transport: this.#transport, clock: this.#clock, log }));
+    this.#undo.use(this.#explorer);
+    this.#undo.use(this.#isolation);
+    const timers = this.#undo.use(new TimerSet(this.#clock));
+    timers.every(SAVE_MS, () => {
+      knownPeers.save().catch((error: unknown) => log.warn("book", String(error)));
+    });
+    this.#watchSleep(timers);
+    this.#isolation.begin();
+    for (const link of this.#transport.links()) this.#onLink({ peerId: link.peerId });
+    for (const address of bootstrap) this.#begin(this.#table.anchor(address, "bootstrap"));
+    for (const address of staticPeers) this.#begin(this.#table.anchor(address, "static"));
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#running) return;
+    this.#running = false;
+    this.#undo.dispose();
+    for (const entry of this.#table.entries) {
+      entry.timer?.[Symbol.dispose]();
+      if (entry.state === "linked") this.#countUptime(entry);
+    }
+    await this.#options.knownPeers.save();
+  }
+
+  peers(): readonly PeerView[] {
+    const links = new Map(this.#transport.links().map((link) => [link.peerId, link]));
+    return [...this.#table.entries].map((entry) => view(entry, links.get(entry.peerId ?? "")));
+  }
+
+  async connect(target: string, wait: Wait = { timeoutMs: DIAL_MS }): Promise<Link> {
+    const isAddress = target.startsWith("/");
+    const peerId = isAddress ? peerIdIn(target) : target;
+    const entry = peerId === undefined ? undefined : this.#table.get(peerId);
+    if (entry !== undefined) this.#unpark(entry);
+    const addresses = [...(isAddress ? [target] : []), ...(entry?.addresses ?? [])];
+    const found =
+      addresses.length > 0 || peerId === undefined
+        ? { peerId, addresses }
+        : await this.#transport.findPeer(peerId, wait);
+    const link = await this.#transport.dial(found, wait);
+    const noted = this.#table.note({ peerId: link.peerId, addresses: found.addresses }, "manual");
+    if (noted !== undefined) {
+      this.#unpark(noted);
+      this.#linked(noted, link.address);
+    }
+    return link;
+  }
+
+  async disconnect(peerId: string): Promise<void> {
+    await this.park(peerId, Number.POSITIVE_INFINITY, "disconnected by the operator");
+  }
+
+  async park(peerId: string, forMs: number, reason: string): Promise<void> {
+    const entry = this.#table.note({ peerId, addresses: [] }, "manual");
+    if (entry !== undefined) {
+      entry.timer?.[Symbol.dispose]();
+      entry.state = "parked";
+      entry.parkedUntilMs = this.#clock.monotonicMs() + forMs;
+      if (Number.isFinite(forMs)) this.#wait(entry, forMs);
+    }
+    await this.#transport.hangUp(peerId, reason);
+  }
+
+  introduce(hint: PeerHint): void {
+    if (hint.peerId === this.#transport.peerId || hint.addresses.length === 0) return;
+    this.#meet(this.#table.note(hint, "introduction"));
+  }
+
+  partner(peerId: string, why: string): Disposable {
+    const entry = this.#table.note({ peerId, addresses: [] }, "manual");
+    const reason = Symbol(why);
+    entry?.partners.add(reason);
+    if (entry !== undefined && entry.state !== "linked" && entry.state !== "parked") this.#begin(entry);
+    return { [Symbol.dispose]: () => entry?.partners.delete(reason) };
+  }
+
+  state(): SupervisorState {
+    return {
+      links: this.#transport.links().length,
+      seeking: this.#seeking,
+      isolatedSinceMs: this.#isolation.sinceMs,
+      dials: { ...this.#dials },
+      anchors: this.peers().filter(({ peerClass }) => peerClass === "anchor"),
+    };
+  }
+
+  #wantsMore(): boolean {
+    const links = this.#transport.links().length;
+    if (links >= (this.#options.targetLinks ?? TARGET_LINKS)) this.#seeking = false;
+    if (links < (this.#options.minLinks ?? MIN_LINKS)) this.#seeking = true;
+    return this.#seeking;
+  }
+
+  #onSighted(event: NetworkEvent): void {
+    const { peerId, addresses = [] } = event;
+    if (peerId === undefined || peerId === this.#transport.peerId) return;
+    const isNew = this.#table.get(peerId) === undefined;
+    this.#meet(this.#table.note({ peerId, addresses }, "dht"));
+    if (isNew) this.#explorer.hurry();
+  }
+
+  /** A neighbour just heard of: the tie-break decides who dials. */
+  #meet(entry: PeerEntry | undefined): void {
+    if (entry?.peerId === undefined || entry.state !== "known" || !this.#wantsMore()) return;
+    this.#wait(entry, sightedMs(this.#transport.peerId, entry.peerId, this.#options.random));
+  }
+
+  /** Dials now. */
+  #begin(entry: PeerEntry): void {
+    if (entry.state === "linked" || entry.state === "dialing" || entry.state === "parked") return;
+    if (entry.peerId === this.#transport.peerId) return this.#table.remove(entry);
+    if (entry.peerId !== undefined && this.#transport.links().some((l) => l.peerId === entry.peerId)) {
+      return this.#linked(entry, undefined);
+    }
+    entry.timer?.[Symbol.dispose]();
+    entry.dueMs = undefined;
+    entry.state = "dialing";
+    this.#queue.push(entry);
+    this.#pump();
+  }
+
+  #pump(): void {
+    while (this.#running && this.#dialing < MAX_DIALS) {
+      const entry = this.#queue.shift();
+      if (entry === undefined) return;
+      if (entry.state !== "dialing") continue;
+      if (classOf(entry) === "neighbour" && !this.#wantsMore()) {
+        entry.state = "known";
+        continue;
+      }
+      this.#dialing += 1;
+      this.#dials.started += 1;
+      void this.#dial(entry).finally(() => {
+        this.#dialing -= 1;
+        this.#pump();
+      });
+    }
+  }
+
+  async #dial(entry: PeerEntry): Promise<void> {
+    const { log, knownPeers } = this.#options;
+    try {
+      const link = await this.#transport.dial(
+        { peerId: entry.anonymous ? undefined : entry.peerId, addresses: entry.addresses },
+        { timeoutMs: DIAL_MS },
+      );
+      this.#table.identify(entry, link.peerId);
+      this.#linked(entry, link.inbound ? undefined : link.address);
+    } catch (error) {
+      this.#dials.failed += 1;
+      entry.attempts = attemptsOf(error);
+      const reason = entry.attempts[0]?.reason ?? String(error);
+      log.debug("dial-failed", reason, { peer: entry.peerId, address: entry.addresses[0] });
+      if (entry.peerId !== undefined) knownPeers.failed(entry.peerId);
+      if (entry.state === "dialing") this.#retry(entry);
+    }
+  }
+
+  #retry(entry: PeerEntry): void {
+    const ownAddress = entry.attempts.some(({ reason }) => reason === "the address is our own");
+    const ms = redialMs(classOf(entry), entry.fails, this.#options.random);
+    entry.fails += 1;
+    // Left to the book; sighting it again starts anew.
+    if (ownAddress || ms === undefined) return this.#table.remove(entry);
+    this.#wait(entry, ms);
+  }
+
+  #wait(entry: PeerEntry, ms: number): void {
+    if (!this.#running) return;
+    entry.timer?.[Symbol.dispose]();
+    if (entry.state !== "parked") entry.state = "waiting";
+    entry.dueMs = this.#clock.nowMs() + ms;
+    entry.timer = this.#clock.timer(ms, () => {
+      this.#unpark(entry);
+      if (classOf(entry) !== "neighbour" || this.#wantsMore()) return this.#begin(entry);
+      if (entry.state === "waiting") entry.state = "known";
+    });
+  }
+
+  #unpark(entry: PeerEntry): void {
+    if (entry.state !== "parked") return;
+    entry.state = "known";
+    entry.parkedUntilMs = 0;
+  }
+
+  #onLink(event: NetworkEvent): void {
+    const { peerId } = event;
+    if (peerId === undefined) return;
+    const link = this.#transport.links().find((other) => other.peerId === peerId);
+    const entry = this.#table.note({ peerId, addresses: [] }, "inbound");
+    if (entry === undefined) return;
+    if (entry.state === "parked" && entry.parkedUntilMs === Number.POSITIVE_INFINITY) {
+      return void this.#transport.hangUp(peerId, "disconnected by the operator");
+    }
+    this.#linked(entry, link === undefined || link.inbound ? undefined : link.address);
+  }
+
+  #linked(entry: PeerEntry, address: string | undefined): void {
+    const { knownPeers } = this.#options;
+    entry.timer?.[Symbol.dispose]();
+    entry.dueMs = undefined;
+    entry.fails = 0;
+    entry.attempts = [];
+    if (entry.state !== "linked") entry.linkedSinceMs = this.#clock.monotonicMs();
+    entry.state = "linked";
+    if (entry.peerId !== undefined && address !== undefined) knownPeers.reached(entry.peerId, address);
+    this.#isolation.end();
+    this.#explorer.hurry();
+  }
+
+  #onUnlink(event: NetworkEvent): void {
+    const entry = event.peerId === undefined ? undefined : this.#table.get(event.peerId);
+    this.#options.log.debug("unlink", event.reason ?? "closed", { peer: event.peerId });
+    if (entry !== undefined && entry.state === "linked") {
+      this.#countUptime(entry);
+      const theirId = entry.peerId;
+      this.#table.anonymise(entry);
+      const ms = redialMs(classOf(entry), entry.fails, this.#options.random) ?? 0;
+      this.#wait(entry, ms + courtesyMs(this.#transport.peerId, entry.isAnchor ? undefined : theirId));
+    }
+    if (this.#wantsMore()) {
+      for (const known of this.#table.entries) this.#meet(known);
+      this.#explorer.hurry();
+    }
+    if (this.#transport.links().length > 0) return;
+    this.#isolation.begin();
+    this.#endWaits();
+  }
+
+  #countUptime(entry: PeerEntry): void {
+    const sinceMs = entry.linkedSinceMs;
+    entry.linkedSinceMs = undefined;
+    if (sinceMs === undefined || entry.peerId === undefined) return;
+    this.#options.knownPeers.linkedFor(entry.peerId, this.#clock.monotonicMs() - sinceMs);
+  }
+
+  /** The world changed: nobody is waited for any longer. */
+  #endWaits(): void {
+    for (const entry of this.#table.entries) {
+      if (entry.state !== "waiting") continue;
+      const courtesy = entry.isAnchor ? 0 : courtesyMs(this.#transport.peerId, entry.peerId);
+      this.#wait(entry, this.#options.random.below(251) + courtesy);
+    }
+  }
+
+  #isBusy(peerId: string): boolean {
+    const state = this.#table.get(peerId)?.state;
+    return peerId === this.#transport.peerId || (state !== undefined && state !== "known");
+  }
+
+  #watchSleep(timers: TimerSet): void {
+    const offset = () => this.#clock.nowMs() - this.#clock.monotonicMs();
+    let before = offset();
+    timers.every(POLL_MS, () => {
+      const now = offset();
+      if (Math.abs(now - before) > SLEPT_MS) this.#endWaits();
+      before = now;
+    });
+  }
+}
+
+function view(entry: PeerEntry, link: Link | undefined): PeerView {
+  return {
+    peerId: entry.peerId,
+    addresses: entry.addresses,
+    peerClass: classOf(entry),
+    state: entry.state,
+    source: entry.source,
+    fails: entry.fails,
+    attempts: entry.attempts,
+    nextDialMs: entry.dueMs,
+    link,
+  };
+}
+
+function attemptsOf(error: unknown): PeerEntry["attempts"] {
+  const told = isProtocolError(error) ? error.data?.["attempts"] : undefined;
+  return Array.isArray(told) ? (told as unknown as PeerEntry["attempts"]) : [];
+}

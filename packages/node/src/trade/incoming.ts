@@ -1,7 +1,6 @@
 /** Documents from a counterparty: whose are they, does the signature hold, and what do they change. */
 
 import {
-  type JsonObject,
   ProtocolError,
   type RecordedNonce,
   type TradeDocument,
@@ -54,7 +53,7 @@ async function receiveDocument(
     throw new ProtocolError("COUNTERPARTY_WRONG", `${document.type} of ${author} for ${addressee}`);
   }
   const { network, engine } = context;
-  verifyDocument(document as JsonObject, { type: document.type, network, engine, signerField });
+  verifyDocument(document, { type: document.type, network, engine, signerField });
   switch (document.type) {
     case "trade_delivery":
       return onDelivery(context, document, sender.nonce);

@@ -1,7 +1,9 @@
 /** What must hold of one node's books at any time; a sentence per breach. */
 
-import { type BuyerState, isOrderOpen } from "@gridmesh/protocol";
+import { isOrderOpen } from "@gridmesh/protocol";
 import { balance, type Book, type DeskState, type OrderHalf } from "./state.ts";
+
+const COMMITTED = "committed/";
 
 /** I1–I4, I9, I12 over all books of a journal; empty when all is well. */
 export function breaches(state: DeskState): readonly string[] {
@@ -15,49 +17,51 @@ export function breaches(state: DeskState): readonly string[] {
 }
 
 function checkBook(book: Book, found: string[]): void {
-  const who = book.name;
-  for (const [unit, accounts] of [
-    ["money", book.money],
-    ["energy", book.energy],
-  ] as const) {
+  checkAccounts(book, found);
+  checkHolds(book, found);
+  for (const half of book.orders.values()) {
+    checkOrder(half, { who: book.name, found });
+    if (isOrderOpen(half.state) !== book.open.has(half)) {
+      found.push(`I11 ${book.name}: ${half.key} in the wrong list`);
+    }
+  }
+}
+
+function checkAccounts(book: Book, found: string[]): void {
+  for (const unit of ["money", "energy"] as const) {
     let sum = 0;
-    for (const amount of accounts.values()) sum += amount;
-    if (sum !== 0) found.push(`I1/I2/I9 ${who}: ${unit} sums to ${sum}`);
+    for (const [account, amount] of book[unit]) {
+      sum += amount;
+      if (mustNotBeNegative(account) && amount < 0) found.push(`I3 ${book.name}: ${account} is ${amount}`);
+    }
+    if (sum !== 0) found.push(`I1/I2/I9 ${book.name}: ${unit} sums to ${sum}`);
   }
-  for (const [account, amount] of [...book.money, ...book.energy]) {
-    if (mustNotBeNegative(account) && amount < 0) found.push(`I3 ${who}: ${account} is ${amount}`);
-  }
+}
+
+/** What is held and committed is what the open orders say, neither more nor less. */
+function checkHolds(book: Book, found: string[]): void {
   let held = 0;
   let underWay = 0;
   const committed = new Map<string, number>();
-  for (const half of book.orders.values()) {
-    held += half.heldMicro;
-    if (isBuying(half)) underWay += half.terms.quantityMilliWh;
-    if (half.state === "ACCEPTED") {
-      committed.set(half.terms.slotId, balance(committed, half.terms.slotId) + half.terms.quantityMilliWh);
-    }
-    checkOrder(half, { who, found });
-    if (isOrderOpen(half.state) !== book.open.has(half))
-      found.push(`I11 ${who}: ${half.key} in the wrong list`);
+  for (const { heldMicro, state, terms } of book.open) {
+    held += heldMicro;
+    if (state === "HELD" || state === "COMMITTED") underWay += terms.quantityMilliWh;
+    if (state !== "ACCEPTED") continue;
+    committed.set(terms.slotId, balance(committed, terms.slotId) + terms.quantityMilliWh);
   }
-  if (held !== balance(book.money, "held")) {
-    found.push(`I4 ${who}: ${balance(book.money, "held")} held for orders over ${held}`);
-  }
-  if (underWay !== book.openPurchasesMilliWh) found.push(`I4 ${who}: ${underWay} mWh under way`);
+  const booked = balance(book.money, "held");
+  if (held !== booked) found.push(`I4 ${book.name}: ${booked} held for orders over ${held}`);
+  if (underWay !== book.openPurchasesMilliWh) found.push(`I4 ${book.name}: ${underWay} mWh under way`);
   for (const [account, amount] of book.energy) {
-    const [kind, ...slot] = account.split("/");
-    if (kind === "committed" && amount !== balance(committed, slot.join("/"))) {
-      found.push(`I4 ${who}: ${account} is ${amount}`);
+    if (!account.startsWith(COMMITTED)) continue;
+    if (amount !== balance(committed, account.slice(COMMITTED.length))) {
+      found.push(`I4 ${book.name}: ${account} is ${amount}`);
     }
   }
 }
 
 function mustNotBeNegative(account: string): boolean {
-  return account === "available" || account === "held" || account.startsWith("committed/");
-}
-
-function isBuying(half: OrderHalf): boolean {
-  return half.state === "HELD" || half.state === "COMMITTED";
+  return account === "available" || account === "held" || account.startsWith(COMMITTED);
 }
 
 function checkOrder(
@@ -75,8 +79,7 @@ function checkOrder(
   if (half.state === "SETTLED" && documents.trade_payment === undefined) {
     found.push(`I5 ${who}: ${half.key} credited without payment`);
   }
-  const received: readonly (BuyerState | string)[] = ["PAID", "CLOSED"];
-  if (received.includes(half.state) && documents.trade_delivery === undefined) {
+  if ((half.state === "PAID" || half.state === "CLOSED") && documents.trade_delivery === undefined) {
     found.push(`I5 ${who}: ${half.key} received without delivery`);
   }
 }

@@ -16,7 +16,6 @@ export interface Recovered {
   /** Bytes of a group that was being written when the power went. */
   readonly tornBytes: number;
   readonly cleanMarker: boolean;
-  readonly records: number;
 }
 
 export interface RecoveryOptions {
@@ -31,53 +30,82 @@ export interface RecoveryOptions {
  * @throws JOURNAL_DAMAGED when anything that was once on the disk is missing or changed.
  */
 export async function recoverJournal(disk: JournalDisk, options: RecoveryOptions): Promise<Recovered> {
-  const { tell, repair } = options;
   const names = await disk.list();
-  if (repair) for (const name of names) if (name.endsWith(".tmp")) await disk.remove(name);
-  const segments = names
+  if (options.repair) {
+    for (const name of names) if (name.endsWith(".tmp")) await disk.remove(name);
+  }
+  const progress: Progress = {
+    lastSeq: 0,
+    chain: new Uint8Array(CHAIN_BYTES),
+    tail: undefined,
+    tornBytes: 0,
+  };
+  const segments = segmentsAmong(names);
+  for (const [index, segment] of segments.entries()) {
+    await readSegment(disk, { ...segment, isLast: index === segments.length - 1 }, { ...options, progress });
+  }
+  const { lastSeq, chain, tail, tornBytes } = progress;
+  const cleanMarker = await checkMarker(disk, { names, lastSeq, chain });
+  return { lastSeq, chain, tail, tornBytes, cleanMarker };
+}
+
+interface Segment {
+  readonly name: string;
+  readonly firstSeq: number;
+  readonly isLast: boolean;
+}
+
+interface Progress {
+  lastSeq: number;
+  chain: Uint8Array;
+  tail: Recovered["tail"];
+  tornBytes: number;
+}
+
+function segmentsAmong(names: readonly string[]): readonly Omit<Segment, "isLast">[] {
+  return names
     .flatMap((name) => {
       const match = SEGMENT.exec(name);
       return match === null ? [] : [{ name, firstSeq: Number(match[1]) }];
     })
     .toSorted((a, b) => a.firstSeq - b.firstSeq);
+}
 
-  let lastSeq = 0;
-  let chain: Uint8Array = new Uint8Array(CHAIN_BYTES);
-  let tail: Recovered["tail"];
-  let tornBytes = 0;
-  for (const [index, { name, firstSeq }] of segments.entries()) {
-    const isLast = index === segments.length - 1;
-    if (firstSeq !== lastSeq + 1) throw damaged(name, 0, `starts at ${firstSeq}, ${lastSeq + 1} is missing`);
-    const bytes = await disk.read(name);
-    const header = decodeHeader(bytes);
-    if (header === undefined && isLast && bytes.length <= HEADER_BYTES) {
-      // Its header was not yet synced, so nothing behind it was ever acknowledged.
-      if (repair) {
-        await disk.remove(name);
-        await disk.syncFolder();
-      }
-      tornBytes += bytes.length;
-      continue;
-    }
-    if (header === undefined) throw damaged(name, 0, "its header is damaged");
-    if (header.firstSeq !== firstSeq || Buffer.compare(header.chain, chain) !== 0) {
-      throw damaged(name, 0, "its header does not continue the segment before it");
-    }
-    const scan = scanSegment(bytes, chain);
-    checkEnd(scan, { name, length: bytes.length, isLast });
-    for (const record of scan.records) {
-      tell(readRecord(record, { name, seq: lastSeq + 1 }));
-      lastSeq += 1;
-    }
-    chain = scan.chain;
-    tail = { name, bytes: scan.goodBytes };
-    if (scan.goodBytes < bytes.length) {
-      tornBytes += bytes.length - scan.goodBytes;
-      if (repair) await cut(disk, tail);
-    }
+async function readSegment(
+  disk: JournalDisk,
+  { name, firstSeq, isLast }: Segment,
+  { tell, repair, progress }: RecoveryOptions & { readonly progress: Progress },
+): Promise<void> {
+  if (firstSeq !== progress.lastSeq + 1) {
+    throw damaged({ file: name, what: `starts at ${firstSeq}, ${progress.lastSeq + 1} is missing` });
   }
-  const cleanMarker = await checkMarker(disk, { names, lastSeq, chain });
-  return { lastSeq, chain, tail, tornBytes, cleanMarker, records: lastSeq };
+  const bytes = await disk.read(name);
+  const header = decodeHeader(bytes);
+  if (header === undefined && isLast && bytes.length <= HEADER_BYTES) {
+    // Its header was not yet synced, so nothing behind it was ever acknowledged.
+    progress.tornBytes += bytes.length;
+    if (repair) await removeSynced(disk, name);
+    return;
+  }
+  if (header === undefined) throw damaged({ file: name, what: "its header is damaged" });
+  if (header.firstSeq !== firstSeq || Buffer.compare(header.chain, progress.chain) !== 0) {
+    throw damaged({ file: name, what: "its header does not continue the segment before it" });
+  }
+  const scan = scanSegment(bytes, progress.chain);
+  checkEnd(scan, { name, length: bytes.length, isLast });
+  for (const record of scan.records) {
+    tell(readRecord(record, { name, seq: progress.lastSeq + 1 }));
+    progress.lastSeq += 1;
+  }
+  progress.chain = scan.chain;
+  progress.tail = { name, bytes: scan.goodBytes };
+  progress.tornBytes += bytes.length - scan.goodBytes;
+  if (scan.goodBytes < bytes.length && repair) await cut(disk, progress.tail);
+}
+
+async function removeSynced(disk: JournalDisk, name: string): Promise<void> {
+  await disk.remove(name);
+  await disk.syncFolder();
 }
 
 function checkEnd(
@@ -86,9 +114,16 @@ function checkEnd(
 ): void {
   if (scan.goodBytes >= at.length) return;
   if (scan.validBehindAt !== undefined) {
-    throw damaged(at.name, scan.goodBytes, `a bad frame with a whole one behind it at ${scan.validBehindAt}`);
+    const what = `a bad frame with a whole one behind it at ${scan.validBehindAt}`;
+    throw damaged({ file: at.name, offset: scan.goodBytes, what });
   }
-  if (!at.isLast) throw damaged(at.name, scan.goodBytes, "a bad frame, and another segment follows");
+  if (!at.isLast) {
+    throw damaged({
+      file: at.name,
+      offset: scan.goodBytes,
+      what: "a bad frame, and another segment follows",
+    });
+  }
 }
 
 function readRecord(bytes: Uint8Array, at: { readonly name: string; readonly seq: number }): JournalRecord {
@@ -96,9 +131,11 @@ function readRecord(bytes: Uint8Array, at: { readonly name: string; readonly seq
   try {
     record = JSON.parse(Buffer.from(bytes).toString("utf8")) as JournalRecord;
   } catch (cause) {
-    throw damaged(at.name, 0, `record ${at.seq} is no JSON`, cause);
+    throw damaged({ file: at.name, what: `record ${at.seq} is no JSON`, cause });
   }
-  if (record.seq !== at.seq) throw damaged(at.name, 0, `record ${record.seq} where ${at.seq} belongs`);
+  if (record.seq !== at.seq) {
+    throw damaged({ file: at.name, what: `record ${record.seq} where ${at.seq} belongs` });
+  }
   return record;
 }
 
@@ -120,7 +157,10 @@ async function checkMarker(
   if (!found.names.includes(CLEAN_MARKER)) return false;
   const text = Buffer.from(await disk.read(CLEAN_MARKER)).toString("utf8");
   if (text !== markerText(found.lastSeq, found.chain)) {
-    throw damaged(CLEAN_MARKER, 0, `the last stop left another end than record ${found.lastSeq}`);
+    throw damaged({
+      file: CLEAN_MARKER,
+      what: `the last stop left another end than record ${found.lastSeq}`,
+    });
   }
   return true;
 }
@@ -129,7 +169,15 @@ export function markerText(lastSeq: number, chain: Uint8Array): string {
   return `{"chain":"${Buffer.from(chain).toString("hex")}","lastSeq":${lastSeq}}\n`;
 }
 
-function damaged(file: string, offset: number, what: string, cause?: unknown): ProtocolError {
+interface Damage {
+  readonly file: string;
+  /** Byte offset; 0 where the file as a whole is wrong. */
+  readonly offset?: number;
+  readonly what: string;
+  readonly cause?: unknown;
+}
+
+function damaged({ file, offset = 0, what, cause }: Damage): ProtocolError {
   return new ProtocolError("JOURNAL_DAMAGED", `${file} at ${offset}: ${what}`, {
     cause,
     data: { file, offset },

@@ -1,8 +1,8 @@
 /** Sending again until the state says it is done: 300 ms, doubled to 10 s, ± 25 %, and at once when a peer is back. */
 
+import { isProtocolError } from "@gridmesh/protocol";
 import type { Clock, Random } from "../clock.ts";
 import type { Log } from "../log.ts";
-import { isProtocolError } from "@gridmesh/protocol";
 
 const FIRST_MS = 300;
 const MAX_MS = 10_000;
@@ -39,75 +39,99 @@ interface Queue {
   inFlight: number;
 }
 
-export function createSends(ports: {
+export function createSends(ports: Ports): Sends {
+  return new ErrandRunner(ports);
+}
+
+interface Ports {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-}): Sends {
-  const { clock, random, log } = ports;
-  const running = new Map<string, Running>();
-  const queues = new Map<string, Queue>();
-  const stopping = new AbortController();
+}
 
-  const queueOf = (peerId: string) => {
-    let queue = queues.get(peerId);
-    if (queue === undefined) queues.set(peerId, (queue = { errands: new Set(), waiting: [], inFlight: 0 }));
+class ErrandRunner implements Sends {
+  readonly #ports: Ports;
+  readonly #running = new Map<string, Running>();
+  readonly #queues = new Map<string, Queue>();
+  readonly #stopping = new AbortController();
+
+  constructor(ports: Ports) {
+    this.#ports = ports;
+  }
+
+  want(errand: Errand, delayMs = 0): void {
+    if (this.#running.has(errand.key) || this.#stopping.signal.aborted) return;
+    const it: Running = { errand, delayMs: FIRST_MS, timer: undefined, busy: false };
+    this.#running.set(errand.key, it);
+    this.#queueOf(errand.peerId).errands.add(it);
+    this.#later(it, delayMs);
+  }
+
+  wake(peerId: string): void {
+    for (const it of this.#queues.get(peerId)?.errands ?? []) {
+      it.delayMs = FIRST_MS;
+      if (!it.busy) this.#later(it, 0);
+    }
+  }
+
+  running(): number {
+    return this.#running.size;
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    for (const it of this.#running.values()) it.timer?.[Symbol.dispose]();
+  }
+
+  #queueOf(peerId: string): Queue {
+    let queue = this.#queues.get(peerId);
+    if (queue === undefined) {
+      queue = { errands: new Set(), waiting: [], inFlight: 0 };
+      this.#queues.set(peerId, queue);
+    }
     return queue;
-  };
+  }
 
-  const later = (it: Running, delayMs: number) => {
+  #later(it: Running, delayMs: number): void {
     it.timer?.[Symbol.dispose]();
-    it.timer = clock.timer(delayMs, () => due(it));
-  };
+    it.timer = this.#ports.clock.timer(delayMs, () => this.#due(it));
+  }
 
-  const due = (it: Running) => {
-    if (it.busy || stopping.signal.aborted) return;
+  #due(it: Running): void {
+    if (it.busy || this.#stopping.signal.aborted) return;
     it.busy = true;
-    const queue = queueOf(it.errand.peerId);
+    const queue = this.#queueOf(it.errand.peerId);
     if (queue.inFlight >= PER_PEER) queue.waiting.push(it);
-    else void run(it, queue);
-  };
+    else void this.#run(it, queue);
+  }
 
-  const run = async (it: Running, queue: Queue) => {
+  async #run(it: Running, queue: Queue): Promise<void> {
     queue.inFlight += 1;
-    const done = await it.errand.attempt(stopping.signal).catch((error: unknown) => {
-      const code = isProtocolError(error) ? error.code : String(error);
-      log.debug("trade.retry", `${it.errand.key}: ${code}`, { peer: it.errand.peerId, code });
-      return false;
-    });
+    const done = await this.#attempt(it.errand);
     queue.inFlight -= 1;
     it.busy = false;
     if (done) {
-      running.delete(it.errand.key);
+      this.#running.delete(it.errand.key);
       queue.errands.delete(it);
-    } else if (!stopping.signal.aborted) {
+    } else if (!this.#stopping.signal.aborted) {
       // ± 25 %, so that two nodes that failed together do not come back together.
-      later(it, Math.round((it.delayMs * (750 + random.below(501))) / 1000));
+      this.#later(it, Math.round((it.delayMs * (750 + this.#ports.random.below(501))) / 1000));
       it.delayMs = Math.min(it.delayMs * 2, MAX_MS);
     }
     const next = queue.waiting.shift();
-    if (next !== undefined && !stopping.signal.aborted) void run(next, queue);
-    if (queue.errands.size === 0) queues.delete(it.errand.peerId);
-  };
+    if (next !== undefined && !this.#stopping.signal.aborted) void this.#run(next, queue);
+    if (queue.errands.size === 0) this.#queues.delete(it.errand.peerId);
+  }
 
-  return {
-    want(errand, delayMs = 0) {
-      if (running.has(errand.key) || stopping.signal.aborted) return;
-      const it: Running = { errand, delayMs: FIRST_MS, timer: undefined, busy: false };
-      running.set(errand.key, it);
-      queueOf(errand.peerId).errands.add(it);
-      later(it, delayMs);
-    },
-    wake(peerId) {
-      for (const it of queues.get(peerId)?.errands ?? []) {
-        it.delayMs = FIRST_MS;
-        if (!it.busy) later(it, 0);
-      }
-    },
-    running: () => running.size,
-    stop() {
-      stopping.abort();
-      for (const it of running.values()) it.timer?.[Symbol.dispose]();
-    },
-  };
+  async #attempt(errand: Errand): Promise<boolean> {
+    try {
+      return await errand.attempt(this.#stopping.signal);
+    } catch (error) {
+      const code = isProtocolError(error) ? error.code : "unexpected";
+      const fields = { peer: errand.peerId, code };
+      if (isProtocolError(error)) this.#ports.log.debug("trade.retry", `${errand.key}: ${code}`, fields);
+      else this.#ports.log.error("trade.retry", `${errand.key}: ${String(error)}`, fields);
+      return false;
+    }
+  }
 }

@@ -27,6 +27,8 @@ export interface Offer {
   readonly availableMilliWh: number;
   readonly priceMicroPerKWh: number;
   readonly currency: string;
+  /** Market time; the seller takes no order for it from here on. */
+  readonly untilMs?: number | undefined;
   /** Wall milliseconds after the search was published. */
   readonly latencyMs: number;
 }

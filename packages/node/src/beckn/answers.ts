@@ -1,0 +1,185 @@
+/** Hearing searches: what gossip may pass on, and the catalogs of our own sellers in answer. */
+
+import {
+  type BecknIntent,
+  type BecknOffer,
+  decodeBecknFrame,
+  encodeBecknHeader,
+  isProtocolError,
+  limits,
+  parseBecknUri,
+  ProtocolError,
+  slotId,
+  toProtocolError,
+  verdictOf,
+} from "@gridmesh/protocol";
+import type { Verdict } from "../network/transport.ts";
+import type { OpenOffer } from "../trade/types.ts";
+import type { Carrier, Frame } from "./carrier.ts";
+import { checkTtl, type Opened, openContext, verifyFrame } from "./inbound.ts";
+import { bodyOf, callbackContext } from "./messages.ts";
+import type { Policy } from "./policy.ts";
+import { ANSWER_SPREAD_MS, type BecknPorts, type LocalAgent } from "./ports.ts";
+import type { SearchParts } from "./search.ts";
+
+/** Answers waiting for their moment; more searches than that go unanswered. */
+const MAX_WAITING_ANSWERS = 1_024;
+
+/** Items of one catalog. */
+const MAX_OFFERS_PER_CATALOG = 64;
+
+export interface Answers {
+  /** The topic's validator. */
+  validate(from: string, data: Uint8Array): Promise<Verdict>;
+  /** Checks a search's content and answers it; used for streams and our own searches too. @throws SCHEMA_INVALID … */
+  hear(search: Opened): void;
+  stop(): void;
+}
+
+export function createAnswers(
+  parts: Pick<SearchParts, "ports" | "audit" | "counters" | "background"> & {
+    readonly carrier: Carrier;
+    readonly policy: Policy;
+  },
+): Answers {
+  const { ports, policy } = parts;
+  const waiting = new Set<Disposable>();
+
+  const hear = (search: Opened) => {
+    const content = search.wire.decodeContent(search.json, search.context);
+    if (content.kind !== "intent") throw new ProtocolError("SCHEMA_INVALID", "a search without an intent");
+    const buyerUri = parseBecknUri(search.context.bapUri);
+    parts.counters.searchesHeard++;
+    for (const seller of ports.agents.sellers()) {
+      if (seller.agentId === search.signerId || waiting.size >= MAX_WAITING_ANSWERS) continue;
+      const timer = ports.clock.timer(ports.random.below(ANSWER_SPREAD_MS + 1), () => {
+        waiting.delete(timer);
+        parts.background(answer(parts, { search, seller, intent: content.intent, peerId: buyerUri.peerId }));
+      });
+      waiting.add(timer);
+    }
+  };
+
+  return {
+    hear,
+    async validate(_from, data) {
+      try {
+        const frame = gossipFrame(data);
+        const verified = verifyFrame(ports, frame);
+        policy.admit("search", verified.signerId);
+        const search = openContext(ports, verified);
+        if (search.context.action !== "search")
+          throw new ProtocolError("BECKN_CONTEXT_INVALID", "not a search");
+        if (policy.seen(search.signerId, search.context.messageId, search.digest) !== "new") return "ignore";
+        checkTtl(ports, search.context);
+        hear(search);
+        policy.remember(search.signerId, search.context.messageId, search.digest);
+        parts.audit.noteMessage(search.context, "heard");
+        return "accept";
+      } catch (error) {
+        const refusal = toProtocolError(error, "INTERNAL_ERROR");
+        const verdict = verdictFor(refusal);
+        ports.log.debug("trade.search", `search refused: ${refusal.message}`, {
+          code: refusal.code,
+          verdict,
+        });
+        return verdict;
+      }
+    },
+    stop() {
+      for (const timer of waiting) timer[Symbol.dispose]();
+      waiting.clear();
+    },
+  };
+}
+
+/** @throws FRAME_TOO_LARGE, MESSAGE_MALFORMED. */
+function gossipFrame(data: Uint8Array): Frame {
+  if (data.length > limits.gossipBytes)
+    throw new ProtocolError("FRAME_TOO_LARGE", `${data.length} bytes of gossip`);
+  const { header, body } = decodeBecknFrame(data);
+  if (header.path !== "/search" || header.headers.traceparent !== undefined) {
+    throw new ProtocolError("MESSAGE_MALFORMED", "gossip carries plain searches only");
+  }
+  return { header: encodeBecknHeader(header), body };
+}
+
+/** A relay is to blame only for what it could see was wrong: early and late depend on the clock. */
+function verdictFor(error: ProtocolError): Verdict {
+  const window = error.data?.["window"];
+  return window === "early" || window === "expired" ? "ignore" : verdictOf(error.code);
+}
+
+interface Question {
+  readonly search: Opened;
+  readonly seller: LocalAgent;
+  readonly intent: BecknIntent | undefined;
+  readonly peerId: string;
+}
+
+/** One on_search per seller; nothing to sell is silence. */
+async function answer(
+  parts: Pick<SearchParts, "ports" | "audit" | "counters"> & { readonly carrier: Carrier },
+  question: Question,
+): Promise<void> {
+  const { ports, audit, counters, carrier } = parts;
+  const { search, seller, intent, peerId } = question;
+  const offers = matching(ports, seller, intent);
+  if (offers.length === 0) return;
+  const context = callbackContext(ports, seller, { action: "on_search", request: search.context });
+  const fields = { agent: seller.name, transactionId: context.transactionId };
+  ports.log.info("trade.offered", `--- BPP (${seller.name}): FORMULATE OFFER ---`, fields);
+  const catalog = {
+    seller: seller.agentId,
+    sellerName: seller.name,
+    offers: offers.slice(0, MAX_OFFERS_PER_CATALOG).map(publicOffer),
+  };
+  const body = bodyOf(context, { kind: "catalog", catalog });
+  try {
+    await carrier.send({
+      action: "on_search",
+      peerId,
+      body,
+      signer: seller.signer,
+      to: search.context.bapId,
+    });
+    counters.offersSent++;
+    audit.noteMessage(context, "ACK");
+  } catch (error) {
+    if (!isProtocolError(error)) throw error;
+    audit.noteMessage(context, error.code);
+    ports.log.debug("trade.offered", `offer not delivered: ${error.message}`, {
+      ...fields,
+      code: error.code,
+    });
+  }
+}
+
+function matching(
+  ports: BecknPorts,
+  seller: LocalAgent,
+  intent: BecknIntent | undefined,
+): readonly OpenOffer[] {
+  const nowMs = ports.market.nowMs();
+  const { agentId } = seller;
+  const open = ports.desk.openOffers(intent ? { agentId, slotId: slotId(intent.slot) } : { agentId });
+  return open.filter(
+    (offer) =>
+      offer.leftMilliWh > 0 &&
+      nowMs < offer.untilMs &&
+      (!intent ||
+        (offer.currency === intent.currency && offer.priceMicroPerKWh <= intent.maxPriceMicroPerKWh)),
+  );
+}
+
+function publicOffer(offer: OpenOffer): BecknOffer {
+  return {
+    offerId: offer.offerId,
+    offerEpoch: offer.epoch,
+    slot: offer.slot,
+    availableMilliWh: offer.leftMilliWh,
+    priceMicroPerKWh: offer.priceMicroPerKWh,
+    currency: offer.currency,
+    untilMs: offer.untilMs,
+  };
+}

@@ -1,0 +1,58 @@
+/** The buyer's end of a confirm: the seller's signed decision goes to the desk, whoever waits for it or not. */
+
+import {
+  amountMicro,
+  type BecknContent,
+  becknV1,
+  type OrderSummary,
+  ProtocolError,
+} from "@gridmesh/protocol";
+import type { Decision } from "../trade/types.ts";
+import type { BecknReceived } from "./inbound.ts";
+import type { BecknPorts } from "./ports.ts";
+
+/** What an on_confirm says. */
+export function becknOutcome(content: BecknContent): Decision {
+  if (content.kind === "fault") {
+    return { accepted: false, reason: becknV1.errorOf(content.fault).code, contractId: "" };
+  }
+  if (content.kind !== "order") throw new ProtocolError("SCHEMA_INVALID", "on_confirm holds no order");
+  const { status, contractId = "" } = content.order;
+  if (status === "ACTIVE" || status === "COMPLETE") return { accepted: true, contractId };
+  return { accepted: false, reason: "ORDER_REJECTED", contractId };
+}
+
+/**
+ * Commits or releases the order an on_confirm decides; a repeat changes nothing.
+ * @throws BECKN_ACTION_UNEXPECTED (no such order), COUNTERPARTY_WRONG, AMOUNT_INVALID (accepted on other terms).
+ */
+export async function concludeOrder(ports: BecknPorts, received: BecknReceived): Promise<void> {
+  const { context, content, signerId, to } = received;
+  const order = ports.desk.orders({ agentId: to.agentId }).find((own) => isBuyers(own, context.messageId));
+  if (!order) throw new ProtocolError("BECKN_ACTION_UNEXPECTED", "no order of ours has this id");
+  if (order.counterparty !== signerId) {
+    throw new ProtocolError("COUNTERPARTY_WRONG", "the order was sent to somebody else");
+  }
+  const decision = becknOutcome(content);
+  if (content.kind === "order" && decision.accepted) checkAccepted(content, order);
+  const text = new TextDecoder();
+  const bytes = { header: text.decode(received.headerBytes), body: text.decode(received.body) };
+  await ports.desk.conclude(to.agentId, order.orderId, decision, bytes);
+}
+
+function isBuyers(order: OrderSummary, orderId: string): boolean {
+  return order.role === "buyer" && order.orderId === orderId;
+}
+
+/** An accept binds to what was ordered; other terms decide nothing and the hold stays. */
+function checkAccepted(content: Extract<BecknContent, { kind: "order" }>, order: OrderSummary): void {
+  const accepted = content.order;
+  const same =
+    accepted.orderId === order.orderId &&
+    accepted.quantityMilliWh === order.quantityMilliWh &&
+    accepted.priceMicroPerKWh === order.priceMicroPerKWh &&
+    accepted.currency === order.currency &&
+    (accepted.payment?.amountMicro ?? order.amountMicro) ===
+      amountMicro(order.quantityMilliWh, order.priceMicroPerKWh);
+  if (!same) throw new ProtocolError("AMOUNT_INVALID", "accepted on other terms than ordered");
+}

@@ -1,0 +1,87 @@
+/** The Beckn room of a node: one protocol, one topic, and the two sides of a transaction behind them. */
+
+import { MAX_BECKN_BODY_BYTES, ProtocolError } from "@gridmesh/protocol";
+import { createAnswers } from "./answers.ts";
+import { createAudit } from "./audit.ts";
+import { createBackground } from "./background.ts";
+import { buy, buyerNamed } from "./buy.ts";
+import { createCarrier, type Frame, serveStream } from "./carrier.ts";
+import { resendOrder, tellBuyer } from "./courier.ts";
+import { openContext, verifyFrame } from "./inbound.ts";
+import { newId } from "./messages.ts";
+import { createPending } from "./pending.ts";
+import { createPolicy, Recent } from "./policy.ts";
+import { BECKN_PROTOCOL, type BecknPorts, type LocalAgent } from "./ports.ts";
+import { createReceiver, type ReceiveParts } from "./receive.ts";
+import { Search } from "./search.ts";
+import { createSeller } from "./seller.ts";
+import type { BecknExchange, BuyOptions, SearchIntent } from "./types.ts";
+
+const STREAM_LIMITS = {
+  maxFrameBytes: MAX_BECKN_BODY_BYTES,
+  maxInboundPerPeer: 16,
+  relayed: true,
+  idleMs: 30_000,
+};
+const MAX_SEARCHES = 1_000;
+
+/** Joins the domain's search topic, answers `/gridmesh/beckn/1`, and carries the desk's open orders. */
+export function createBecknExchange(ports: BecknPorts): BecknExchange {
+  const { clock, desk, transport } = ports;
+  const stopping = new AbortController();
+  const { run: background, ended } = createBackground(ports.log, stopping.signal);
+  const audit = createAudit(clock);
+  const counters = { searchesPublished: 0, searchesHeard: 0, offersSent: 0, offersReceived: 0 };
+  const topic = `gridmesh/${ports.network}/search/${ports.domain}`;
+  const carrier = createCarrier(ports, (frame, from) => receive(frame, from));
+  const shared = { ports, audit, background, carrier, counters };
+  const policy = createPolicy(clock);
+  const answers = createAnswers({ ...shared, policy });
+  const hearOwn = (frame: Frame) => answers.hear(openContext(ports, verifyFrame(ports, frame)));
+  const parts: ReceiveParts = {
+    ...shared,
+    policy,
+    answers,
+    pending: createPending(),
+    seller: createSeller(ports, () => newId(ports)),
+    searches: new Recent<Search>(MAX_SEARCHES),
+    signal: stopping.signal,
+  };
+  const receive = createReceiver(parts);
+
+  const startSearch = (buyer: LocalAgent, intent: SearchIntent) => {
+    const search = new Search({ ...shared, topic, hearOwn }, buyer, intent);
+    parts.searches.set(search.transactionId, search);
+    return search;
+  };
+  const untilStop = (signal?: AbortSignal) =>
+    signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal;
+
+  const undo = new DisposableStack();
+  undo.use(
+    transport.handle(BECKN_PROTOCOL, STREAM_LIMITS, (stream, from) =>
+      background(serveStream(ports, stream, { from: from.peerId, receive, signal: stopping.signal })),
+    ),
+  );
+  undo.use(transport.join(topic, (from, data) => answers.validate(from, data)));
+  undo.use(desk.onEvent((event) => tellBuyer(parts, event)));
+  undo.defer(() => answers.stop());
+  desk.setCourier({ resend: (terms, order) => resendOrder({ ports, carrier }, terms, order) });
+
+  return {
+    search: (agent, intent, options) =>
+      startSearch(buyerNamed(ports, agent), intent).offers({ ...options, signal: untilStop(options.signal) }),
+    buy: async (agent, options: BuyOptions) =>
+      buy({ ...parts, startSearch }, buyerNamed(ports, agent), {
+        ...options,
+        signal: untilStop(options.signal),
+      }),
+    trace: (transactionId) => audit.lines(transactionId),
+    counters: () => ({ ...counters }),
+    async stop() {
+      stopping.abort(new ProtocolError("CALL_CANCELLED", "the node is stopping"));
+      undo.dispose();
+      await ended();
+    },
+  };
+}

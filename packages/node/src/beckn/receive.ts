@@ -1,0 +1,222 @@
+/** What arrives: up the ladder, to the side it is for, and back as a signed ACK or NACK. */
+
+import {
+  becknErrorOf,
+  becknV1,
+  isCallback,
+  isProtocolError,
+  parseAuthorization,
+  ProtocolError,
+  toProtocolError,
+} from "@gridmesh/protocol";
+import type { Answers } from "./answers.ts";
+import type { Audit } from "./audit.ts";
+import { type Carrier, type Frame, replyFrame } from "./carrier.ts";
+import { concludeOrder } from "./decision.ts";
+import {
+  addressee,
+  type BecknReceived,
+  checkTtl,
+  type Opened,
+  openContext,
+  senderUri,
+  type Verified,
+  verifyFrame,
+} from "./inbound.ts";
+import type { PendingCallbacks } from "./pending.ts";
+import { type Policy, Recent } from "./policy.ts";
+import type { BecknPorts, LocalAgent } from "./ports.ts";
+import type { Search } from "./search.ts";
+import type { Callback, Seller } from "./seller.ts";
+
+/** Callbacks kept so that a repeated request gets the same one again. */
+const MAX_KEPT_CALLBACKS = 4_096;
+const RETRY_FIRST_MS = 5_000;
+const RETRY_MOST_MS = 300_000;
+const CALLBACK_TRIES = 5;
+
+export interface ReceiveParts {
+  readonly ports: BecknPorts;
+  readonly policy: Policy;
+  readonly audit: Audit;
+  readonly pending: PendingCallbacks;
+  readonly seller: Seller;
+  readonly answers: Answers;
+  readonly searches: Recent<Search>;
+  readonly carrier: Carrier;
+  readonly background: (work: Promise<unknown>) => void;
+  /** Aborted when the room closes. */
+  readonly signal: AbortSignal;
+}
+
+interface Room extends ReceiveParts {
+  readonly callbacks: Recent<Callback>;
+}
+
+/** Answers one frame; never throws. */
+export function createReceiver(parts: ReceiveParts): (frame: Frame, from: string) => Promise<Frame> {
+  const room: Room = { ...parts, callbacks: new Recent(MAX_KEPT_CALLBACKS) };
+  const { ports, policy, audit } = parts;
+  return async (frame, from) => {
+    let opened: Opened | undefined;
+    let to: LocalAgent | undefined;
+    try {
+      if (from !== ports.peerId) policy.admit("stream", from);
+      const verified = verifyFrame(ports, frame);
+      policy.admit("stream", verified.signerId);
+      opened = openContext(ports, verified);
+      const search = opened.context.action === "search";
+      to = search ? ports.agents.sellers()[0] : addressee(ports, opened.context);
+      await take(room, opened, to);
+      audit.noteMessage(opened.context, "ACK");
+      return reply(ports, { verified, to });
+    } catch (error) {
+      const refusal = toProtocolError(error, "INTERNAL_ERROR");
+      if (opened) audit.noteMessage(opened.context, refusal.code);
+      logRefusal(ports, { refusal, error, opened });
+      return reply(ports, { verified: opened, to, refusal });
+    }
+  };
+}
+
+/** Unseen, in time, well-formed: only then does it reach its side. */
+async function take(room: Room, opened: Opened, to: LocalAgent | undefined): Promise<void> {
+  const { ports, policy, answers } = room;
+  const { context, digest, signerId } = opened;
+  const binding = context.action === "confirm" || context.action === "on_confirm";
+  const seen = policy.seen(signerId, context.messageId, digest);
+  // The journal, not this table, tells whether a confirm is known: it also remembers across restarts.
+  if (seen === "other" && !binding)
+    throw new ProtocolError("ORDER_CONFLICT", "this id was used for another body");
+  if (seen === "same" && repeated(room, opened, to)) return;
+  if (!binding) {
+    policy.count(`${context.transactionId} ${signerId}`);
+    checkTtl(ports, context);
+  }
+  if (context.action === "search") answers.hear(opened);
+  else if (to) await takeFor(room, opened, to);
+  policy.remember(signerId, context.messageId, digest);
+}
+
+/** Whether a repeat needs nothing more: the same callback once more, or just the same ACK. */
+function repeated(room: Room, opened: Opened, to: LocalAgent | undefined): boolean {
+  const { action, messageId } = opened.context;
+  if (action === "confirm" || action === "status") return false;
+  const callback = room.callbacks.get(`${opened.signerId} ${messageId}`);
+  if (callback && to) room.background(deliver(room, { callback, to, opened }));
+  return true;
+}
+
+async function takeFor(room: Room, opened: Opened, to: LocalAgent): Promise<void> {
+  const content = opened.wire.decodeContent(opened.json, opened.context);
+  const received: BecknReceived = { ...opened, content, to, sender: senderUri(opened.context) };
+  if (isCallback(opened.context.action)) return takeCallback(room, received);
+  const callback = await room.seller.answer(received);
+  room.callbacks.set(`${opened.signerId} ${opened.context.messageId}`, callback);
+  room.background(deliver(room, { callback, to, opened }));
+}
+
+/** @throws BECKN_ACTION_UNEXPECTED for an answer to what was not asked. */
+async function takeCallback(room: Room, received: BecknReceived): Promise<void> {
+  const { context, content, signerId, to } = received;
+  if (context.action === "on_search") {
+    const search = room.searches.get(context.transactionId);
+    if (!search?.messageIds.has(context.messageId) || search.buyer.agentId !== to.agentId) throw unexpected();
+    if (content.kind === "catalog") search.take(received, content.catalog);
+    return;
+  }
+  if (context.action === "on_confirm") {
+    await concludeOrder(room.ports, received);
+    room.pending.settle(received);
+    return;
+  }
+  if (room.pending.settle(received)) return;
+  if (context.action !== "on_status" || content.kind !== "order") throw unexpected();
+  const { orderId } = content.order;
+  const own = room.ports.desk
+    .orders({ agentId: to.agentId })
+    .some((order) => order.role === "buyer" && order.orderId === orderId && order.counterparty === signerId);
+  if (!own) throw unexpected();
+}
+
+function unexpected(): ProtocolError {
+  return new ProtocolError("BECKN_ACTION_UNEXPECTED", "nothing was asked that this answers");
+}
+
+/** Sends a callback; an absent buyer is tried again while the callback still means something. */
+async function deliver(
+  room: Room,
+  about: { readonly callback: Callback; readonly to: LocalAgent; readonly opened: Opened },
+): Promise<void> {
+  const { callback, to, opened } = about;
+  const peerId = senderUri(opened.context).peerId;
+  await deliverCallback(room, { callback, seller: to, peerId, buyer: opened.signerId });
+}
+
+/** @throws nothing expected: what cannot be delivered is noted. */
+export async function deliverCallback(
+  parts: Pick<ReceiveParts, "ports" | "audit" | "carrier" | "signal">,
+  mail: {
+    readonly callback: Callback;
+    readonly seller: LocalAgent;
+    readonly peerId: string;
+    readonly buyer: string;
+  },
+): Promise<void> {
+  const { ports, audit, carrier, signal } = parts;
+  const { callback, seller, peerId, buyer } = mail;
+  const { action, context, body } = callback;
+  const endMs =
+    action === "on_select" || action === "on_init" ? context.timestampMs + context.ttlMs : Infinity;
+  let waitMs = RETRY_FIRST_MS;
+  for (let tried = 1; ; tried++) {
+    try {
+      await carrier.send({ action, peerId, body, signer: seller.signer, to: buyer }, { signal });
+      audit.noteMessage(context, "ACK");
+      return;
+    } catch (error) {
+      if (!isProtocolError(error)) throw error;
+      audit.noteMessage(context, error.code);
+      const fields = { agent: seller.name, transactionId: context.transactionId, code: error.code };
+      ports.log.debug("trade.callback", `${action} not delivered: ${error.message}`, fields);
+      const again = error.retryable && tried < CALLBACK_TRIES && !signal.aborted;
+      if (!again || ports.clock.nowMs() + waitMs > endMs) return;
+    }
+    try {
+      await ports.clock.sleep(waitMs, signal);
+    } catch {
+      return;
+    }
+    waitMs = Math.min(waitMs * 2, RETRY_MOST_MS);
+  }
+}
+
+function reply(
+  ports: BecknPorts,
+  about: {
+    readonly verified: Verified | undefined;
+    readonly to: LocalAgent | undefined;
+    readonly refusal?: ProtocolError | undefined;
+  },
+): Frame {
+  const { verified, to, refusal } = about;
+  const wire = verified?.wire ?? becknV1;
+  return replyFrame({
+    status: refusal ? (becknErrorOf(refusal.code).status ?? 200) : 200,
+    body: wire.encodeAck(refusal && wire.faultOf(refusal)),
+    signer: to?.signer,
+    requestSignature: verified && parseAuthorization(verified.header.headers.authorization).signature,
+    nowMs: ports.clock.nowMs(),
+  });
+}
+
+function logRefusal(
+  ports: BecknPorts,
+  about: { readonly refusal: ProtocolError; readonly error: unknown; readonly opened: Opened | undefined },
+): void {
+  const { refusal, error, opened } = about;
+  const fields = { code: refusal.code, transactionId: opened?.context.transactionId };
+  const text = `${opened?.context.action ?? "frame"} refused: ${refusal.message}`;
+  if (isProtocolError(error)) ports.log.debug("beckn.refused", text, fields);
+  else ports.log.error("beckn.failed", text, fields);
+}

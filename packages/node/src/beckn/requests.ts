@@ -1,0 +1,105 @@
+/** One request and its callback: ACK, then the answer by a stream of its own; one resend, then no more. */
+
+import {
+  type BecknCallbackAction,
+  type BecknOrder,
+  type BecknRequestAction,
+  becknV1,
+  isProtocolError,
+  ProtocolError,
+} from "@gridmesh/protocol";
+import { type Deadline, startDeadline, until } from "../deadline.ts";
+import type { Audit } from "./audit.ts";
+import type { Carrier } from "./carrier.ts";
+import type { BecknReceived } from "./inbound.ts";
+import { bodyOf, newId, requestContext } from "./messages.ts";
+import type { PendingCallbacks } from "./pending.ts";
+import type { BecknPorts, LocalAgent } from "./ports.ts";
+import type { Offer } from "./types.ts";
+
+export interface RequestParts {
+  readonly ports: BecknPorts;
+  readonly carrier: Carrier;
+  readonly audit: Audit;
+  readonly pending: PendingCallbacks;
+}
+
+/** A buyer talking to one seller about one offer. */
+export interface Talk {
+  readonly buyer: LocalAgent;
+  readonly offer: Offer;
+  readonly deadline: Deadline;
+}
+
+const SENDS = 2;
+
+/**
+ * Asks and waits for the callback's order.
+ * @throws what a NACK or the callback's `error` says, BECKN_CALLBACK_MISSING, PEER_UNREACHABLE, CALL_TIMEOUT.
+ */
+export async function ask(
+  parts: RequestParts,
+  talk: Talk,
+  question: {
+    readonly action: Exclude<BecknRequestAction, "search" | "confirm">;
+    readonly content: BecknOrder | string;
+  },
+): Promise<BecknOrder> {
+  const { ports, carrier, audit, pending } = parts;
+  const { action, content } = question;
+  const { buyer, offer, deadline } = talk;
+  const messageId = newId(ports);
+  const seller = { agentId: offer.seller, uri: offer.sellerUri };
+  const context = requestContext(ports, buyer, {
+    action,
+    transactionId: offer.transactionId,
+    messageId,
+    seller,
+  });
+  const body = bodyOf(
+    context,
+    typeof content === "string" ? { kind: "orderId", orderId: content } : { kind: "order", order: content },
+  );
+  const letter = { action, peerId: offer.sellerPeerId, body, signer: buyer.signer, to: offer.seller };
+  const answerAction: BecknCallbackAction = `on_${action}`;
+  using expected = pending.expect(messageId, { action: answerAction, seller: offer.seller });
+  for (let sent = 0; sent < SENDS; sent++) {
+    try {
+      await carrier.send(letter, { signal: deadline.signal, timeoutMs: deadline.leftMs() });
+      audit.noteMessage(context, "ACK");
+    } catch (error) {
+      audit.noteMessage(context, isProtocolError(error) ? error.code : "failed");
+      throw error;
+    }
+    const answer = await answerWithin(ports, expected.callback, { waitMs: context.ttlMs, deadline });
+    if (answer) return orderOf(answer);
+  }
+  throw new ProtocolError("BECKN_CALLBACK_MISSING", `no ${answerAction} from ${offer.sellerName}`);
+}
+
+/** The callback, or undefined after `waitMs`. @throws when the whole purchase runs out of time. */
+export async function answerWithin(
+  ports: BecknPorts,
+  callback: Promise<BecknReceived>,
+  options: { readonly waitMs: number; readonly deadline: Deadline },
+): Promise<BecknReceived | undefined> {
+  using wait = startDeadline(
+    ports.clock,
+    { timeoutMs: options.waitMs, signal: options.deadline.signal },
+    options.waitMs,
+  );
+  try {
+    return await until(callback, wait.signal);
+  } catch (error) {
+    if (options.deadline.signal.aborted) throw options.deadline.signal.reason;
+    if (isProtocolError(error) && error.code === "CALL_TIMEOUT") return undefined;
+    throw error;
+  }
+}
+
+function orderOf(received: BecknReceived): BecknOrder {
+  const { content } = received;
+  if (content.kind === "fault") throw becknV1.errorOf(content.fault);
+  if (content.kind !== "order") throw new ProtocolError("SCHEMA_INVALID", "the callback holds no order");
+  return content.order;
+}

@@ -1,0 +1,184 @@
+/** Finding offers: a need goes out on gossip, sellers answer by stream, the answers are gathered for a while. */
+
+import {
+  type BecknCatalog,
+  type BecknContent,
+  encodeBecknFrame,
+  decodeRequestHeader,
+  type BecknIntent,
+  ProtocolError,
+} from "@gridmesh/protocol";
+import type { Wait } from "../clock.ts";
+import type { Audit } from "./audit.ts";
+import { type Carrier, signedHeader } from "./carrier.ts";
+import type { BecknReceived } from "./inbound.ts";
+import { bodyOf, newId, requestContext } from "./messages.ts";
+import {
+  type BecknPorts,
+  FEW_MESH_PEERS,
+  type LocalAgent,
+  MAX_DIRECT_SELLERS,
+  MAX_OFFERS_PER_SEARCH,
+  QUIET_MS,
+  REPEAT_SEARCH_MS,
+  SELL_CAPABILITY,
+} from "./ports.ts";
+import type { Offer, SearchIntent } from "./types.ts";
+
+export interface SearchCounters {
+  searchesPublished: number;
+  searchesHeard: number;
+  offersSent: number;
+  offersReceived: number;
+}
+
+export interface SearchParts {
+  readonly ports: BecknPorts;
+  readonly carrier: Carrier;
+  readonly audit: Audit;
+  readonly topic: string;
+  readonly counters: SearchCounters;
+  /** Sellers of this node hear it as they would from gossip, which never brings back what we say. */
+  readonly hearOwn: (frame: { readonly header: Uint8Array; readonly body: Uint8Array }) => void;
+  /** Work nobody waits for; its failures are written down. */
+  readonly background: (work: Promise<unknown>) => void;
+}
+
+/** One need, from its publication to the end of its window. */
+export class Search {
+  readonly transactionId: string;
+  readonly buyer: LocalAgent;
+  readonly messageIds = new Set<string>();
+  readonly publishedAtMs: number;
+  readonly #parts: SearchParts;
+  readonly #intent: SearchIntent;
+  readonly #queue: Offer[] = [];
+  readonly #sellers = new Set<string>();
+  #wake: () => void = () => undefined;
+  #closed = false;
+  readonly #timers = new DisposableStack();
+  #quiet: Disposable | undefined;
+
+  constructor(parts: SearchParts, buyer: LocalAgent, intent: SearchIntent) {
+    this.#parts = parts;
+    this.#intent = intent;
+    this.buyer = buyer;
+    this.transactionId = newId(parts.ports);
+    this.publishedAtMs = parts.ports.clock.monotonicMs();
+  }
+
+  /** Yields offers as they come; ends 500 ms after the newest, at `windowMs`, at 64, or when the signal aborts. */
+  async *offers(options: Wait & { readonly windowMs: number }): AsyncGenerator<Offer> {
+    const { clock } = this.#parts.ports;
+    const close = () => this.close();
+    const windowMs = Math.min(options.windowMs, options.timeoutMs ?? options.windowMs);
+    this.#timers.use(clock.timer(windowMs, close));
+    this.#timers.use(clock.timer(REPEAT_SEARCH_MS, () => this.#repeat()));
+    options.signal?.addEventListener("abort", close, { once: true });
+    try {
+      this.#publish();
+      for (;;) {
+        const offer = this.#queue.shift();
+        if (offer) yield offer;
+        else if (this.#closed || options.signal?.aborted) return;
+        else await new Promise<void>((resolve) => (this.#wake = resolve));
+      }
+    } finally {
+      options.signal?.removeEventListener("abort", close);
+      this.close();
+    }
+  }
+
+  /** A seller's answer; its first one counts, further ones are dropped. */
+  take(received: BecknReceived, catalog: BecknCatalog): void {
+    const { clock } = this.#parts.ports;
+    const { context, sender, signerId } = received;
+    if (this.#closed || this.#sellers.has(signerId) || this.#sellers.size >= MAX_OFFERS_PER_SEARCH) return;
+    if (catalog.seller !== context.bppId || signerId === this.buyer.agentId) {
+      throw new ProtocolError("IDENTITY_MISMATCH", "the catalog is of another seller");
+    }
+    this.#sellers.add(signerId);
+    const latencyMs = Math.round(clock.monotonicMs() - this.publishedAtMs);
+    for (const offer of catalog.offers) {
+      this.#parts.counters.offersReceived++;
+      this.#queue.push({
+        transactionId: this.transactionId,
+        offerId: offer.offerId,
+        offerEpoch: offer.offerEpoch,
+        seller: signerId,
+        sellerPeerId: sender.peerId,
+        sellerName: sender.agent,
+        sellerUri: context.bppUri ?? "",
+        slot: offer.slot,
+        availableMilliWh: offer.availableMilliWh,
+        priceMicroPerKWh: offer.priceMicroPerKWh,
+        currency: offer.currency,
+        untilMs: offer.untilMs,
+        latencyMs,
+      });
+    }
+    this.#quiet?.[Symbol.dispose]();
+    this.#quiet = clock.timer(QUIET_MS, () => this.close());
+    if (this.#sellers.size >= MAX_OFFERS_PER_SEARCH) this.close();
+    else this.#wake();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#quiet?.[Symbol.dispose]();
+    this.#timers.dispose();
+    this.#wake();
+  }
+
+  #repeat(): void {
+    if (!this.#closed && this.#sellers.size === 0) this.#publish();
+  }
+
+  #publish(): void {
+    const { ports, audit, topic, counters, background, hearOwn } = this.#parts;
+    const { transactionId, buyer } = this;
+    const messageId = newId(ports);
+    this.messageIds.add(messageId);
+    const context = requestContext(ports, buyer, { action: "search", transactionId, messageId });
+    const body = bodyOf(context, this.#content());
+    const header = signedHeader({ action: "search", body, signer: buyer.signer }, ports.clock.nowMs());
+    const fields = { agent: buyer.name, transactionId };
+    ports.log.info("trade.search", `--- DISPATCHING search to ${topic} ---`, fields);
+    for (const row of this.#knownSellers()) {
+      ports.log.debug("trade.search", `forwarding search to ${row.name}`, fields);
+    }
+    counters.searchesPublished++;
+    audit.noteMessage(context, "published");
+    const few =
+      (ports.transport.snapshot().topics.find((entry) => entry.topic === topic)?.meshPeers ?? 0) <
+      FEW_MESH_PEERS;
+    background(ports.transport.publish(topic, encodeBecknFrame(decodeRequestHeader(header), body)));
+    hearOwn({ header, body });
+    if (few) this.#askDirectly(body);
+  }
+
+  /** Few mesh peers may mean that gossip has not formed yet: sellers we know get the same bytes by stream. */
+  #askDirectly(body: Uint8Array): void {
+    const { ports, carrier, background } = this.#parts;
+    const remote = this.#knownSellers().filter((row) => !row.local && row.presence !== "gone");
+    const peers = [...new Set(remote.map((row) => row.nodeId))].slice(0, MAX_DIRECT_SELLERS);
+    for (const peerId of peers) {
+      background(carrier.send({ action: "search", peerId, body, signer: this.buyer.signer, to: undefined }));
+    }
+    ports.log.debug("trade.search", `search also sent to ${peers.length} sellers directly`);
+  }
+
+  #knownSellers() {
+    const { registry } = this.#parts.ports;
+    return registry
+      .known()
+      .filter((row) => row.capabilities.includes(SELL_CAPABILITY) && row.agentId !== this.buyer.agentId);
+  }
+
+  #content(): BecknContent {
+    const { slot, needMilliWh, maxPriceMicroPerKWh, currency, empty } = this.#intent;
+    const intent: BecknIntent = { slot, needMilliWh, maxPriceMicroPerKWh, currency };
+    return { kind: "intent", intent: empty === true ? undefined : intent };
+  }
+}

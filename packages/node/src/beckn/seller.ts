@@ -1,0 +1,301 @@
+/** The selling side: a view over the desk's open offers. It quotes and reserves; what binds, the desk decides. */
+
+import {
+  amountMicro,
+  type BecknContext,
+  type BecknOrder,
+  isErrorCode,
+  isProtocolError,
+  type OrderSummary,
+  parseBecknUri,
+  ProtocolError,
+} from "@gridmesh/protocol";
+import type { Decision, OpenOffer, OrderTerms } from "../trade/types.ts";
+import { signedBytes, signedHeader } from "./carrier.ts";
+import type { BecknReceived } from "./inbound.ts";
+import { bodyOf, callbackContext, faultContent } from "./messages.ts";
+import { Recent } from "./policy.ts";
+import { type BecknPorts, QUOTE_VALID_MS } from "./ports.ts";
+
+const MAX_TRANSACTIONS = 20_000;
+
+interface SellerTransaction {
+  readonly state: "SELECTED" | "INITIALISED" | "ACTIVE";
+  readonly order: BecknOrder;
+}
+
+/** What is sent after the ACK. */
+export interface Callback {
+  readonly action: "on_select" | "on_init" | "on_confirm" | "on_status";
+  readonly context: BecknContext;
+  readonly body: Uint8Array;
+}
+
+export interface Seller {
+  /** Answers select, init, confirm and status; a refusal that Beckn tells in the callback is a callback too. */
+  answer(received: BecknReceived): Promise<Callback>;
+  /** The unasked on_status of an order that has moved on; undefined when its buyer is not known any more. */
+  push(order: OrderSummary): Callback | undefined;
+}
+
+/** Codes told by the callback's `error`; the rest are NACKs. */
+const CALLBACK_CODES: ReadonlySet<string> = new Set([
+  "OFFER_NOT_FOUND",
+  "OFFER_EXPIRED",
+  "QUANTITY_UNAVAILABLE",
+  "QUOTE_CHANGED",
+  "SLOT_INVALID",
+  "MARKET_CLOSED",
+  "GRID_LIMIT",
+  "ORDER_REJECTED",
+]);
+
+export function createSeller(ports: BecknPorts, newMessageId: () => string): Seller {
+  const transactions = new Recent<SellerTransaction>(MAX_TRANSACTIONS);
+  const confirmed = new Recent<{ readonly order: BecknOrder; readonly context: BecknContext }>(
+    MAX_TRANSACTIONS,
+  );
+  const room = { ports, transactions, confirmed };
+
+  return {
+    async answer(received) {
+      const { context } = received;
+      if (context.action === "confirm") return confirm(room, received);
+      if (context.action === "status") return status(room, received);
+      const action = context.action === "init" ? "on_init" : "on_select";
+      const order = tell(() => (action === "on_init" ? init(room, received) : select(room, received)));
+      const callback = callbackContext(ports, received.to, { action, request: context });
+      const content =
+        order instanceof ProtocolError ? faultContent(order) : ({ kind: "order", order } as const);
+      return { action, context: callback, body: bodyOf(callback, content) };
+    },
+    push(summary) {
+      const known = confirmed.get(orderName(summary.counterparty, summary.orderId));
+      const seller = ports.agents.bySellerId(summary.agentId);
+      if (!known || !seller) return undefined;
+      const request = { ...known.context, messageId: newMessageId() };
+      const context = callbackContext(ports, seller, { action: "on_status", request });
+      const order = orderNow(known.order, summary);
+      return { action: "on_status", context, body: bodyOf(context, { kind: "order", order }) };
+    },
+  };
+}
+
+interface Room {
+  readonly ports: BecknPorts;
+  readonly transactions: Recent<SellerTransaction>;
+  readonly confirmed: Recent<{ readonly order: BecknOrder; readonly context: BecknContext }>;
+}
+
+/** A quote for as much as is left, at the offer's own price; the buyer sees whether that is what it asked for. */
+function select(room: Room, received: BecknReceived): BecknOrder {
+  const { ports, transactions } = room;
+  const key = transactionKey(received);
+  const asked = orderOf(received);
+  const known = transactions.get(key);
+  if (known?.state === "ACTIVE") throw new ProtocolError("ORDER_STATE", "select after confirm");
+  if (known?.state === "INITIALISED")
+    ports.desk.unreserve(known.order.offerId, received.context.transactionId);
+  const offer = openOffer(ports, received, asked);
+  const quantityMilliWh = Math.min(asked.quantityMilliWh, offer.leftMilliWh);
+  if (quantityMilliWh <= 0) throw new ProtocolError("QUANTITY_UNAVAILABLE", "nothing is left of it");
+  const order = quoted(received, { ...asked, quantityMilliWh }, offer);
+  transactions.set(key, { state: "SELECTED", order });
+  return order;
+}
+
+/** Sets the quantity aside until the quote or the offer ends. */
+function init(room: Room, received: BecknReceived): BecknOrder {
+  const { ports, transactions } = room;
+  const key = transactionKey(received);
+  const known = transactions.get(key);
+  if (!known || known.state === "ACTIVE") {
+    throw new ProtocolError("ORDER_STATE", `init ${known ? "after confirm" : "before select"}`);
+  }
+  const asked = orderOf(received);
+  if (!sameTerms(asked, known.order)) throw new ProtocolError("QUOTE_CHANGED", "init differs from the quote");
+  const offer = openOffer(ports, received, asked);
+  const quoteEndMs = ports.market.nowMs() + QUOTE_VALID_MS * ports.market.speed;
+  ports.desk.reserve({
+    offerId: offer.offerId,
+    transactionId: received.context.transactionId,
+    quantityMilliWh: asked.quantityMilliWh,
+    untilMs: Math.min(offer.untilMs, quoteEndMs),
+  });
+  const order = {
+    ...quoted(received, asked, offer),
+    billingName: asked.billingName,
+    payment: { amountMicro: energyMicro(asked), paid: false },
+  };
+  transactions.set(key, { state: "INITIALISED", order });
+  return order;
+}
+
+/** Decided once, by the desk; a copy of the confirm gets the journaled answer again, in the same bytes. */
+async function confirm(room: Room, received: BecknReceived): Promise<Callback> {
+  const { ports, transactions } = room;
+  const { context, to } = received;
+  const asked = orderOf(received);
+  if (ports.requireInit !== false && transactions.get(transactionKey(received))?.state === "SELECTED") {
+    throw new ProtocolError("ORDER_STATE", "confirm before init");
+  }
+  const reply = callbackContext(ports, to, { action: "on_confirm", request: context });
+  const answered = await ports.desk.decide(termsOf(received, asked), receivedBytes(received), (decision) => {
+    const body = bodyOf(reply, decisionContent(asked, context, decision));
+    const letter = { action: "on_confirm", body, signer: to.signer } as const;
+    if (decision.accepted) remember(room, received, asked);
+    return signedBytes({ header: signedHeader(letter, ports.clock.nowMs()), body });
+  });
+  const summary = ports.desk
+    .orders({ agentId: to.agentId })
+    .find((order) => order.orderId === context.messageId && order.counterparty === received.signerId);
+  if (summary && summary.state !== "REJECTED") {
+    remember(room, received, asked);
+  }
+  return { action: "on_confirm", context: reply, body: new TextEncoder().encode(answered.body) };
+}
+
+/** For status and pushes, which the desk's own records do not word. */
+function remember(room: Room, received: BecknReceived, order: BecknOrder): void {
+  const { context, signerId } = received;
+  room.transactions.set(transactionKey(received), { state: "ACTIVE", order });
+  room.confirmed.set(orderName(signerId, context.messageId), { order, context });
+}
+
+function status(room: Room, received: BecknReceived): Callback {
+  const { ports, confirmed } = room;
+  const { content, context, signerId, to } = received;
+  if (content.kind !== "orderId") throw new ProtocolError("SCHEMA_INVALID", "status names an order");
+  const summary = ports.desk
+    .orders({ agentId: to.agentId })
+    .find((order) => order.orderId === content.orderId && order.counterparty === signerId);
+  const known = confirmed.get(orderName(signerId, content.orderId));
+  if (!summary || !known) throw new ProtocolError("ORDER_NOT_FOUND", "no such order of yours");
+  const reply = callbackContext(ports, to, { action: "on_status", request: context });
+  return {
+    action: "on_status",
+    context: reply,
+    body: bodyOf(reply, { kind: "order", order: orderNow(known.order, summary) }),
+  };
+}
+
+/** The order's terms as the desk books them; the buyer's peer is where its callbacks go. */
+function termsOf(received: BecknReceived, order: BecknOrder): OrderTerms {
+  const { context, sender, signerId, to } = received;
+  return {
+    orderId: context.messageId,
+    transactionId: context.transactionId,
+    offerId: order.offerId,
+    offerEpoch: order.offerEpoch,
+    buyer: signerId,
+    buyerPeerId: sender.peerId,
+    seller: to.agentId,
+    sellerPeerId: parseBecknUri(context.bppUri ?? "").peerId,
+    slot: order.slot,
+    quantityMilliWh: order.quantityMilliWh,
+    priceMicroPerKWh: order.priceMicroPerKWh,
+    amountMicro: order.payment?.amountMicro ?? energyMicro(order),
+    currency: order.currency,
+    untilMs: order.untilMs,
+    delivery: order.delivery,
+  };
+}
+
+function decisionContent(asked: BecknOrder, context: BecknContext, decision: Decision) {
+  if (!decision.accepted) {
+    const reason = decision.reason ?? "";
+    const code = isErrorCode(reason) ? reason : "ORDER_REJECTED";
+    return faultContent(new ProtocolError(CALLBACK_CODES.has(code) ? code : "ORDER_REJECTED", reason));
+  }
+  const order: BecknOrder = {
+    ...asked,
+    orderId: context.messageId,
+    contractId: decision.contractId,
+    status: "ACTIVE",
+    state: "ORDER_CONFIRMED",
+  };
+  return { kind: "order", order } as const;
+}
+
+/** Where an accepted order stands, in Beckn's words. */
+function orderNow(order: BecknOrder, summary: OrderSummary): BecknOrder {
+  const done = summary.state === "SETTLED";
+  return {
+    ...order,
+    orderId: summary.orderId,
+    status: summary.state === "ANNULLED" ? "CANCELLED" : done ? "COMPLETE" : "ACTIVE",
+    state: summary.state,
+    ...(summary.finalMilliWh === null ? {} : { finalMilliWh: summary.finalMilliWh }),
+    payment: { amountMicro: summary.finalAmountMicro ?? summary.amountMicro, paid: done },
+  };
+}
+
+function openOffer(ports: BecknPorts, received: BecknReceived, asked: BecknOrder): OpenOffer {
+  const { agentId } = received.to;
+  const offer = ports.desk.openOffers({ agentId }).find((open) => open.offerId === asked.offerId);
+  if (!offer) throw new ProtocolError("OFFER_NOT_FOUND", "no such offer");
+  if (offer.epoch !== asked.offerEpoch)
+    throw new ProtocolError("OFFER_EXPIRED", "the offer is of another boot");
+  if (ports.market.nowMs() >= offer.untilMs) throw new ProtocolError("MARKET_CLOSED", "the offer has ended");
+  return offer;
+}
+
+function quoted(received: BecknReceived, order: BecknOrder, offer: OpenOffer): BecknOrder {
+  const terms = {
+    ...order,
+    priceMicroPerKWh: offer.priceMicroPerKWh,
+    currency: offer.currency,
+    slot: offer.slot,
+  };
+  const amount = energyMicro(terms);
+  return {
+    ...terms,
+    seller: received.to.agentId,
+    sellerName: received.to.name,
+    untilMs: Math.min(order.untilMs, offer.untilMs),
+    quote: { totalMicro: amount, lines: [{ title: "ENERGY", amountMicro: amount }], validMs: QUOTE_VALID_MS },
+  };
+}
+
+function energyMicro(order: BecknOrder): number {
+  return amountMicro(order.quantityMilliWh, order.priceMicroPerKWh);
+}
+
+function sameTerms(a: BecknOrder, b: BecknOrder): boolean {
+  return (
+    a.offerId === b.offerId &&
+    a.offerEpoch === b.offerEpoch &&
+    a.quantityMilliWh === b.quantityMilliWh &&
+    a.priceMicroPerKWh === b.priceMicroPerKWh &&
+    a.currency === b.currency &&
+    a.delivery === b.delivery
+  );
+}
+
+function orderOf(received: BecknReceived): BecknOrder {
+  if (received.content.kind !== "order") throw new ProtocolError("SCHEMA_INVALID", "an order is missing");
+  return received.content.order;
+}
+
+/** Runs a step; what Beckn tells in the callback comes back as a value, everything else is thrown for a NACK. */
+function tell(step: () => BecknOrder): BecknOrder | ProtocolError {
+  try {
+    return step();
+  } catch (error) {
+    if (isProtocolError(error) && CALLBACK_CODES.has(error.code)) return error;
+    throw error;
+  }
+}
+
+function transactionKey(received: BecknReceived): string {
+  return `${received.context.transactionId} ${received.signerId} ${received.to.agentId}`;
+}
+
+function orderName(buyer: string, orderId: string): string {
+  return `${buyer} ${orderId}`;
+}
+
+function receivedBytes(received: BecknReceived) {
+  const text = new TextDecoder();
+  return { header: text.decode(received.headerBytes), body: text.decode(received.body) };
+}

@@ -2,6 +2,7 @@
 
 import { type Blame, errorRows, type SuggestedAction } from "./error-table.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
+import { limits } from "./limits.ts";
 
 export type { Blame, SuggestedAction };
 export type ErrorCode = keyof typeof errorRows;
@@ -26,9 +27,6 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorEntry>> = buildTable();
 const codesByNumber: ReadonlyMap<number, ErrorCode> = new Map(
   Object.values(errorTable).map((entry) => [entry.number, entry.code]),
 );
-
-/** Longest text an error carries to a peer, characters. */
-const MAX_MESSAGE_CHARS = 500;
 
 /** An error of somebody else's numbering (MCP, A2A, a child agent), passed on untouched. */
 export interface ForeignError {
@@ -87,8 +85,14 @@ export function toProtocolError(error: unknown, fallbackCode: ErrorCode): Protoc
   return new ProtocolError(broken ? "INTERNAL_ERROR" : fallbackCode, message, { cause: error });
 }
 
-/** What a peer may see: 317xx stays at home and becomes INTERNAL_ERROR, AGENT_UNAVAILABLE or AGENT_CRASHED. */
+const AT_HOME = "the node could not do it";
+
+/**
+ * What a peer may see: 317xx stays at home and becomes INTERNAL_ERROR, AGENT_UNAVAILABLE or AGENT_CRASHED, and the text
+ * of a bug, which may name files, is not told either.
+ */
 export function forPeer(error: ProtocolError): ProtocolError {
+  if (error.code === "INTERNAL_ERROR") return new ProtocolError("INTERNAL_ERROR", AT_HOME, { cause: error });
   if (error.number > -31_700 || error.number < -31_799) return error;
   if (error.code === "AGENT_START_FAILED") {
     return new ProtocolError("AGENT_UNAVAILABLE", "the agent could not start", { cause: error });
@@ -96,7 +100,13 @@ export function forPeer(error: ProtocolError): ProtocolError {
   if (error.code === "UPSTREAM_FAILED") {
     return new ProtocolError("AGENT_CRASHED", "the agent failed during the call", { cause: error });
   }
-  return new ProtocolError("INTERNAL_ERROR", "the node could not do it", { cause: error });
+  return new ProtocolError("INTERNAL_ERROR", AT_HOME, { cause: error });
+}
+
+/** One line of well-formed text within the bound; a stack has more. */
+export function briefText(message: string): string {
+  const line = message.split("\n", 1)[0] ?? "";
+  return line.slice(0, limits.errorMessageChars).toWellFormed();
 }
 
 /** The JSON-RPC form; a foreign error keeps its number, text and data. */
@@ -105,7 +115,7 @@ export function toRpcError(error: unknown): RpcError {
   if (known.foreign) return known.foreign;
   return {
     code: known.number,
-    message: known.message.slice(0, MAX_MESSAGE_CHARS),
+    message: briefText(known.message),
     data: {
       ...known.data,
       code: known.code,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import * as fc from "fast-check";
@@ -147,6 +148,48 @@ test("the six RFC 8785 vectors come out byte for byte", { skip: absent }, () => 
     const output = new Uint8Array(readFileSync(new URL(`jcs/output/${file}`, DATA)));
     assert.deepEqual(canonicalBytes(input), output, file);
   }
+});
+
+/** The published sequence of doubles as lines `bits,text`, hashed; the digest after each of these many lines. */
+function numberDigests(staticBits: readonly string[], lines: readonly number[]): string[] {
+  const last = Math.max(...lines);
+  const digest = createHash("sha256");
+  const found: string[] = [];
+  const view = new DataView(new ArrayBuffer(8));
+  let written = 0;
+  const write = (bits: bigint) => {
+    view.setBigUint64(0, bits);
+    digest.update(`${bits.toString(16)},${canonicalize(view.getFloat64(0))}\n`);
+    written += 1;
+    if (lines.includes(written)) found.push(digest.copy().digest("hex"));
+  };
+  for (const bits of staticBits) write(BigInt(`0x${bits}`));
+  for (let i = 0n; i < 2_000n; i++) write(0x0010000000000000n + i);
+  let state = Buffer.alloc(32);
+  while (written < last) {
+    state = createHash("sha256").update(state).digest();
+    for (let at = 0; at < 32 && written < last; at += 8) {
+      const value = state.readDoubleLE(at);
+      if (value !== 0 && Number.isFinite(value)) write(state.readBigUInt64LE(at));
+    }
+  }
+  return found;
+}
+
+test("a million doubles are written as RFC 8785 says", { skip: absent }, () => {
+  const { staticBits, expected } = JSON.parse(
+    readFileSync(new URL("jcs/es6-numbers.json", DATA), "utf8"),
+  ) as { staticBits: string[]; expected: { lines: number; sha256: string }[] };
+  const wanted = expected.filter(({ lines }) => lines <= 1_000_000);
+  const digests = numberDigests(
+    staticBits,
+    wanted.map(({ lines }) => lines),
+  );
+  assert.deepEqual(
+    digests,
+    wanted.map(({ sha256 }) => sha256),
+  );
+  assert.equal(wanted.length, 4);
 });
 
 function accepted(folder: string, reader: (bytes: Uint8Array) => unknown): string[] {

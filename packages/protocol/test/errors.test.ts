@@ -128,6 +128,15 @@ test("what is local stays at home", () => {
   }
 });
 
+test("a bug's text, stacks and half characters never leave", () => {
+  const bug = toProtocolError(new Error("ENOENT /home/someone/key"), "INTERNAL_ERROR");
+  assert.doesNotMatch(errorResponseOf(bug, null).error_message, /someone/);
+  const stack = new ProtocolError("HANDLER_FAILED", "no luck\n    at /home/someone/a.ts:1");
+  assert.equal(toRpcError(stack).message, "no luck");
+  const cut = new ProtocolError("HANDLER_FAILED", `${"x".repeat(499)}😀`);
+  assert.ok(toRpcError(cut).message.isWellFormed());
+});
+
 test("an error_response carries the error and reads back as it", () => {
   const error = new ProtocolError("RATE_LIMITED", "x".repeat(600), { data: { retry_after_ms: 7.2, now: 3 } });
   const response = errorResponseOf(error, null);

@@ -1,7 +1,7 @@
 /** The answer to what could not be done. */
 
 import * as z from "zod";
-import { errorTable, forPeer, isErrorCode, ProtocolError } from "../errors.ts";
+import { briefText, errorTable, forPeer, isErrorCode, ProtocolError } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import { limits } from "../limits.ts";
 import { count, shortText, uuid } from "./fields.ts";
@@ -28,7 +28,7 @@ export function errorResponseOf(error: ProtocolError, originalMessageId: string 
   return {
     error_code: shown.code,
     error_number: shown.number,
-    error_message: shown.message.toWellFormed().slice(0, limits.errorMessageChars).toWellFormed(),
+    error_message: briefText(shown.message),
     original_message_id: originalMessageId,
     retry_possible: shown.retryable,
     ...(typeof retryAfterMs === "number" ? { retry_after_ms: Math.max(0, Math.ceil(retryAfterMs)) } : {}),

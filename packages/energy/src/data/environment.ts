@@ -1,4 +1,4 @@
-/** Weather and prices beside the homes, by column; floats, for models only. */
+/** Weather and prices beside the homes, by column; floats for models, prices whole. */
 
 import { dayStartS } from "./dataset.ts";
 import { badData, columnIndex, decimalCell, fillGaps, readTable } from "./table.ts";
@@ -82,7 +82,7 @@ function readColumns(
     const values = Float64Array.from(table.rows, (row) => decimalCell(table, row, index) * factor);
     const lineOf = (step: number): number => table.rows[step]?.line ?? 0;
     interpolated += fillGaps(values, { file: table.file, name, lineOf }, false);
-    columns[column] = values;
+    columns[column] = column === "priceMicroPerKWh" ? values.map(Math.round) : values;
   }
   return { interpolated, columns };
 }

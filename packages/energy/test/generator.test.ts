@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import { createGenerator, type Dataset, noBattery, planHour } from "@gridmesh/energy";
+import { fnv1a, randomStream, streamFrom } from "../src/data/random-stream.ts";
+import { clearSkyWm2, sunPosition } from "../src/models/sun.ts";
+import { communityYear, tariff, tenHomes } from "./neighbourhood.ts";
+
+const HOMES = Array.from({ length: 10 }, (_, index) => index + 1);
+
+test("the stream is xoshiro128**, its names hashed by FNV-1a", () => {
+  const stream = streamFrom([1, 2, 3, 4]);
+  const first = Array.from({ length: 8 }, () => stream.next());
+  assert.deepEqual(
+    first,
+    [11_520, 0, 5_927_040, 70_819_200, 2_031_721_883, 1_637_235_492, 1_287_239_034, 3_734_860_849],
+  );
+  assert.equal(fnv1a(""), 0x811c9dc5);
+  assert.equal(fnv1a("foobar"), 0xbf9cf968);
+});
+
+test("uniform and normal numbers have the mean and spread they claim", () => {
+  const stream = randomStream(1, "test");
+  const count = 20_000;
+  const uniform = Array.from({ length: count }, () => stream.uniform(2, 4));
+  const normal = Array.from({ length: count }, () => stream.normal());
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / count;
+  assert.equal(Math.abs(mean(uniform) - 3) < 0.02, true);
+  assert.equal(Math.min(...uniform) >= 2 && Math.max(...uniform) < 4, true);
+  assert.equal(Math.abs(mean(normal)) < 0.03, true);
+  assert.equal(Math.abs(mean(normal.map((value) => value * value)) - 1) < 0.05, true);
+});
+
+test("the generated homes of seed 1 are pinned", () => {
+  const generator = createGenerator(1);
+  const hash = createHash("sha256");
+  for (const home of HOMES) {
+    const year = generator.home(home);
+    hash.update(JSON.stringify([home, year.ratedPvW, [...year.loadMilliWh], [...year.pvMilliWh]]));
+  }
+  assert.equal(hash.digest("hex"), "f595944798d68b22359e6cc6c7272fd1919581497433cc8e095d3543f528475f");
+});
+
+test("one more home, or another order of asking, changes no other home", () => {
+  const one = createGenerator(7);
+  const other = createGenerator(7);
+  const third = [...one.home(3).loadMilliWh];
+  for (const home of [99, 12, 3, 1]) other.home(home);
+  assert.deepEqual([...other.home(3).loadMilliWh], third);
+  assert.notDeepEqual([...one.home(4).loadMilliWh], third);
+  assert.notDeepEqual([...createGenerator(8).home(3).loadMilliWh], third);
+});
+
+test("loads and PV are whole Wh, never negative, and no PV shines at night", () => {
+  const year = createGenerator(5).home(2);
+  for (let step = 0; step < year.loadMilliWh.length; step += 1) {
+    const load = year.loadMilliWh[step] ?? -1;
+    const pv = year.pvMilliWh[step] ?? -1;
+    assert.equal(load > 0 && load % 1_000 === 0, true, `load ${load} at ${step}`);
+    assert.equal(pv >= 0 && pv % 1_000 === 0 && pv <= 4_000_000, true, `pv ${pv} at ${step}`);
+    if (step % 24 < 4 || step % 24 > 20) assert.equal(pv, 0);
+  }
+});
+
+test("seeds 1 to 10 lie in the bands of the measured homes: yield, load, its share by day", () => {
+  const loads: number[] = [];
+  const shares: number[] = [];
+  for (let seed = 1; seed <= 10; seed += 1) {
+    const generator = createGenerator(seed);
+    const yieldKWhPerKw = sum(generator.home(1).pvMilliWh) / 1_000 / (generator.home(1).ratedPvW ?? 1);
+    assert.equal(
+      yieldKWhPerKw >= 1_347 && yieldKWhPerKw <= 1_552,
+      true,
+      `seed ${seed}: ${yieldKWhPerKw} kWh/kW`,
+    );
+    for (const home of HOMES) {
+      const { loadMilliWh } = generator.home(home);
+      loads.push(sum(loadMilliWh) / 1_000_000);
+      const daytime = loadMilliWh.filter((_, step) => step % 24 >= 9 && step % 24 < 17);
+      shares.push(sum(daytime) / sum(loadMilliWh));
+    }
+  }
+  const mean = (values: readonly number[]) =>
+    values.reduce((total, value) => total + value, 0) / values.length;
+  assert.equal(Math.abs(mean(loads) / 9_421 - 1) < 0.03, true, `mean load ${mean(loads)} kWh`);
+  assert.equal(Math.abs(mean(shares) - 0.38) < 0.02, true, `share 9 to 17 h ${mean(shares)}`);
+});
+
+test("trading the surplus saves the generated community 12 to 17 % of a year, and every home at least 7 %", () => {
+  for (let seed = 1; seed <= 10; seed += 1) {
+    const { saved, least } = yearOfSurplus(createGenerator(seed));
+    assert.equal(saved >= 0.12 && saved <= 0.17, true, `seed ${seed}: ${saved}`);
+    assert.equal(least >= 0.07, true, `seed ${seed}: ${least}`);
+  }
+});
+
+test("the day-by-day match of a year saves what the year's sum says", () => {
+  const days = communityYear(createGenerator(1), "2016-08-01", 365);
+  const baseline = days.reduce((total, day) => total + day.saving.baselineMicro, 0);
+  const actual = days.reduce((total, day) => total + day.saving.actualMicro, 0);
+  const between = days.reduce((total, day) => total + day.betweenHomesMilliWh, 0);
+  const perKWh = (baseline - actual) / (between / 1_000_000);
+  // Every kWh between neighbours saves retail less feed-in, whatever the ask: the least trade rounds nothing away.
+  assert.equal(
+    Math.abs(perKWh - (tariff.retailMicroPerKWh - tariff.feedInMicroPerKWh)) < 10,
+    true,
+    `${perKWh}`,
+  );
+  assert.equal(
+    days.every((day) => day.trades.length >= 50),
+    true,
+  );
+});
+
+test("the sun stands where an almanac says", () => {
+  const place = { latitudeDegrees: 38, longitudeDegrees: 0 };
+  const noon = sunPosition(Date.parse("2017-06-21T12:02:00Z") / 1_000, place);
+  assert.equal(Math.abs(noon.elevationDegrees - (90 - 38 + 23.43)) < 0.05, true, `${noon.elevationDegrees}`);
+  assert.equal(Math.abs(noon.azimuthDegrees - 180) < 1, true, `${noon.azimuthDegrees}`);
+  const winter = sunPosition(Date.parse("2016-12-21T11:58:00Z") / 1_000, place);
+  assert.equal(
+    Math.abs(winter.elevationDegrees - (90 - 38 - 23.43)) < 0.05,
+    true,
+    `${winter.elevationDegrees}`,
+  );
+  const equinox = sunPosition(Date.parse("2017-03-20T06:07:00Z") / 1_000, place);
+  assert.equal(Math.abs(equinox.elevationDegrees) < 0.6, true, `${equinox.elevationDegrees}`);
+  assert.equal(Math.abs(equinox.azimuthDegrees - 90) < 1, true, `${equinox.azimuthDegrees}`);
+  assert.equal(clearSkyWm2(-1), 0);
+  assert.equal(Math.round(clearSkyWm2(90)), 1_037);
+});
+
+/** Whole year, surplus shared pro rata at one price: share of the bill saved, by the community and by the least home. */
+function yearOfSurplus(dataset: Dataset): { readonly saved: number; readonly least: number } {
+  const homes = tenHomes(dataset, "2016-08-01");
+  const battery = homes.map((home) => ({ ...home.battery, reserveMilliWh: 0 }));
+  const years = homes.map((home) => dataset.home(home.home));
+  const stored = homes.map(() => 0);
+  const alone = homes.map(() => 0);
+  const shared = homes.map(() => 0);
+  for (let step = 0; step < dataset.steps; step += 1) {
+    const plans = years.map((year, index) => {
+      const plan = planHour({
+        battery: battery[index] ?? noBattery,
+        storedMilliWh: stored[index] ?? 0,
+        loadMilliWh: year.loadMilliWh[step] ?? 0,
+        pvMilliWh: index % 2 === 1 ? 2 * (year.pvMilliWh[step] ?? 0) : 0,
+      });
+      stored[index] = plan.storedEndMilliWh;
+      return plan;
+    });
+    const need = plans.reduce((total, plan) => total + plan.needMilliWh, 0);
+    const surplus = plans.reduce((total, plan) => total + plan.surplusMilliWh, 0);
+    const traded = Math.min(need, surplus);
+    plans.forEach((plan, index) => {
+      const bought = need === 0 ? 0 : (plan.needMilliWh * traded) / need;
+      const sold = surplus === 0 ? 0 : (plan.surplusMilliWh * traded) / surplus;
+      const bill = plan.needMilliWh * 0.25 - plan.surplusMilliWh * 0.05;
+      alone[index] = (alone[index] ?? 0) + bill;
+      shared[index] = (shared[index] ?? 0) + bill - bought * (0.25 - 0.15) - sold * (0.15 - 0.05);
+    });
+  }
+  const total = (bills: readonly number[]) => bills.reduce((all, bill) => all + bill, 0);
+  return {
+    saved: 1 - total(shared) / total(alone),
+    least: Math.min(...alone.map((bill, index) => 1 - (shared[index] ?? 0) / bill)),
+  };
+}
+
+function sum(values: Float64Array): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -150,28 +150,32 @@ test("the six RFC 8785 vectors come out byte for byte", { skip: absent }, () => 
   }
 });
 
-/** The published sequence of doubles as lines `bits,text`, hashed; the digest after each of these many lines. */
+/** The published sequence of doubles, as their bits: the listed ones, the smallest normal ones, then chance. */
+function* doubles(staticBits: readonly string[]): Generator<bigint> {
+  for (const bits of staticBits) yield BigInt(`0x${bits}`);
+  for (let i = 0n; i < 2_000n; i++) yield 0x0010000000000000n + i;
+  let state = Buffer.alloc(32);
+  for (;;) {
+    state = createHash("sha256").update(state).digest();
+    for (let at = 0; at < 32; at += 8) {
+      const value = state.readDoubleLE(at);
+      if (value !== 0 && Number.isFinite(value)) yield state.readBigUInt64LE(at);
+    }
+  }
+}
+
+/** Digests of the lines `bits,text`, after each of these many lines, ascending. */
 function numberDigests(staticBits: readonly string[], lines: readonly number[]): string[] {
-  const last = Math.max(...lines);
   const digest = createHash("sha256");
-  const found: string[] = [];
   const view = new DataView(new ArrayBuffer(8));
+  const found: string[] = [];
   let written = 0;
-  const write = (bits: bigint) => {
+  for (const bits of doubles(staticBits)) {
     view.setBigUint64(0, bits);
     digest.update(`${bits.toString(16)},${canonicalize(view.getFloat64(0))}\n`);
     written += 1;
-    if (lines.includes(written)) found.push(digest.copy().digest("hex"));
-  };
-  for (const bits of staticBits) write(BigInt(`0x${bits}`));
-  for (let i = 0n; i < 2_000n; i++) write(0x0010000000000000n + i);
-  let state = Buffer.alloc(32);
-  while (written < last) {
-    state = createHash("sha256").update(state).digest();
-    for (let at = 0; at < 32 && written < last; at += 8) {
-      const value = state.readDoubleLE(at);
-      if (value !== 0 && Number.isFinite(value)) write(state.readBigUInt64LE(at));
-    }
+    if (written === lines[found.length]) found.push(digest.copy().digest("hex"));
+    if (found.length === lines.length) break;
   }
   return found;
 }

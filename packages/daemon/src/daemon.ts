@@ -81,8 +81,8 @@ export async function startDaemon({ paths, loaded, log }: DaemonOptions): Promis
     statusPage: () => running.page,
     requestStop: (now) => void stop({ now }),
     stopping: () => running.stop !== undefined,
-    clockState: clock.state,
-    setClock: clock.set,
+    clockState: () => clock.state(),
+    setClock: (state) => clock.set(state),
   };
   undo.use(await listenOnSocket(controlApp(context), paths.socket));
   if (config.status.listen !== "") {
@@ -97,7 +97,7 @@ export async function startDaemon({ paths, loaded, log }: DaemonOptions): Promis
       await kept.disposeAsync();
       stopping.resolve();
     } catch (error) {
-      stopping.reject(error as Error);
+      stopping.reject(error);
     }
   };
   const stop: Daemon["stop"] = ({ now }) => {

@@ -1,11 +1,10 @@
 /** The command line: one verb is found, read and run; the rest of the program stays on disk. */
 
-import { Command } from "commander";
+import { Command, CommanderError } from "commander";
 import { nearest } from "../nearest.ts";
 import { version } from "../version.ts";
-import { type Action, invocationOf } from "./invocation.ts";
+import type { Action } from "./invocation.ts";
 import { type Io, processIo } from "./io.ts";
-import { reportError } from "./report-error.ts";
 import { UsageError } from "./usage-error.ts";
 import { verbs } from "./verbs/index.ts";
 
@@ -22,11 +21,10 @@ gridmesh --help lists every verb.
 
 /** Runs one command line and returns its exit code. */
 export async function run(args: readonly string[], io: Io = processIo()): Promise<number> {
-  if (args.length === 0) {
-    io.out(FIRST_STEPS);
-    return 0;
-  }
   const name = verbOf(args);
+  if (name === undefined && !args.some((word) => word === "--help" || word === "--version")) {
+    return firstSteps(args, io);
+  }
   const json = args.includes("--json");
   try {
     if (name !== undefined && name !== "help" && !Object.hasOwn(verbs, name)) throw unknownVerb(name);
@@ -40,8 +38,29 @@ export async function run(args: readonly string[], io: Io = processIo()): Promis
     await program.parseAsync([...args], { from: "user" });
     return exitCode ?? 0;
   } catch (error) {
-    return reportError(error, io, json);
+    return await failed(error, io, json);
   }
+}
+
+/** Bare `gridmesh`; an option that does not exist is still told. */
+async function firstSteps(args: readonly string[], io: Io): Promise<number> {
+  const stray = args.find(
+    (word, index) => word.startsWith("-") && !isGlobal(word) && !isGlobalValue(args, index),
+  );
+  if (stray !== undefined) {
+    const near = nearest(stray.split("=")[0] ?? "", [...VALUE_OPTIONS, "--json", "--help", "--version"]);
+    const suggestion = near === undefined ? "" : `. Did you mean ${near}?`;
+    const error = new UsageError(`unknown option "${stray}"${suggestion}`, "gridmesh --help");
+    return failed(error, io, args.includes("--json"));
+  }
+  io.out(FIRST_STEPS);
+  return 0;
+}
+
+async function failed(error: unknown, io: Io, json: boolean): Promise<number> {
+  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  const { reportError } = await import("./report-error.ts");
+  return reportError(error, io, json);
 }
 
 /** The whole program, or with `only` that verb's arguments and options alone. */
@@ -60,6 +79,8 @@ export async function commandLine(
     .exitOverride();
   const attach = (command: Command, action: Action) => {
     command.action(async () => {
+      // Read only now: --help and --version need none of the protocol.
+      const { invocationOf } = await import("./invocation.ts");
       const code = await action(invocationOf(command, io));
       options.onExit?.(code ?? 0);
     });
@@ -77,6 +98,14 @@ export async function commandLine(
 }
 
 const VALUE_OPTIONS = new Set(["--home", "--node", "--timeout"]);
+
+function isGlobal(word: string): boolean {
+  return word === "--json" || VALUE_OPTIONS.has(word.split("=")[0] ?? "");
+}
+
+function isGlobalValue(args: readonly string[], index: number): boolean {
+  return index > 0 && VALUE_OPTIONS.has(args[index - 1] ?? "");
+}
 
 /** The first word that is neither an option nor an option's value. */
 function verbOf(args: readonly string[]): string | undefined {

@@ -40,7 +40,7 @@ export function invocationOf(command: Command, io: Io): Invocation {
   const options = command.optsWithGlobals<Record<string, unknown>>();
   const paths = homePaths(options["home"] as string | undefined, io.env);
   const json = options["json"] === true;
-  const timeoutMs = options["timeout"] === undefined ? undefined : durationMs(String(options["timeout"]));
+  const timeoutMs = typeof options["timeout"] === "string" ? durationMs(options["timeout"]) : undefined;
   return {
     io,
     args: command.args,
@@ -102,6 +102,7 @@ export function jsonArgument(text: string): JsonValue {
 /** The number a flag was given, or undefined when it was not given. @throws UsageError */
 export function wholeNumber(value: unknown, flag: string): number | undefined {
   if (value === undefined) return undefined;
-  if (typeof value === "string" && /^\d{1,9}$/.test(value)) return Number(value);
-  throw new UsageError(`${flag} takes a whole number, not "${String(value)}"`, `${flag} 1`);
+  const text = typeof value === "string" ? value : "";
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new UsageError(`${flag} takes a whole number, not "${text}"`, `${flag} 1`);
 }

@@ -16,14 +16,13 @@ interface Told {
 
 /** Writes the error and returns the exit code. */
 export function reportError(error: unknown, io: Io, json: boolean): number {
-  if (error instanceof CommanderError && error.exitCode === 0) return 0;
   const told = toldOf(error);
   const { code, number, message, retryable, data } = told.error;
   if (json) {
     const body = { code, number, message, fix: told.fix, retryable, ...(data === undefined ? {} : { data }) };
     io.err(`${JSON.stringify({ schemaVersion: 1, error: body })}\n`);
   } else {
-    io.err(`${code} ${message.replace(/\.$/, "")}. → ${told.fix}\n`);
+    io.err(`${code} ${message}${/[.?!]$/.test(message) ? "" : "."} → ${told.fix}\n`);
   }
   return told.exitCode;
 }

@@ -12,13 +12,15 @@ type Issue = z.core.$ZodIssue;
 
 /** Everything wrong with the file by itself: unknown keys, wrong types, names given twice. */
 export function problemsOfFile(file: ConfigFile): ConfigProblem[] {
-  const result = configSchema.safeParse(file.tree);
-  const problems = result.success
-    ? []
-    : result.error.issues.flatMap((issue) =>
-        issue.code === "unrecognized_keys" ? unknownKeys(issue, file) : [wrongValue(issue, file)],
-      );
-  return [...problems, ...namesGivenTwice(file)];
+  const issues = configSchema.safeParse(file.tree).error?.issues ?? [];
+  // A mistyped key comes first: what seems missing is often what it meant.
+  const unknown = issues.flatMap((issue) =>
+    issue.code === "unrecognized_keys" ? unknownKeys(issue, file) : [],
+  );
+  const wrong = issues.flatMap((issue) =>
+    issue.code === "unrecognized_keys" ? [] : [wrongValue(issue, file)],
+  );
+  return [...unknown, ...wrong, ...namesGivenTwice(file)];
 }
 
 /** What is wrong with one value from a flag or environment variable; undefined when nothing is. */
@@ -97,7 +99,7 @@ function namesGivenTwice(file: ConfigFile): ConfigProblem[] {
   const first = new Map<unknown, number>();
   return agents.flatMap((agent: unknown, index): ConfigProblem[] => {
     const name = valueAt(agent, ["name"]);
-    if (name === undefined) return [];
+    if (typeof name !== "string") return [];
     const earlier = first.get(name);
     if (earlier === undefined) {
       first.set(name, index);
@@ -107,7 +109,7 @@ function namesGivenTwice(file: ConfigFile): ConfigProblem[] {
       {
         where: whereInFile(file.places, ["agents", index, "name"]),
         key: `agents[${index}].name`,
-        what: `agent name "${String(name)}" is already given at ${whereInFile(file.places, ["agents", earlier, "name"])}`,
+        what: `agent name "${name}" is already given at ${whereInFile(file.places, ["agents", earlier, "name"])}`,
         fix: "Give each agent of a node its own name.",
       },
     ];

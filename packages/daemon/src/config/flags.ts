@@ -16,7 +16,8 @@ export function settingFlags(options: Readonly<Record<string, unknown>>): Record
   return Object.fromEntries(
     settings.flatMap((setting) => {
       const given = setting.flag === undefined ? undefined : options[attributeOf(setting.flag)];
-      return given === undefined ? [] : [[setting.key, String(given)]];
+      // A boolean flag without a value means true.
+      return typeof given === "string" || typeof given === "boolean" ? [[setting.key, `${given}`]] : [];
     }),
   );
 }

@@ -47,7 +47,7 @@ export function resolveConfig(file: ConfigFile, sources: Omit<ConfigSources, "ho
   }
   if (problems.length > 0) throw configInvalid(problems);
 
-  const profile = String(given.get("profile")?.value ?? "lan");
+  const profile = profileOf(given.get("profile")?.value);
   const effective = new Map(
     settings.map((setting) => [setting.key, given.get(setting.key) ?? fallback(setting, profile)]),
   );
@@ -88,6 +88,10 @@ function fromText(
   return { value, origin: source.where };
 }
 
+function profileOf(value: JsonValue | undefined): string {
+  return typeof value === "string" ? value : "lan";
+}
+
 function fallback(setting: Setting, profile: string): Layered {
   const own = profileDefaults[profile]?.[setting.key];
   return own === undefined
@@ -119,6 +123,8 @@ function viewOf(setting: Setting, layered: Layered | undefined): ConfigValueView
 /** Variables read elsewhere in the program. */
 const OTHER_VARIABLES = ["GRIDMESH_HOME", "GRIDMESH_PRESET"];
 
+const MAX_SLIPS = 2;
+
 /** Told, not refused: container platforms put variables of this prefix there for a service of our name. */
 function strayVariables(env: Readonly<Record<string, string | undefined>>): string[] {
   const known = [...settings.map((setting) => setting.env), ...OTHER_VARIABLES].filter(
@@ -127,7 +133,7 @@ function strayVariables(env: Readonly<Record<string, string | undefined>>): stri
   return Object.keys(env)
     .filter((name) => name.startsWith("GRIDMESH_") && !known.includes(name))
     .flatMap((name) => {
-      const near = nearest(name, known);
+      const near = nearest(name, known, MAX_SLIPS);
       return near === undefined ? [] : [`${name} is no setting. Did you mean ${near}?`];
     });
 }

@@ -131,7 +131,7 @@ class Scan {
   #list(path: KeyPath): void {
     this.#at += 1;
     for (let index = 0; ; index += 1) {
-      this.#blank(true, ",");
+      this.#blank(true, true);
       if (this.#at >= this.#text.length || this.#text[this.#at] === "]") break;
       this.#mark([...path, index], this.#at);
       this.#value([...path, index]);
@@ -142,7 +142,7 @@ class Scan {
   #inline(path: KeyPath): void {
     this.#at += 1;
     for (;;) {
-      this.#blank(true, ",");
+      this.#blank(true, true);
       if (this.#at >= this.#text.length || this.#text[this.#at] === "}") break;
       this.#pair(path);
     }
@@ -159,20 +159,18 @@ class Scan {
     }
     this.#at += end.length;
     // A long string may end in one or two quotes of its own.
-    while (long && this.#text[this.#at] === quote) this.#at += 1;
+    if (long) this.#skip(quote === '"' ? /"*/y : /'*/y);
   }
 
-  #blank(newlines: boolean, also = ""): void {
-    for (;;) {
-      const letter = this.#text[this.#at] ?? "";
-      if (letter === "#" && newlines) {
-        while (this.#at < this.#text.length && this.#text[this.#at] !== "\n") this.#at += 1;
-      } else if (letter !== "" && (letter === " " || letter === "\t" || also.includes(letter))) {
-        this.#at += 1;
-      } else if (newlines && (letter === "\n" || letter === "\r")) {
-        this.#at += 1;
-      } else return;
-    }
+  /** Skips blanks; with `newlines` also line ends and comments, with `commas` also those. */
+  #blank(newlines: boolean, commas = false): void {
+    if (!newlines) return this.#skip(/[ \t]*/y);
+    this.#skip(commas ? /(?:[ \t\r\n,]|#[^\n]*)*/y : /(?:[ \t\r\n]|#[^\n]*)*/y);
+  }
+
+  #skip(pattern: RegExp): void {
+    pattern.lastIndex = this.#at;
+    this.#at += pattern.exec(this.#text)?.[0].length ?? 0;
   }
 
   #mark(path: KeyPath, at: number, value?: { start: number; end: number }): void {

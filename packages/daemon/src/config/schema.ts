@@ -35,13 +35,10 @@ export const configSchema = z.strictObject({
     .regex(NETWORK_NAME, "1 to 63 of a-z 0-9 -, beginning and ending with a letter or digit")
     .default("gridmesh")
     .meta({ type: "name", note: "Nodes of different networks never meet." }),
-  profile: z
-    .enum(["testnet", "lan", "public"])
-    .default("lan")
-    .meta({
-      type: "testnet, lan, public",
-      note: "A set of network settings; lan finds peers by mDNS and asks nobody outside.",
-    }),
+  profile: z.enum(["testnet", "lan", "public"]).default("lan").meta({
+    type: "testnet, lan, public",
+    note: "A set of network settings; lan finds peers by mDNS and asks nobody outside.",
+  }),
   listen: z
     .array(multiaddr)
     .default([])
@@ -52,33 +49,24 @@ export const configSchema = z.strictObject({
     .meta({ type: "multiaddr[]", note: "Addresses told to others instead of the listening ones." }),
   discovery: z
     .strictObject({
-      bootstrap: z
-        .array(multiaddr)
-        .default([])
-        .meta({
-          type: "multiaddr[]",
-          note: "Peers dialled first; without /p2p/<PeerId> only in profile testnet.",
-        }),
+      bootstrap: z.array(multiaddr).default([]).meta({
+        type: "multiaddr[]",
+        note: "Peers dialled first; without /p2p/<PeerId> only in profile testnet.",
+      }),
       mdns: z
         .boolean()
         .default(true)
         .meta({ type: "boolean", note: "Finds peers on the local network.", byProfile: true }),
-      dht: z
-        .boolean()
-        .default(true)
-        .meta({
-          type: "boolean",
-          note: "Takes part in the distributed table of providers.",
-          byProfile: true,
-        }),
-      dhtMode: z
-        .enum(["auto", "server", "client"])
-        .default("auto")
-        .meta({
-          type: "auto, server, client",
-          note: "Whether this node answers queries of the table.",
-          byProfile: true,
-        }),
+      dht: z.boolean().default(true).meta({
+        type: "boolean",
+        note: "Takes part in the distributed table of providers.",
+        byProfile: true,
+      }),
+      dhtMode: z.enum(["auto", "server", "client"]).default("auto").meta({
+        type: "auto, server, client",
+        note: "Whether this node answers queries of the table.",
+        byProfile: true,
+      }),
     })
     .prefault({}),
   status: z
@@ -88,13 +76,10 @@ export const configSchema = z.strictObject({
         .regex(HOST_AND_PORT, 'host:port, or "" for off')
         .default("")
         .meta({ type: 'host:port, "" off', note: "Read-only page: /health /metrics /registry /profile." }),
-      hosts: z
-        .array(z.string().min(1))
-        .default([])
-        .meta({
-          type: "text[]",
-          note: "Names besides loopback under which the status page may be asked for.",
-        }),
+      hosts: z.array(z.string().min(1)).default([]).meta({
+        type: "text[]",
+        note: "Names besides loopback under which the status page may be asked for.",
+      }),
     })
     .prefault({}),
   log: z
@@ -112,33 +97,20 @@ export const configSchema = z.strictObject({
         .meta({ type: "subsystem = level", note: "Levels of single subsystems, e.g. network = debug." }),
     })
     .prefault({}),
-  drainMs: z
-    .int()
-    .min(0)
-    .max(MAX_DRAIN_MS)
-    .default(3_000)
-    .meta({
-      type: "integer, 0 … 60000, ms",
-      note: "How long open calls may go on after a stop was asked for; the whole stop then ends within 5 s.",
-    }),
+  drainMs: z.int().min(0).max(MAX_DRAIN_MS).default(3_000).meta({
+    type: "integer, 0 … 60000, ms",
+    note: "How long open calls may go on after a stop was asked for; the whole stop then ends within 5 s.",
+  }),
   lab: z
     .strictObject({
-      enabled: z
-        .boolean()
-        .default(false)
-        .meta({
-          type: "boolean",
-          note: "Allows the lab calls, which change market time; for experiments only.",
-        }),
-      clockSpeed: z
-        .int()
-        .min(1)
-        .max(MAX_CLOCK_SPEED)
-        .default(1)
-        .meta({
-          type: "integer, 1 … 10000",
-          note: "Market seconds per second; network time is never scaled.",
-        }),
+      enabled: z.boolean().default(false).meta({
+        type: "boolean",
+        note: "Allows the lab calls, which change market time; for experiments only.",
+      }),
+      clockSpeed: z.int().min(1).max(MAX_CLOCK_SPEED).default(1).meta({
+        type: "integer, 1 … 10000",
+        note: "Market seconds per second; network time is never scaled.",
+      }),
       paused: z
         .boolean()
         .default(false)

@@ -34,10 +34,11 @@ function pairsOf(text: string): JsonValue | undefined {
 
 /** How a value is written in TOML on one line. */
 export function tomlOf(value: JsonValue): string {
-  if (Array.isArray(value)) return `[${value.map((member) => tomlOf(member as JsonValue)).join(", ")}]`;
+  if (Array.isArray(value)) return `[${value.map((member) => tomlOf(member)).join(", ")}]`;
   if (typeof value === "object" && value !== null) {
+    if (Object.keys(value).length === 0) return "{}";
     return `{ ${Object.entries(value)
-      .map(([key, member]) => `${key} = ${tomlOf(member as JsonValue)}`)
+      .map(([key, member]) => `${key} = ${tomlOf(member)}`)
       .join(", ")} }`;
   }
   return JSON.stringify(value);

@@ -27,14 +27,7 @@ const registrySchema = z.object({
 
 export function agentRoutes(app: FastifyInstance, context: ControlContext): void {
   app.get("/agents", (): { agents: readonly AgentView[] } => ({ agents: agentsOf(context) }));
-  app.get("/registry", async (request): Promise<{ agents: RegistryRowView[] }> => {
-    const query = checked(registrySchema, request.query);
-    const rows = await rowsOf(context, query);
-    const text = query.q?.toLowerCase();
-    return {
-      agents: text === undefined ? rows : rows.filter((row) => matches(row, text)),
-    };
-  });
+  app.get("/registry", (request) => find(context, checked(registrySchema, request.query)));
   app.post("/rpc", async (request, reply) => {
     const body = request.body;
     const signal = goneSignal(reply);
@@ -48,6 +41,15 @@ export function agentRoutes(app: FastifyInstance, context: ControlContext): void
 
 function agentsOf(context: ControlContext): AgentView[] {
   return context.node.agents.list().map((agent) => ({ ...agent, kind: "module" as const }));
+}
+
+async function find(
+  context: ControlContext,
+  query: z.infer<typeof registrySchema>,
+): Promise<{ agents: RegistryRowView[] }> {
+  const rows = await rowsOf(context, query);
+  const text = query.q?.toLowerCase();
+  return { agents: text === undefined ? rows : rows.filter((row) => matches(row, text)) };
 }
 
 async function rowsOf(

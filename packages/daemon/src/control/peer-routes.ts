@@ -9,17 +9,18 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 export function peerRoutes(app: FastifyInstance, context: ControlContext): void {
   app.get("/peers", (): { peers: readonly PeerView[] } => ({ peers: peersOf(context) }));
-  app.post("/peers/connect", async (request): Promise<{ peer: PeerView }> => {
-    const { address } = checked(connectSchema, request.body);
-    const peerId = await context.node.connect(address, { timeoutMs: CONNECT_TIMEOUT_MS });
-    const peer = peersOf(context).find((candidate) => candidate.peerId === peerId);
-    return { peer: peer ?? unlinked(peerId) };
-  });
+  app.post("/peers/connect", (request) => connect(context, checked(connectSchema, request.body).address));
   app.delete("/peers/:id", async (request, reply) => {
     const { id } = request.params as { id: string };
     await context.node.disconnect(id);
     return reply.code(204).send();
   });
+}
+
+async function connect(context: ControlContext, address: string): Promise<{ peer: PeerView }> {
+  const peerId = await context.node.connect(address, { timeoutMs: CONNECT_TIMEOUT_MS });
+  const peer = peersOf(context).find((candidate) => candidate.peerId === peerId);
+  return { peer: peer ?? unlinked(peerId) };
 }
 
 function peersOf(context: ControlContext): PeerView[] {

@@ -1,7 +1,7 @@
 /** Errors as problem documents (RFC 9457), and the status each code travels under. */
 
 import { type ErrorCode, isProtocolError, type JsonValue, ProtocolError } from "@gridmesh/protocol";
-import { z } from "zod";
+import type { z } from "zod";
 
 export interface Problem {
   readonly status: number;

@@ -23,7 +23,8 @@ export const stop: Verb = (command, attach) => {
 async function gone(daemon: ControlClient, invocation: Invocation): Promise<void> {
   const own = daemon.socketPath === invocation.paths.socket;
   const until = Date.now() + (invocation.timeoutMs ?? STOP_LIMIT_MS);
-  while ((await answers(daemon)) || (own && isAlive(readDaemonFile(invocation.paths)))) {
+  const runs = async () => (await answers(daemon)) || (own && isAlive(readDaemonFile(invocation.paths)));
+  while (await runs()) {
     if (Date.now() > until)
       throw new ProtocolError("CALL_TIMEOUT", "the daemon was asked to stop and still runs");
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

@@ -1,4 +1,9 @@
+import { Option } from "commander";
+import type { TestnetOptions } from "../../testnet/options.ts";
 import { durationMs, wholeNumber, type Verb } from "../invocation.ts";
+
+const ports = ["auto", "seed"] as const;
+const places = ["processes", "memory", "namespaces"] as const;
 
 export const testnet: Verb = (command, attach) => {
   const run = command
@@ -10,34 +15,38 @@ export const testnet: Verb = (command, attach) => {
     .option("--speed <n>", "market seconds per second")
     .option("--seed <n>", "seed of every choice", "1")
     .option("--kill <n>", "trading daemons to kill and restart", "0")
-    .option("--ports <mode>", "auto, or seed for the fixed status ports", "auto")
+    .addOption(
+      new Option("--ports <mode>", "free ports, or the fixed status ports").choices(ports).default("auto"),
+    )
     .option("--data <folder>", "real household data instead of generated")
     .option("--day <date>", "day of the data, e.g. 2017-07-12")
-    .option("--on <where>", "processes", "processes")
+    .addOption(new Option("--on <where>", "where the daemons live").choices(places).default("processes"))
     .option("--deadline <time>", "end the whole run after this", "180s")
     .option("--wan", "delays between daemons")
     .option("--keep", "keep the homes of a run that passed")
     .option("--follow", "cycles without end")
     .option("--ndjson", "one JSON object per step");
   attach(run, async (invocation) => {
-    const { runTestnet } = await import("../../testnet/index.ts");
-    const { options } = invocation;
-    return runTestnet({
+    const { options, io } = invocation;
+    const asked: TestnetOptions = {
       preset: String(options["preset"]),
       processes: wholeNumber(options["processes"], "--processes"),
       cycles: wholeNumber(options["cycles"], "--cycles"),
       speed: wholeNumber(options["speed"], "--speed"),
       seed: wholeNumber(options["seed"], "--seed"),
       kill: wholeNumber(options["kill"], "--kill"),
-      ports: String(options["ports"]),
+      ports: options["ports"] as (typeof ports)[number],
       data: options["data"] as string | undefined,
       day: options["day"] as string | undefined,
-      on: String(options["on"]),
+      on: options["on"] as (typeof places)[number],
       deadlineMs: durationMs(String(options["deadline"])),
       wan: options["wan"] === true,
       keep: options["keep"] === true,
       follow: options["follow"] === true,
       output: invocation.json ? "json" : options["ndjson"] === true ? "ndjson" : "text",
-    });
+      io,
+    };
+    const { runTestnet } = await import("../../testnet/index.ts");
+    return runTestnet(asked);
   });
 };

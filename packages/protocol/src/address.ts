@@ -19,7 +19,7 @@ export interface AgentReference {
 }
 
 const NAME = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
-const METHOD = /^[\x21-\x7e]{1,256}$/;
+const METHOD = new RegExp(`^[\\x21-\\x7e]{1,${limits.methodChars}}$`);
 const RESERVED: ReadonlySet<string> = new Set(["node", "local", "cap"]);
 const LOCAL = "local";
 const NODE_PREFIX = "node/";
@@ -87,7 +87,8 @@ function checkTarget(text: string, target: string): string {
 }
 
 function checkMethod(text: string, method: string): string {
-  if (!METHOD.test(method)) throw invalid(text, "the method is 1 … 256 printable ASCII characters");
+  if (!METHOD.test(method))
+    throw invalid(text, `the method is 1 … ${limits.methodChars} printable ASCII characters`);
   return method;
 }
 

@@ -4,15 +4,10 @@ export const limits = {
   controlFrameBytes: 64 * 1024,
   tradeFrameBytes: 64 * 1024,
   becknFrameBytes: 256 * 1024,
-  /** Also after gunzip. */
-  taskFrameBytes: 2 * 1024 * 1024,
-  /** One block and its header. */
-  dataFrameBytes: 1024 * 1024 + 64,
   rpcLineBytes: 4 * 1024 * 1024,
   rpcOpeningLineBytes: 8 * 1024,
   gossipBytes: 32 * 1024,
   capabilityGossipBytes: 16 * 1024,
-  taskOfferGossipBytes: 8 * 1024,
 
   jsonDepth: 32,
   jsonKeysPerObject: 256,
@@ -45,13 +40,7 @@ export const limits = {
   errorsPerSecond: 1,
 
   helloWaitS: 10,
-  streamIdleS: 120,
-  handlerS: 30,
-  handlerMaxS: 600,
   rpcInFlightPerPeer: 64,
-  otherInFlightPerPeer: 16,
-  outboundQueueMessages: 1_000,
-  outboundQueueBytes: 8 * 1024 * 1024,
 
   bootstrapCapabilities: 32,
   bootstrapAddresses: 16,

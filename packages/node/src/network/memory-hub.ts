@@ -37,6 +37,8 @@ export interface MemoryHub {
   /** Only nodes of the same group reach each other; existing links between groups are cut. */
   partition(groups: readonly (readonly string[])[]): void;
   heal(): void;
+  /** From now on nothing reaches this peer or comes from it, though its links stand: a pulled cable. */
+  mute(peerId: string): void;
   reachable(from: string, to: string): boolean;
   readonly stations: ReadonlyMap<string, MemoryStation>;
   /** @internal */
@@ -46,12 +48,15 @@ export interface MemoryHub {
 /** For the memory transport only. */
 export interface HubInner {
   enter(station: MemoryStation): void;
+  /** Lets this station and the others that sight each other know of one another. */
+  announce(station: MemoryStation): void;
   leave(station: MemoryStation): void;
   /** A peer keeps its address for the life of the hub. */
   addressOf(peerId: string): string;
   peerAt(address: string): string | undefined;
   chance(percent: keyof MemoryFaults): boolean;
   delayMs(): number;
+  isMute(peerId: string): boolean;
   readonly providers: Map<string, Map<string, number>>;
 }
 
@@ -62,24 +67,29 @@ export function memoryHub(options: { readonly seed: number } & Partial<MemoryFau
   const draw = seededDraw(seed);
   const stations = new Map<string, MemoryStation>();
   const numbers = new Map<string, number>();
+  const mute = new Set<string>();
 
   const reachable = (from: string, to: string) =>
     groups === undefined || groups.some((group) => group.includes(from) && group.includes(to));
 
   const inner: HubInner = {
     providers: new Map(),
-    enter(station) {
+    isMute: (peerId) => mute.has(peerId),
+    enter: (station) => {
+      stations.set(station.peerId, station);
+    },
+    announce(station) {
+      if (!station.started) return;
       const hint = (of: MemoryStation): PeerHint => ({
         peerId: of.peerId,
         addresses: [inner.addressOf(of.peerId)],
       });
       for (const other of stations.values()) {
-        if (!station.sightsOthers || !other.sightsOthers) continue;
+        if (other === station || !other.sightsOthers) continue;
         if (!reachable(station.peerId, other.peerId)) continue;
         other.sighted(hint(station));
         station.sighted(hint(other));
       }
-      stations.set(station.peerId, station);
     },
     leave: (station) => {
       stations.delete(station.peerId);
@@ -123,6 +133,7 @@ export function memoryHub(options: { readonly seed: number } & Partial<MemoryFau
     heal() {
       groups = undefined;
     },
+    mute: (peerId) => void mute.add(peerId),
   };
 }
 

@@ -3,16 +3,16 @@ import type { MemoryHub, MemoryStation } from "./memory-hub.ts";
 import { type MemoryEnd, memoryPipe } from "./memory-pipe.ts";
 import type { Link } from "./transport.ts";
 
-export interface MemoryLinkOptions {
-  readonly dialer: MemoryStation;
-  readonly answerer: MemoryStation;
+export interface MemoryLinkOptions<S extends MemoryStation> {
+  readonly dialer: S;
+  readonly answerer: S;
   readonly clock: Clock;
   readonly hub: MemoryHub;
 }
 
 /** One link; what travels each way arrives in order, after the hub's delay. */
-export class MemoryLink {
-  readonly #options: MemoryLinkOptions;
+export class MemoryLink<S extends MemoryStation> {
+  readonly #options: MemoryLinkOptions<S>;
   readonly #openedAtMs: number;
   readonly #ends = new Set<MemoryEnd>();
   readonly #dueMs = { forth: 0, back: 0 };
@@ -20,13 +20,13 @@ export class MemoryLink {
   #lastByteMs: number;
   #isCut = false;
 
-  constructor(options: MemoryLinkOptions) {
+  constructor(options: MemoryLinkOptions<S>) {
     this.#options = options;
     this.#openedAtMs = options.clock.nowMs();
     this.#lastByteMs = this.#openedAtMs;
   }
 
-  other(than: string): MemoryStation {
+  other(than: string): S {
     const { dialer, answerer } = this.#options;
     return dialer.peerId === than ? answerer : dialer;
   }
@@ -47,6 +47,11 @@ export class MemoryLink {
     };
   }
 
+  get isMute(): boolean {
+    const { dialer, answerer, hub } = this.#options;
+    return hub.inner.isMute(dialer.peerId) || hub.inner.isMute(answerer.peerId);
+  }
+
   /** Runs `fn` at the side that is not `from`, in order. */
   deliver(from: string, fn: () => void): void {
     const { clock, hub, dialer } = this.#options;
@@ -58,7 +63,7 @@ export class MemoryLink {
     this.#waiting[way].push(fn);
     const run = () => {
       const next = this.#waiting[way].shift();
-      if (!this.#isCut) next?.();
+      if (!this.#isCut && !this.isMute) next?.();
     };
     if (dueMs <= nowMs) queueMicrotask(run);
     else clock.timer(dueMs - nowMs, run);

@@ -23,6 +23,7 @@ import { waitFor } from "./waiting.ts";
 
 /** How long a published message waits for a first subscriber. */
 const PUBLISH_WAIT_MS = 3_000;
+const SIGHT_MS = 300;
 const PROVIDER_VALID_MS = 2 * 3_600_000;
 
 export interface MemoryOptions {
@@ -51,7 +52,7 @@ class MemoryTransport implements Transport, MemoryStation {
   readonly #hub: MemoryHub;
   readonly #clock: Clock;
   readonly #events: NetworkEvents;
-  readonly #links = new Map<string, MemoryLink>();
+  readonly #links = new Map<string, MemoryLink<MemoryTransport>>();
   #state: "new" | "started" | "stopped" = "new";
 
   constructor(options: MemoryOptions, context: TransportContext) {
@@ -85,6 +86,8 @@ class MemoryTransport implements Transport, MemoryStation {
     this.#state = "started";
     this.#hub.inner.enter(this);
     this.#events.emit("addresses", {});
+    // As with multicast, others are heard of a moment later.
+    if (this.sightsOthers) this.#clock.timer(SIGHT_MS, () => this.#hub.inner.announce(this));
     return Promise.resolve();
   }
 
@@ -128,9 +131,9 @@ class MemoryTransport implements Transport, MemoryStation {
     const link = this.#links.get(peerId);
     if (link === undefined) throw new ProtocolError("PEER_UNREACHABLE", "no link to this peer");
     using place = this.streams.reserve(peerId, protocol);
-    await this.#travel(wait);
+    await this.#travel(wait, peerId);
     if (this.#links.get(peerId) !== link) throw new ProtocolError("STREAM_RESET", "the link went");
-    const other = link.other(this.peerId) as MemoryTransport;
+    const other = link.other(this.peerId);
     if (!other.streams.answers(protocol)) {
       throw new ProtocolError("PROTOCOL_UNSUPPORTED", `the peer does not answer ${protocol}`);
     }
@@ -151,8 +154,7 @@ class MemoryTransport implements Transport, MemoryStation {
   join(topic: string, validate: (from: string, data: Uint8Array) => Promise<Verdict>): Disposable {
     assert(!this.gossip.topics.has(topic), `${topic} is joined already`);
     this.gossip.topics.set(topic, validate);
-    for (const link of this.#links.values())
-      this.#tellMesh(link.other(this.peerId) as MemoryTransport, topic);
+    for (const link of this.#links.values()) this.#tellMesh(link.other(this.peerId), topic);
     return { [Symbol.dispose]: () => this.gossip.topics.delete(topic) };
   }
 
@@ -196,15 +198,14 @@ class MemoryTransport implements Transport, MemoryStation {
   /** What a walk through the DHT shows: whom our neighbours are linked with. */
   async explore(wait: Wait): Promise<void> {
     await this.#travel(wait);
-    for (const link of [...this.#links.values()])
-      this.#sightThrough(link.other(this.peerId) as MemoryTransport);
+    for (const link of [...this.#links.values()]) this.#sightThrough(link.other(this.peerId));
   }
 
   async ping(peerId: string, wait: Wait): Promise<number> {
     const link = this.#links.get(peerId);
     if (link === undefined) throw new ProtocolError("PEER_UNREACHABLE", "no link to this peer");
     const startMs = this.#clock.monotonicMs();
-    await this.#travel(wait);
+    await this.#travel(wait, peerId);
     link.touch();
     return this.#clock.monotonicMs() - startMs;
   }
@@ -237,7 +238,7 @@ class MemoryTransport implements Transport, MemoryStation {
     this.#links.delete(peerId);
     link.cut();
     this.#events.emit("unlink", { peerId, reason });
-    (link.other(this.peerId) as MemoryTransport).cutFrom(this.peerId, reason);
+    link.other(this.peerId).cutFrom(this.peerId, reason);
   }
 
   /** The station behind an address, or why it cannot be reached. */
@@ -253,7 +254,7 @@ class MemoryTransport implements Transport, MemoryStation {
     return station as MemoryTransport;
   }
 
-  #linkWith(other: MemoryTransport): MemoryLink {
+  #linkWith(other: MemoryTransport): MemoryLink<MemoryTransport> {
     const known = this.#links.get(other.peerId);
     if (known !== undefined) return known;
     const link = new MemoryLink({ dialer: this, answerer: other, clock: this.#clock, hub: this.#hub });
@@ -281,8 +282,8 @@ class MemoryTransport implements Transport, MemoryStation {
 
   #subscribers(topic: string): readonly string[] {
     return [...this.#links.keys()].filter((peerId) => {
-      const other = this.#links.get(peerId)!.other(this.peerId) as MemoryTransport;
-      return other.gossip.topics.has(topic);
+      const other = this.#links.get(peerId)?.other(this.peerId);
+      return other?.gossip.topics.has(topic) === true;
     });
   }
 
@@ -299,7 +300,7 @@ class MemoryTransport implements Transport, MemoryStation {
   #gossipTo(to: string, topic: string, data: Uint8Array): void {
     const link = this.#links.get(to);
     if (link === undefined || this.#hub.inner.chance("lossPercent")) return;
-    const other = link.other(this.peerId) as MemoryTransport;
+    const other = link.other(this.peerId);
     const copies = this.#hub.inner.chance("duplicatePercent") ? 2 : 1;
     for (let copy = 0; copy < copies; copy += 1) {
       link.deliver(this.peerId, () => {
@@ -313,11 +314,17 @@ class MemoryTransport implements Transport, MemoryStation {
     if (this.#links.size === 0) throw new ProtocolError("DHT_FAILED", "no peer to ask");
   }
 
-  /** The time one hop takes. */
-  async #travel(wait: Wait): Promise<void> {
-    const delayMs = this.#hub.inner.delayMs();
-    await waitFor<void>(this.#clock, wait, (waiter) => {
-      if (delayMs === 0) return void waiter.resolve(undefined);
+  /** The time one hop takes; for ever when the peer, or we, are mute. */
+  async #travel(wait: Wait, to?: string): Promise<void> {
+    const { inner } = this.#hub;
+    const delayMs = inner.delayMs();
+    const lost = inner.isMute(this.peerId) || (to !== undefined && inner.isMute(to));
+    await waitFor<undefined>(this.#clock, wait, (waiter) => {
+      if (lost) return undefined;
+      if (delayMs === 0) {
+        waiter.resolve(undefined);
+        return undefined;
+      }
       const timer = this.#clock.timer(delayMs, () => waiter.resolve(undefined));
       return () => timer[Symbol.dispose]();
     });

@@ -16,6 +16,8 @@ const MAX_DIALS = 8;
 const MIN_LINKS = 4;
 const TARGET_LINKS = 12;
 const SAVE_MS = 60_000;
+/** A link that stands this long was a good one. */
+const HELD_MS = 10_000;
 const POLL_MS = 5_000;
 /** Wall time ahead of monotonic time by this much: the machine slept. */
 const SLEPT_MS = 30_000;
@@ -258,8 +260,9 @@ class LinkSupervisor implements Supervisor {
     const link = this.#transport.links().find((other) => other.peerId === peerId);
     const entry = this.#table.note({ peerId, addresses: [] }, "inbound");
     if (entry === undefined) return;
-    if (entry.state === "parked" && entry.parkedUntilMs === Number.POSITIVE_INFINITY) {
-      return void this.#transport.hangUp(peerId, "disconnected by the operator");
+    if (entry.state === "parked") {
+      void this.#transport.hangUp(peerId, "parked");
+      return;
     }
     this.#linked(entry, link === undefined || link.inbound ? undefined : link.address);
   }
@@ -268,7 +271,6 @@ class LinkSupervisor implements Supervisor {
     const { knownPeers } = this.#options;
     entry.timer?.[Symbol.dispose]();
     entry.dueMs = undefined;
-    entry.fails = 0;
     entry.attempts = [];
     if (entry.state !== "linked") entry.linkedSinceMs = this.#clock.monotonicMs();
     entry.state = "linked";
@@ -281,11 +283,14 @@ class LinkSupervisor implements Supervisor {
     const entry = event.peerId === undefined ? undefined : this.#table.get(event.peerId);
     this.#options.log.debug("unlink", event.reason ?? "closed", { peer: event.peerId });
     if (entry !== undefined && entry.state === "linked") {
-      this.#countUptime(entry);
+      // A link that was cut at once counts as a failed dial: else two that disagree would dial for ever.
+      entry.fails = this.#countUptime(entry) < HELD_MS ? entry.fails + 1 : 0;
       const theirId = entry.peerId;
       this.#table.anonymise(entry);
-      const ms = redialMs(classOf(entry), entry.fails, this.#options.random) ?? 0;
-      this.#wait(entry, ms + courtesyMs(this.#transport.peerId, entry.isAnchor ? undefined : theirId));
+      const ms = redialMs(classOf(entry), entry.fails, this.#options.random);
+      const courtesy = courtesyMs(this.#transport.peerId, entry.isAnchor ? undefined : theirId);
+      if (ms === undefined) this.#table.remove(entry);
+      else this.#wait(entry, ms + courtesy);
     }
     if (this.#wantsMore()) {
       for (const known of this.#table.entries) this.#meet(known);
@@ -296,11 +301,13 @@ class LinkSupervisor implements Supervisor {
     this.#endWaits();
   }
 
-  #countUptime(entry: PeerEntry): void {
-    const sinceMs = entry.linkedSinceMs;
+  /** Writes the link's time into the book and returns it. */
+  #countUptime(entry: PeerEntry): number {
+    const nowMs = this.#clock.monotonicMs();
+    const heldMs = nowMs - (entry.linkedSinceMs ?? nowMs);
     entry.linkedSinceMs = undefined;
-    if (sinceMs === undefined || entry.peerId === undefined) return;
-    this.#options.knownPeers.linkedFor(entry.peerId, this.#clock.monotonicMs() - sinceMs);
+    if (entry.peerId !== undefined) this.#options.knownPeers.linkedFor(entry.peerId, heldMs);
+    return heldMs;
   }
 
   /** The world changed: nobody is waited for any longer. */

@@ -1,6 +1,6 @@
 /** The household's own series: a data set on disk, or the generator. */
 
-import { existsSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import {
   createGenerator,
@@ -10,32 +10,42 @@ import {
   type DaySeries,
   dayStartS,
   homeSeries,
-  readCityLearn,
+  isDataFile,
+  readDataFolder,
 } from "@gridmesh/energy";
-import { ProtocolError } from "@gridmesh/protocol";
+import { isProtocolError, ProtocolError } from "@gridmesh/protocol";
 
 const DAY_S = 86_400;
 
+/** Files a household needs of a data set; the rest of the folder is for others. */
+const HOME_FILES: readonly string[] = ["homes_hourly.csv", "homes.json", "homes.csv"];
+
 /**
- * Opens the data set in a folder, by the names of its files.
- * @throws CONFIG_INVALID when the folder holds none that is known; INVALID_PARAMS with file and line.
+ * Opens the data set in a folder, by the names of its files; `whole` reads and checks every file of it.
+ * @throws CONFIG_INVALID when the folder cannot be read; INVALID_PARAMS with file and line.
  */
-export function openDataset(folder: string): Dataset {
-  const read = (name: string): string | undefined => {
-    const path = join(resolve(folder), name);
-    return existsSync(path) ? readFileSync(path, "utf8") : undefined;
-  };
-  const cityLearn = read("homes_hourly.csv");
-  if (cityLearn !== undefined) return readCityLearn(cityLearn, read("homes.json"));
-  throw new ProtocolError(
-    "CONFIG_INVALID",
-    `no data set in ${basename(folder)}: expected homes_hourly.csv or homes.csv`,
-  );
+function openDataset(folder: string, whole: boolean): Dataset {
+  const path = resolve(folder);
+  try {
+    const names = readdirSync(path).filter((name) => (whole ? isDataFile(name) : HOME_FILES.includes(name)));
+    const files = names.map((name): [string, string] => [name, readFileSync(join(path, name), "utf8")]);
+    return readDataFolder(Object.fromEntries(files)).homes;
+  } catch (error) {
+    if (isProtocolError(error)) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ProtocolError("CONFIG_INVALID", `data set in ${basename(path)}: ${why}`, { cause: error });
+  }
 }
 
 /** The data set in `data`, or the generator of `seed`. @throws as openDataset. */
-export function openHomes(source: { readonly data?: string | undefined; readonly seed: number }): Dataset {
-  return source.data === undefined ? createGenerator(source.seed) : openDataset(source.data);
+export function openHomes(source: {
+  readonly data?: string | undefined;
+  readonly seed: number;
+  /** Check also the files that homes do not need. */
+  readonly whole?: boolean;
+}): Dataset {
+  if (source.data === undefined) return createGenerator(source.seed);
+  return openDataset(source.data, source.whole ?? false);
 }
 
 /** The series of one home from `day` on, day after day, and after the data's last day its first again. */

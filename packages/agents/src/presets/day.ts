@@ -20,7 +20,7 @@ const FEED_IN = 50_000;
 export function day(options: PresetOptions): TestnetPlan {
   const seed = options.seed ?? 1;
   const date = options.day ?? DEFAULT_DAY;
-  const dataset = openHomes({ data: options.data, seed });
+  const dataset = openHomes({ data: options.data, seed, whole: true });
   const { first, last } = daysOf(dataset);
   const startS = dayStartS(date);
   if (date < first || date > last) {

@@ -3,6 +3,7 @@
  * happens. Who sold does not buy and who bought does not offer for a while, else the same energy would circle.
  */
 
+import { HOUR_MS, type RateStep, rateStep, thresholdDecision } from "@gridmesh/energy";
 import { type Slot, slotId } from "@gridmesh/protocol";
 import type { Decided, TradingAction } from "../brain.ts";
 import { kWh } from "../words.ts";
@@ -49,6 +50,7 @@ export type ThresholdInput =
 
 type Tick = Extract<ThresholdInput, { kind: "tick" }>;
 type Result = Decided<ThresholdState, TradingAction>;
+type Decision = Pick<ThresholdState, "phase"> & { readonly actions: readonly TradingAction[] };
 
 export const thresholdIdle: ThresholdState = { phase: "idle", cycle: null };
 
@@ -61,64 +63,67 @@ export function stepThreshold(
     return { state: state.phase === "buying" ? { ...state, phase: "idle" } : state, actions: [] };
   }
   if (state.cycle !== null && input.cycle <= state.cycle) return { state, actions: [] };
-  const change = levelChange(input, options);
+  const step = elapsed(input, options);
+  const change = step.storedMilliWh - input.availableMilliWh;
   const after: Tick = {
     ...input,
     storedMilliWh: input.storedMilliWh + change,
-    availableMilliWh: input.availableMilliWh + change,
+    availableMilliWh: step.storedMilliWh,
   };
-  const trade = decide(state.phase, after, options);
-  return {
-    state: { phase: trade.state.phase, cycle: input.cycle },
-    actions: [...apply(input, change, options), ...trade.actions],
-  };
+  const { phase, actions } = decide(state.phase, after, options);
+  return { state: { phase, cycle: input.cycle }, actions: [...entries(input, step), ...actions] };
 }
 
-/** What the elapsed time adds or takes, within the battery: over capacity is curtailed. */
-function levelChange(input: Tick, options: ThresholdOptions): number {
-  const wanted = options.rateMilliWh * input.elapsedCycles;
-  const room = Math.max(0, options.capacityMilliWh - input.storedMilliWh - input.underWayMilliWh);
-  return wanted >= 0 ? Math.min(wanted, room) : -Math.min(-wanted, Math.max(0, input.availableMilliWh));
+/** What the elapsed time adds or takes: over capacity is curtailed, what is promised to others is not used up. */
+function elapsed(input: Tick, options: ThresholdOptions): RateStep {
+  const promised = input.storedMilliWh - input.availableMilliWh;
+  return rateStep({
+    capacityMilliWh: Math.max(0, options.capacityMilliWh - promised - input.underWayMilliWh),
+    storedMilliWh: input.availableMilliWh,
+    rateMilliW: Math.trunc((options.rateMilliWh * HOUR_MS) / options.cycleMs),
+    elapsedMs: input.elapsedCycles * options.cycleMs,
+    restMilliWMs: 0,
+  });
 }
 
-function apply(input: Tick, change: number, options: ThresholdOptions): readonly TradingAction[] {
+function entries(input: Tick, step: RateStep): readonly TradingAction[] {
   const key = `cycle/${input.cycle}`;
+  const { slot } = input;
   const actions: TradingAction[] = [];
-  const wanted = options.rateMilliWh * input.elapsedCycles;
   // What the battery lacks is drawn from the operator and used at once.
-  const unserved = wanted < 0 ? change - wanted : 0;
-  if (unserved > 0) actions.push({ kind: "imbalance", slot: input.slot, quantityMilliWh: unserved });
-  if (wanted > 0 && change > 0) {
-    actions.push({ kind: "record", entry: "produce", key, quantityMilliWh: change });
+  const { producedMilliWh, unservedMilliWh } = step;
+  const consumedMilliWh = step.consumedMilliWh + unservedMilliWh;
+  if (unservedMilliWh > 0) actions.push({ kind: "imbalance", slot, quantityMilliWh: unservedMilliWh });
+  if (producedMilliWh > 0) {
+    actions.push({ kind: "record", entry: "produce", key, quantityMilliWh: producedMilliWh });
   }
-  if (wanted < 0) actions.push({ kind: "record", entry: "consume", key, quantityMilliWh: -wanted });
+  if (consumedMilliWh > 0) {
+    actions.push({ kind: "record", entry: "consume", key, quantityMilliWh: consumedMilliWh });
+  }
   return actions;
 }
 
-function decide(phase: ThresholdPhase, input: Tick, options: ThresholdOptions): Result {
-  const stay = (next: ThresholdPhase, actions: readonly TradingAction[] = []): Result => ({
-    state: { phase: next, cycle: input.cycle },
-    actions,
-  });
-  if (phase === "buying" || input.underWayMilliWh > 0) return stay(phase);
-  const permille =
-    options.capacityMilliWh === 0 ? 0 : (input.storedMilliWh * 1_000) / options.capacityMilliWh;
-  const cooling = (since: number | null) => since !== null && since < options.coolingCycles;
-
-  if (permille < options.buyBelowPermille && !cooling(input.cyclesSinceSale)) {
-    const room = options.capacityMilliWh - input.storedMilliWh;
-    const need = Math.min(options.lotMilliWh, room);
-    return need < options.minTradeMilliWh || need === 0
-      ? stay("idle")
-      : stay("buying", buy(input, need, options));
-  }
-  if (permille > options.sellAbovePermille && !cooling(input.cyclesSincePurchase)) {
-    const lot = Math.min(options.lotMilliWh, input.availableMilliWh - options.reserveMilliWh);
-    if (lot < options.minTradeMilliWh || lot <= 0) return stay("idle");
-    const untilMs = input.slot.startS * 1_000 + options.cycleMs;
-    return stay("selling", [{ kind: "offer", slot: input.slot, quantityMilliWh: lot, untilMs }]);
-  }
-  return stay("idle");
+function decide(phase: ThresholdPhase, input: Tick, options: ThresholdOptions): Decision {
+  if (phase === "buying") return { phase, actions: [] };
+  const rests = (since: number | null) => (since === null ? 0 : input.cycle - since + options.coolingCycles);
+  const wish = thresholdDecision(
+    { buyFromCycle: rests(input.cyclesSinceSale), sellFromCycle: rests(input.cyclesSincePurchase) },
+    {
+      cycle: input.cycle,
+      storedMilliWh: input.storedMilliWh,
+      committedMilliWh: input.storedMilliWh - input.availableMilliWh,
+      openPurchasesMilliWh: input.underWayMilliWh,
+    },
+    options,
+  );
+  if (wish.kind === "idle") return { phase: "idle", actions: [] };
+  if (wish.kind === "buy") return { phase: "buying", actions: buy(input, wish.quantityMilliWh, options) };
+  const untilMs = input.slot.startS * 1_000 + options.cycleMs;
+  const { slot } = input;
+  return {
+    phase: "selling",
+    actions: [{ kind: "offer", slot, quantityMilliWh: wish.quantityMilliWh, untilMs }],
+  };
 }
 
 function buy(input: Tick, need: number, options: ThresholdOptions): readonly TradingAction[] {

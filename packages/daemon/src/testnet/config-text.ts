@@ -1,0 +1,27 @@
+import { stringify } from "smol-toml";
+import type { PlannedDaemon, TestnetPlan } from "./plan.ts";
+
+/** The `config.toml` of one daemon of a testnet. Market time stands still until all are ready. */
+export function configText(
+  daemon: PlannedDaemon,
+  plan: TestnetPlan,
+  net: { readonly network: string; readonly bootstrap: readonly string[]; readonly fixedPorts: boolean },
+): string {
+  const status =
+    net.fixedPorts && daemon.statusPort !== null ? { listen: `127.0.0.1:${daemon.statusPort}` } : {};
+  return stringify({
+    network: net.network,
+    profile: "testnet",
+    discovery: { bootstrap: [...net.bootstrap] },
+    status,
+    log: { level: "info", format: "json" },
+    lab: { enabled: true, paused: true, clockSpeed: plan.speed, marketStartMs: plan.marketStartMs },
+    agents: daemon.agents.map(({ name, module, factory, access, options }) => ({
+      name,
+      access,
+      module,
+      factory,
+      options,
+    })),
+  });
+}

@@ -1,0 +1,2 @@
+export type { TestnetIo, TestnetOptions } from "./options.ts";
+export { runTestnet } from "./run.ts";

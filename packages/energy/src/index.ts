@@ -49,3 +49,5 @@ export {
 export type { Baseline, OwnUse, Saving, SlotBalance, Tariff } from "./kpi.ts";
 export { ledgerTotals } from "./ledger/totals.ts";
 export type { HouseholdTotals, LedgerTotals } from "./ledger/totals.ts";
+export { clearCallUniform } from "./market/call-auction.ts";
+export type { AuctionOrder, AuctionTrade, Clearing } from "./market/order.ts";

@@ -3,7 +3,7 @@
 import { ProtocolError } from "@gridmesh/protocol";
 
 /** Longest run of missing steps that is filled in. */
-export const MAX_GAP_STEPS = 2;
+const MAX_GAP_STEPS = 2;
 
 export interface TableRow {
   /** 1-based, as an editor counts. */

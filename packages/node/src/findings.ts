@@ -21,7 +21,10 @@ interface FindingEntry {
 }
 
 export const findingTable = {
-  NO_PEERS: { severity: "warning", fix: "name a running peer in discovery.bootstrap, or turn discovery.mdns on" },
+  NO_PEERS: {
+    severity: "warning",
+    fix: "name a running peer in discovery.bootstrap, or turn discovery.mdns on",
+  },
   FEW_PEERS: { severity: "info", fix: "add bootstrap peers, or wait for more nodes to come" },
   BOOTSTRAP_UNREACHABLE: {
     severity: "warning",
@@ -32,8 +35,14 @@ export const findingTable = {
   NETWORK_SPLIT: { severity: "warning", fix: "give all nodes the same network name" },
   CLOCK_SKEWED: { severity: "warning", fix: "synchronise this machine's clock (NTP)" },
   STORE_FAILED: { severity: "critical", fix: "make room on the disk or repair it, then start again" },
-  JOURNAL_DAMAGED: { severity: "critical", fix: "restore the journal from a copy; the ledger is not to be trusted" },
-  TRADE_IN_DOUBT: { severity: "warning", fix: "bring the counterparty back; its answer alone decides the order" },
+  JOURNAL_DAMAGED: {
+    severity: "critical",
+    fix: "restore the journal from a copy; the ledger is not to be trusted",
+  },
+  TRADE_IN_DOUBT: {
+    severity: "warning",
+    fix: "bring the counterparty back; its answer alone decides the order",
+  },
   AGENT_FAILED: { severity: "warning", fix: "read the agent's reason, repair it, then add it again" },
 } as const satisfies Readonly<Record<string, FindingEntry>>;
 

@@ -129,7 +129,11 @@ async function readKey(path: string): Promise<Identity> {
   } catch (error) {
     if (error instanceof ProtocolError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
-    throw unreadable(path, code === "ELOOP" ? "is a link; put the file itself there" : "cannot be opened", error);
+    throw unreadable(
+      path,
+      code === "ELOOP" ? "is a link; put the file itself there" : "cannot be opened",
+      error,
+    );
   }
   return parseKey(path, text);
 }

@@ -9,6 +9,19 @@ export type {
 } from "./agent.ts";
 export type { BecknExchange, BuyOptions, BuyOutcome, BuyStep, Offer, SearchIntent } from "./beckn/types.ts";
 export { type Clock, type Random, systemClock, systemRandom, type Wait } from "./clock.ts";
+export { createNode } from "./create-node.ts";
+export { type Finding, type FindingCode, findingTable, type Severity } from "./findings.ts";
+export { nodeEngine } from "./gate/engine.ts";
+export type { AgentOptions, Registration } from "./host/agent-list.ts";
+export {
+  agentIdentity,
+  createIdentity,
+  hasIdentity,
+  type Identity,
+  identityFromSeed,
+  loadIdentity,
+} from "./identity.ts";
+export { nodeLimits } from "./limits.ts";
 export { type Log, type LogFields, silentLog } from "./log.ts";
 export { type MarketClock, type MarketClockState, marketClock } from "./market-clock.ts";
 export {
@@ -24,6 +37,8 @@ export {
   type NetworkChoice,
   type TransportContext,
 } from "./network/index.ts";
+export type { AgentNode, HostedAgentView, NodeAgents, NodePeer, NodeState } from "./node.ts";
+export type { NodeAgent, NodeOptions } from "./node-options.ts";
 export type { AgentRow, Registry, RegistryQuery } from "./registry/types.ts";
 export type { SigningPolicy, TradeDesk, TradeEvent } from "./trade/types.ts";
 export {

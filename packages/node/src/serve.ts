@@ -80,7 +80,9 @@ export class Serve implements LinkExchange, Disposable {
       if (ended.code !== "STREAM_RESET") await this.#refuse(channel, ended, null);
     }
     this.#sessions.get(channel.peerId)?.lose(channel, ended);
-    channel.stream.close({ timeoutMs: nodeLimits.errorFlushMs }).catch(() => channel.stream.reset("not closed"));
+    channel.stream
+      .close({ timeoutMs: nodeLimits.errorFlushMs })
+      .catch(() => channel.stream.reset("not closed"));
     for (const fn of this.#endListeners) fn(channel);
   }
 
@@ -110,7 +112,10 @@ export class Serve implements LinkExchange, Disposable {
       const response = body as unknown as ErrorResponse;
       const error = fromErrorResponse(response);
       const { peerId } = session;
-      this.#node.log.debug("message.refused", `${error.code}: ${error.message}`, { peer: peerId, code: error.code });
+      this.#node.log.debug("message.refused", `${error.code}: ${error.message}`, {
+        peer: peerId,
+        code: error.code,
+      });
       if (response.original_message_id !== null) session.answer(response.original_message_id, error);
       return true;
     }
@@ -121,9 +126,12 @@ export class Serve implements LinkExchange, Disposable {
   #route(session: PeerSession, protocol: SignedProtocol, type: string): MessageHandler {
     const handler = this.#handlers.get(keyOf(protocol, type));
     if (handler === undefined) throw new ProtocolError("TYPE_UNKNOWN", `${type} is not answered here`);
-    if (!session.admitted && !this.#greetings.has(type)) throw new ProtocolError("HELLO_REQUIRED", "no hello yet");
+    if (!session.admitted && !this.#greetings.has(type))
+      throw new ProtocolError("HELLO_REQUIRED", "no hello yet");
     if (session.inFlight >= HANDLERS_PER_PEER) {
-      throw new ProtocolError("TOO_MANY_STREAMS", "too many messages under way", { data: { retry_after_ms: 200 } });
+      throw new ProtocolError("TOO_MANY_STREAMS", "too many messages under way", {
+        data: { retry_after_ms: 200 },
+      });
     }
     return handler;
   }
@@ -151,7 +159,9 @@ export class Serve implements LinkExchange, Disposable {
     const level = error.code === "INTERNAL_ERROR" ? "error" : "debug";
     log[level]("message.error", `${error.code}: ${error.message}`, { peer: peerId, code: error.code });
     const bannedNow = bans.offence(peerId, error.code);
-    const told = bannedNow ? new ProtocolError("PEER_BANNED", `banned for ${error.code}`, bans.left(peerId)) : error;
+    const told = bannedNow
+      ? new ProtocolError("PEER_BANNED", `banned for ${error.code}`, bans.left(peerId))
+      : error;
     if (error.code !== "STREAM_RESET" && (bannedNow || isProven(error.code) || rates.mayTellError(peerId))) {
       const draft = { type: "error_response", recipient_id: peerId, ...errorResponseOf(told, original) };
       // A stream that cannot take the error is gone already.

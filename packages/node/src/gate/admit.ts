@@ -59,7 +59,8 @@ export function createBans(store: StateStore, clock: Clock): Bans {
     const nowMs = clock.nowMs();
     const before = bans.get(peerId);
     const restMs = before === undefined ? 0 : nowMs - before.untilMs;
-    const carried = before === undefined ? 0 : before.strikes >> Math.max(0, Math.floor(restMs / STRIKE_REST_MS));
+    const carried =
+      before === undefined ? 0 : before.strikes >> Math.max(0, Math.floor(restMs / STRIKE_REST_MS));
     const usualMs = Math.min(nodeLimits.banMs * 2 ** carried, nodeLimits.banMaxMs);
     const lastsMs = forMs ?? (code === "EQUIVOCATION" ? EQUIVOCATION_BAN_MS : usualMs);
     const row = { subject: peerId, code, sinceMs: nowMs, untilMs: nowMs + lastsMs, strikes: carried + 1 };

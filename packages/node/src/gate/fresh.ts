@@ -15,7 +15,11 @@ export interface NonceMemory {
 /** Rows reach the disk together, at most this long after their message. */
 const BATCH_MS = 50;
 
-export function createNonceMemory(store: StateStore, clock: Clock, onFatal: (error: unknown) => void): NonceMemory {
+export function createNonceMemory(
+  store: StateStore,
+  clock: Clock,
+  onFatal: (error: unknown) => void,
+): NonceMemory {
   const table = new NonceTable();
   table.restore(store.nonces(Math.floor(clock.nowMs() / 1000)));
   let batch: NonceRow[] = [];

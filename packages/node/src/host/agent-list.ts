@@ -87,7 +87,8 @@ export function createAgentList(options: AgentListOptions): AgentList {
     if (hosted.state === "draining") return;
     hosted.become("draining");
     if (seat.agent !== undefined) options.onChange(seat.agent);
-    const limited = (work: () => Promise<void> | undefined) => settled(options, name, { work, limitMs: drainMs });
+    const limited = (work: () => Promise<void> | undefined) =>
+      settled(options, name, { work, limitMs: drainMs });
     await limited(() => seat.definition.drain?.());
     await limited(() => hosted.idle());
     seat.stop.abort(new ProtocolError("DRAINING", `agent ${name} is being stopped`));
@@ -100,7 +101,8 @@ export function createAgentList(options: AgentListOptions): AgentList {
     register(name, definition, given = {}) {
       if (!isAgentName(name)) throw new ProtocolError("ADDRESS_INVALID", `"${name}" is no agent name`);
       if (seats.has(name)) throw new ProtocolError("AGENT_NAME_TAKEN", `agent ${name} lives here already`);
-      if (seats.size >= nodeLimits.agents) throw new ProtocolError("QUOTA_EXCEEDED", "no room for more agents");
+      if (seats.size >= nodeLimits.agents)
+        throw new ProtocolError("QUOTA_EXCEEDED", "no room for more agents");
       const access = given.access ?? "network";
       const placeholder = hostInProcess({ name, agentId: "", access, definition });
       const seat: Seat = { definition, access, stop: new AbortController(), agent: undefined, placeholder };

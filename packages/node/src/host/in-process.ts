@@ -1,6 +1,12 @@
 /** An agent in the node's own process: its methods in a Map, its tools in MCP's shape. */
 
-import { isProtocolError, type JsonObject, type JsonValue, ProtocolError, toProtocolError } from "@gridmesh/protocol";
+import {
+  isProtocolError,
+  type JsonObject,
+  type JsonValue,
+  ProtocolError,
+  toProtocolError,
+} from "@gridmesh/protocol";
 import type { Access, AgentDefinition, CallContext, MethodHandler, ToolDefinition } from "../agent.ts";
 import type { AgentState, LocalAgent } from "../route/types.ts";
 
@@ -131,7 +137,8 @@ async function callTool(
 ): Promise<JsonValue> {
   const { name, arguments: given = {} } = asObject(params);
   const tool = typeof name === "string" ? tools.get(name) : undefined;
-  if (tool === undefined) throw new ProtocolError("INVALID_PARAMS", `no tool ${JSON.stringify(name ?? null)}`);
+  if (tool === undefined)
+    throw new ProtocolError("INVALID_PARAMS", `no tool ${JSON.stringify(name ?? null)}`);
   const result = await tool.handler(given, context);
   const text = typeof result === "string" ? result : JSON.stringify(result ?? null);
   const structured = typeof result === "object" && result !== null && !Array.isArray(result);

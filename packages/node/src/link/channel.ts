@@ -1,6 +1,13 @@
 /** One stream of `/gridmesh/control/1` or `/gridmesh/trade/1`: signed messages as frames. */
 
-import { canonicalBytes, decodeFrame, encodeFrame, frameFlags, type JsonObject, limits } from "@gridmesh/protocol";
+import {
+  canonicalBytes,
+  decodeFrame,
+  encodeFrame,
+  frameFlags,
+  type JsonObject,
+  limits,
+} from "@gridmesh/protocol";
 import type { Wait } from "../clock.ts";
 import type { BoundedStream, StreamLimits, WritePriority } from "../network/stream-types.ts";
 import type { SignedProtocol } from "../signed-exchange.ts";

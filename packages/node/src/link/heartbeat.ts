@@ -10,7 +10,11 @@ export interface HeartbeatOptions {
   readonly signer: Signer;
   readonly clock: Clock;
   readonly random: Random;
-  readonly state: () => { readonly status: Heartbeat["status"]; readonly active: number; readonly free: number };
+  readonly state: () => {
+    readonly status: Heartbeat["status"];
+    readonly active: number;
+    readonly free: number;
+  };
 }
 
 export interface Heartbeats extends Disposable {
@@ -88,7 +92,9 @@ export function startHeartbeats(options: HeartbeatOptions): Heartbeats {
     beat,
     heardMs: (peerId) => pulses.get(peerId)?.receivedMs,
     clockOffsetMs() {
-      const offsets = [...pulses.values()].flatMap(({ offsetMs }) => (offsetMs === undefined ? [] : [offsetMs]));
+      const offsets = [...pulses.values()].flatMap(({ offsetMs }) =>
+        offsetMs === undefined ? [] : [offsetMs],
+      );
       if (offsets.length < MIN_PEERS_FOR_OFFSET) return undefined;
       offsets.sort((a, b) => a - b);
       return offsets[Math.floor(offsets.length / 2)];

@@ -146,7 +146,11 @@ async function acceptHello(options: GreeterOptions, received: Received): Promise
   };
 }
 
-function agreed(options: GreeterOptions, session: PeerSession, agreement: ReturnType<typeof negotiate>): void {
+function agreed(
+  options: GreeterOptions,
+  session: PeerSession,
+  agreement: ReturnType<typeof negotiate>,
+): void {
   const first = session.agreement === undefined;
   session.agree(agreement);
   if (first) options.onGreeted(session);

@@ -62,7 +62,8 @@ export function startIntroducer(options: IntroducerOptions): Introducer {
       const wait = { signer, timeoutMs: nodeLimits.bootstrapRequestMs };
       const received = await exchange.request(peerId, "control", requestFor(options, peerId), wait);
       const response = received.message as unknown as BootstrapAnswer;
-      if (!response.accepted) throw new ProtocolError("BOOTSTRAP_REFUSED", response.reason ?? "no reason given");
+      if (!response.accepted)
+        throw new ProtocolError("BOOTSTRAP_REFUSED", response.reason ?? "no reason given");
       for (const text of response.peers) {
         const hint = hintIn(recordIn(text), options);
         if (hint.peerId !== options.peerId) options.onHint(hint, peerId);
@@ -169,4 +170,3 @@ function hintIn(record: JsonObject, options: IntroducerOptions): PeerHint {
   if (!own) throw new ProtocolError("RECORD_INVALID", "a peer record names its own addresses");
   return { peerId, addresses: listed.slice(0, MAX_ADDRESSES) };
 }
-

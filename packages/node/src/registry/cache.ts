@@ -46,7 +46,16 @@ export function createRecordCache(options: RecordCacheOptions): RecordCache {
   const toRow = (entry: Entry): AgentRow => {
     const { name, agentId, nodeId, words, validUntil } = entry.record;
     const address = `${nodeId}:${name}`;
-    return { name, agentId, nodeId, address, capabilities: words, presence: presence(entry), local: false, validUntil };
+    return {
+      name,
+      agentId,
+      nodeId,
+      address,
+      capabilities: words,
+      presence: presence(entry),
+      local: false,
+      validUntil,
+    };
   };
   const sweep = () => {
     const oldestMs = clock.nowMs() - nodeLimits.goneKeptMs;
@@ -81,8 +90,7 @@ export function createRecordCache(options: RecordCacheOptions): RecordCache {
       return true;
     },
     forget: (agentId) => void entries.delete(agentId),
-    rows: () =>
-      [...entries.values()].map((entry) => toRow(entry)).filter((row) => row.presence !== "gone"),
+    rows: () => [...entries.values()].map((entry) => toRow(entry)).filter((row) => row.presence !== "gone"),
     byId(agentId) {
       const entry = entries.get(agentId);
       return entry === undefined ? undefined : toRow(entry);

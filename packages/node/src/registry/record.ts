@@ -77,7 +77,8 @@ export function openRecord(
     throw new ProtocolError("RECORD_INVALID", `a ${opened.type} is no record`);
   }
   const body = opened.body as unknown as CapabilityAdvertisement;
-  if (body.name !== opened.binding.name) throw new ProtocolError("RECORD_INVALID", "bound under another name");
+  if (body.name !== opened.binding.name)
+    throw new ProtocolError("RECORD_INVALID", "bound under another name");
   if (body.valid_until > context.nowS + MAX_LIFE_S) {
     throw new ProtocolError("RECORD_INVALID", "the record lasts too long");
   }

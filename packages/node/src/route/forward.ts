@@ -1,6 +1,12 @@
 /** Calls to other nodes: one shared stream per peer, many calls on it. */
 
-import { fromRpcError, type JsonValue, parseTolerant, ProtocolError, toProtocolError } from "@gridmesh/protocol";
+import {
+  fromRpcError,
+  type JsonValue,
+  parseTolerant,
+  ProtocolError,
+  toProtocolError,
+} from "@gridmesh/protocol";
 import { pipe } from "it-pipe";
 import type { Clock, Wait } from "../clock.ts";
 import { startDeadline, until } from "../deadline.ts";

@@ -104,7 +104,9 @@ function readListParams(params: JsonValue): {
   readonly capability: string | undefined;
   readonly signed: boolean;
 } {
-  const given = (typeof params === "object" && params !== null && !Array.isArray(params) ? params : {}) as JsonObject;
+  const given = (
+    typeof params === "object" && params !== null && !Array.isArray(params) ? params : {}
+  ) as JsonObject;
   const { scope = "local", capability, signed } = given;
   if (scope !== "local" && scope !== "known") {
     throw new ProtocolError("INVALID_PARAMS", "scope is local or known");

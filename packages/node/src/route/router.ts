@@ -1,6 +1,12 @@
 /** Where a call goes: an agent of this node, the node itself, another node, or whoever has a capability. */
 
-import { type Address, type JsonValue, parseAddress, parseAgentReference, ProtocolError } from "@gridmesh/protocol";
+import {
+  type Address,
+  type JsonValue,
+  parseAddress,
+  parseAgentReference,
+  ProtocolError,
+} from "@gridmesh/protocol";
 import type { CallContext, Caller } from "../agent.ts";
 import type { Clock, Wait } from "../clock.ts";
 import { startDeadline, until } from "../deadline.ts";

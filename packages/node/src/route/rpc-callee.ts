@@ -66,7 +66,9 @@ async function serveStream(options: RpcCalleeOptions, load: Load, session: Sessi
   try {
     const to = await readOpening(stream);
     options.accept(to, from.peerId);
-    await stream.write(toLine({ ok: true, era: "modern", versions: [], maxInFlight: nodeLimits.rpcInFlight }));
+    await stream.write(
+      toLine({ ok: true, era: "modern", versions: [], maxInFlight: nodeLimits.rpcInFlight }),
+    );
     for await (const message of pipe(linesOf(stream), decodeMessages)) {
       receive({ options, load, session, running, to }, message);
     }
@@ -170,7 +172,10 @@ async function run(work: Work, request: RpcMessage & { kind: "request" }): Promi
   running.set(request.id, controller);
   using deadline = startDeadline(
     options.clock,
-    { timeoutMs: Math.min(request.leftMs ?? nodeLimits.callTimeoutMs, nodeLimits.callTimeoutMaxMs), signal: controller.signal },
+    {
+      timeoutMs: Math.min(request.leftMs ?? nodeLimits.callTimeoutMs, nodeLimits.callTimeoutMaxMs),
+      signal: controller.signal,
+    },
     nodeLimits.callTimeoutMs,
   );
   const { signal, atMs } = deadline;
@@ -182,7 +187,9 @@ async function run(work: Work, request: RpcMessage & { kind: "request" }): Promi
 function takePlace(load: Load, peerId: string): Disposable {
   const mine = load.peers.get(peerId) ?? 0;
   if (mine >= nodeLimits.rpcInFlight || load.node >= nodeLimits.rpcInFlightNode) {
-    throw new ProtocolError("TOO_MANY_STREAMS", "too many calls under way", { data: { retry_after_ms: 100 } });
+    throw new ProtocolError("TOO_MANY_STREAMS", "too many calls under way", {
+      data: { retry_after_ms: 100 },
+    });
   }
   load.peers.set(peerId, mine + 1);
   load.node += 1;
@@ -195,4 +202,3 @@ function takePlace(load: Load, peerId: string): Disposable {
     },
   };
 }
-

@@ -86,7 +86,10 @@ export function decodeMessage(line: Uint8Array): RpcMessage {
     value = parseTolerant(line, { maxDepth: nodeLimits.rpcDepth, maxMembers: nodeLimits.rpcMembers });
   } catch (error) {
     const cause = isProtocolError(error) && error.code === "INVALID_REQUEST" ? error : undefined;
-    return unreadable(null, cause ?? new ProtocolError("PARSE_ERROR", "the line is no JSON", { cause: error }));
+    return unreadable(
+      null,
+      cause ?? new ProtocolError("PARSE_ERROR", "the line is no JSON", { cause: error }),
+    );
   }
   if (!isObject(value)) {
     return unreadable(null, new ProtocolError("INVALID_REQUEST", "a line holds one JSON-RPC message"));
@@ -118,7 +121,8 @@ function decodeAnswer(value: JsonObject): RpcMessage {
   if (value["error"] !== undefined) {
     return { kind: "failure", id: id ?? null, error: fromRpcError(value["error"]) };
   }
-  if (id !== undefined && value["result"] !== undefined) return { kind: "result", id, result: value["result"] };
+  if (id !== undefined && value["result"] !== undefined)
+    return { kind: "result", id, result: value["result"] };
   return unreadable(id ?? null, new ProtocolError("INVALID_REQUEST", "neither request nor answer"));
 }
 

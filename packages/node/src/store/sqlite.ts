@@ -11,7 +11,7 @@ const SQLITE_BUSY = 5;
 const SCHEMA = `
   create table if not exists known_peer (
     peer_id text primary key, addresses text not null, first_seen_ms integer not null,
-    last_seen_ms integer not null, fails integer not null, source text not null) strict;
+    last_seen_ms integer not null, uptime_ms integer not null, fails integer not null, source text not null) strict;
   create table if not exists ban (
     subject text primary key, code text not null, since_ms integer not null,
     until_ms integer not null, strikes integer not null) strict;
@@ -37,7 +37,11 @@ export function openStateStore(home: string): StateStore {
       throw new ProtocolError("DISK_FAILED", "the state of the node cannot be written", { cause: error });
     }
   };
-  return { ...peerTables(database, write), ...countingTables(database, write), close: () => database.close() };
+  return {
+    ...peerTables(database, write),
+    ...countingTables(database, write),
+    close: () => database.close(),
+  };
 }
 
 function openExclusive(path: string): DatabaseSync {
@@ -56,21 +60,20 @@ function openExclusive(path: string): DatabaseSync {
   } catch (error) {
     database?.close();
     if ((error as { errcode?: number }).errcode === SQLITE_BUSY) {
-      throw new ProtocolError("ALREADY_RUNNING", `another process runs the home of ${path}`, { cause: error });
+      throw new ProtocolError("ALREADY_RUNNING", `another process runs the home of ${path}`, {
+        cause: error,
+      });
     }
     throw new ProtocolError("DISK_FAILED", `${path} cannot be opened`, { cause: error });
   }
 }
 
 type PeerTables = Pick<StateStore, "peers" | "savePeers" | "bans" | "saveBan" | "removeBan">;
-type CountingTables = Pick<
-  StateStore,
-  "nonces" | "saveNonces" | "nextSeq" | "agentId" | "rememberAgent"
->;
+type CountingTables = Pick<StateStore, "nonces" | "saveNonces" | "nextSeq" | "agentId" | "rememberAgent">;
 
 function peerTables(database: DatabaseSync, write: (act: () => void) => void): PeerTables {
   const selectPeers = database.prepare("select * from known_peer order by last_seen_ms desc");
-  const insertPeer = database.prepare("insert or replace into known_peer values (?, ?, ?, ?, ?, ?)");
+  const insertPeer = database.prepare("insert or replace into known_peer values (?, ?, ?, ?, ?, ?, ?)");
   const selectBans = database.prepare("select * from ban");
   const insertBan = database.prepare("insert or replace into ban values (?, ?, ?, ?, ?)");
   const deleteBan = database.prepare("delete from ban where subject = ?");
@@ -78,9 +81,10 @@ function peerTables(database: DatabaseSync, write: (act: () => void) => void): P
     peers: () =>
       selectPeers.all().map((row): StoredPeer => ({
         peerId: String(row["peer_id"]),
-        addresses: JSON.parse(String(row["addresses"])) as string[],
+        addresses: JSON.parse(String(row["addresses"])) as StoredPeer["addresses"],
         firstSeenMs: Number(row["first_seen_ms"]),
         lastSeenMs: Number(row["last_seen_ms"]),
+        uptimeMs: Number(row["uptime_ms"]),
         fails: Number(row["fails"]),
         source: String(row["source"]),
       })),
@@ -88,8 +92,9 @@ function peerTables(database: DatabaseSync, write: (act: () => void) => void): P
       write(() =>
         together(database, () => {
           database.exec("delete from known_peer");
-          for (const { peerId, addresses, firstSeenMs, lastSeenMs, fails, source } of peers) {
-            insertPeer.run(peerId, JSON.stringify(addresses), firstSeenMs, lastSeenMs, fails, source);
+          for (const { peerId, addresses, firstSeenMs, lastSeenMs, uptimeMs, fails, source } of peers) {
+            const times = [firstSeenMs, lastSeenMs, Math.round(uptimeMs)];
+            insertPeer.run(peerId, JSON.stringify(addresses), ...times, fails, source);
           }
         }),
       ),

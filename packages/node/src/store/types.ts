@@ -2,12 +2,13 @@
 
 import type { NonceRow } from "@gridmesh/protocol";
 
-/** A peer worth dialling again. */
+/** A peer worth dialling again; the network room gives the row its meaning. */
 export interface StoredPeer {
   readonly peerId: string;
-  readonly addresses: readonly string[];
+  readonly addresses: readonly { readonly address: string; readonly lastSuccessMs: number }[];
   readonly firstSeenMs: number;
   readonly lastSeenMs: number;
+  readonly uptimeMs: number;
   readonly fails: number;
   readonly source: string;
 }

@@ -1,0 +1,191 @@
+/** How a node begins: a list in order, each step with its undo; a failure half-way undoes what was done. */
+
+import { createHmac } from "node:crypto";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { ProtocolError, toProtocolError } from "@gridmesh/protocol";
+import { agentContext } from "./agent-context.ts";
+import { createBecknExchange, type LocalAgent, type LocalAgents } from "./beckn/index.ts";
+import type { AgentContext } from "./agent.ts";
+import { systemClock, systemRandom } from "./clock.ts";
+import { nodeEngine } from "./gate/engine.ts";
+import type { AgentList, SeatedAgent } from "./host/agent-list.ts";
+import {
+  agentIdentity,
+  createIdentity,
+  hasIdentity,
+  type Identity,
+  identityFromSeed,
+  loadIdentity,
+} from "./identity.ts";
+import { silentLog } from "./log.ts";
+import { marketClock } from "./market-clock.ts";
+import type { AgentNode } from "./node.ts";
+import type { NodeBase, NodeOptions } from "./node-options.ts";
+import { type CallRoom, joinRegistry, openCalls } from "./open-calls.ts";
+import { openLinks } from "./open-links.ts";
+import { RunningNode } from "./running-node.ts";
+import { memoryStore } from "./store/memory.ts";
+import { openStateStore } from "./store/sqlite.ts";
+import type { StateStore } from "./store/types.ts";
+import { folderDisk, type JournalDisk, memoryDisk, openTradeDesk } from "./trade/index.ts";
+
+const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string };
+/** Who offers it answers searches. */
+const SELL = "energy.sell";
+
+/**
+ * Starts a peer with its agents. `await using` ends it.
+ * @throws IDENTITY_UNREADABLE, ALREADY_RUNNING, DISK_FAILED, JOURNAL_DAMAGED, PORT_IN_USE, CONFIG_INVALID.
+ */
+export async function createNode(options: NodeOptions): Promise<AgentNode> {
+  const base = baseOf(options);
+  const { clock, log } = base;
+  await using undo = new AsyncDisposableStack();
+
+  const identity = await openIdentity(options, base);
+  const store = openStore(options, undo);
+  const node = new RunningNode({ base, identity, version });
+
+  const links = await openLinks(base, { identity, store, ...node.linkHooks() }, undo);
+  const contextFor = (agent: SeatedAgent, signal: AbortSignal): AgentContext =>
+    agentContext({ ...base, nodeId: identity.peerId, registry, desk, beckn, router }, agent, signal);
+  const identify = (name: string) => identifyAgent({ options, base, store }, name);
+  const calls: CallRoom = openCalls(base, {
+    links,
+    identity,
+    store,
+    identify,
+    contextFor,
+    undo,
+    ...node.callHooks(),
+  });
+  const { registry, router, agents } = calls;
+
+  const { peerId } = identity;
+  const { serve, transport } = links;
+  const desk = await openTradeDesk({
+    ...base,
+    peerId,
+    exchange: serve,
+    disk: diskOf(options),
+    onFatal: (error) => node.fail(error),
+    onLink: (fn) => links.onGreeted(fn),
+  });
+  undo.defer(() => desk.stop());
+
+  await transport.start();
+  undo.defer(() => transport.stop({ deadlineMs: 1_000 }));
+  undo.use(joinRegistry(base, links, registry));
+  const beckn = createBecknExchange({
+    ...base,
+    domain: "energy",
+    peerId,
+    transport,
+    desk,
+    registry,
+    agents: becknAgents(agents),
+    connect: (to, wait) => links.reach(to, wait),
+  });
+  undo.defer(() => beckn.stop());
+
+  node.run({ links, calls, desk, beckn });
+  await links.supervisor.start();
+  undo.defer(() => links.supervisor.stop());
+  for (const { name, definition, access } of options.agents ?? []) {
+    // An agent that does not start is a finding; the node and the others live on.
+    await agents.register(name, definition, { access }).ready.catch((error: unknown) => {
+      const known = toProtocolError(error, "AGENT_START_FAILED");
+      if (known.code === "IDENTITY_UNREADABLE") throw known;
+    });
+  }
+  log.info("node.running", `${peerId} runs in ${base.network}`, { atMs: clock.nowMs() });
+  node.own(undo.move());
+  return node;
+}
+
+function baseOf(options: NodeOptions): NodeBase {
+  const network = options.networkName ?? "gridmesh";
+  if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(network)) {
+    throw new ProtocolError("CONFIG_INVALID", `"${network}" is no network name`);
+  }
+  const clock = options.clock ?? systemClock();
+  return {
+    choice: options.network,
+    network,
+    clock,
+    random: options.random ?? systemRandom(),
+    market: options.market ?? marketClock(clock),
+    log: options.log ?? silentLog(),
+    engine: nodeEngine(),
+    software: options.software ?? `gridmesh/${version}`,
+    links: options.links,
+  };
+}
+
+async function openIdentity(options: NodeOptions, base: NodeBase): Promise<Identity> {
+  const { home } = options;
+  if (home === undefined) return identityFromSeed(options.seed ?? base.random.bytes(32));
+  return (await hasIdentity(home)) ? loadIdentity(home) : createIdentity(home, base.random);
+}
+
+function openStore(options: NodeOptions, undo: AsyncDisposableStack): StateStore {
+  const store = options.home === undefined ? memoryStore() : openStateStore(options.home);
+  undo.defer(() => store.close());
+  return store;
+}
+
+/** An agent keeps the key of its first start; a lost one is never replaced silently. */
+async function identifyAgent(
+  where: { readonly options: NodeOptions; readonly base: NodeBase; readonly store: StateStore },
+  name: string,
+): Promise<Identity> {
+  const { options, base, store } = where;
+  const known = store.agentId(name);
+  const identity =
+    options.home === undefined
+      ? agentKeyInMemory(options, base, name)
+      : await agentIdentity({
+          home: options.home,
+          name,
+          mayCreate: known === undefined,
+          random: base.random,
+        });
+  if (known !== undefined && known !== identity.signer.agentId) {
+    throw new ProtocolError(
+      "IDENTITY_UNREADABLE",
+      `the key of agent ${name} is not the one it lived here with`,
+    );
+  }
+  store.rememberAgent(name, identity.signer.agentId);
+  return identity;
+}
+
+/** Without a home an agent's key follows from the node's, so that the same seed gives the same agents. */
+function agentKeyInMemory(options: NodeOptions, base: NodeBase, name: string): Identity {
+  const { seed } = options;
+  if (seed === undefined) return identityFromSeed(base.random.bytes(32));
+  return identityFromSeed(createHmac("sha256", seed).update(`gridmesh agent ${name}`).digest());
+}
+
+function diskOf(options: NodeOptions): JournalDisk {
+  if (options.home !== undefined) return folderDisk(join(options.home, "journal"));
+  return options.journal ?? memoryDisk();
+}
+
+/** The agents that have a key, as Beckn sees them; those that sell energy answer searches. */
+function becknAgents(agents: AgentList): LocalAgents {
+  const seats = () => agents.seated().map((seat) => ({ seat, local: localOf(seat) }));
+  return {
+    bySellerId: (agentId) => seats().find(({ local }) => local.agentId === agentId)?.local,
+    byName: (name) => seats().find(({ local }) => local.name === name)?.local,
+    sellers: () =>
+      seats()
+        .filter(({ seat }) => seat.hosted.state === "ready" && seat.hosted.capabilities.includes(SELL))
+        .map(({ local }) => local),
+  };
+}
+
+function localOf({ hosted, identity }: SeatedAgent): LocalAgent {
+  return { name: hosted.name, agentId: hosted.agentId, signer: identity.signer };
+}

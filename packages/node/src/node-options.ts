@@ -1,0 +1,54 @@
+/** What a node is made of, before it begins. */
+
+import type { VerifyEngine } from "@gridmesh/protocol";
+import type { Access, AgentDefinition } from "./agent.ts";
+import type { Clock, Random } from "./clock.ts";
+import type { Log } from "./log.ts";
+import type { MarketClock } from "./market-clock.ts";
+import type { NetworkChoice } from "./network/network-choice.ts";
+import type { JournalDisk } from "./trade/disk.ts";
+
+/** An agent to host from the start. */
+export interface NodeAgent {
+  readonly name: string;
+  readonly definition: AgentDefinition;
+  /** Default `network`. */
+  readonly access?: Access | undefined;
+}
+
+export interface NodeOptions {
+  /** `libp2p(…)` or `memory(…)`. */
+  readonly network: NetworkChoice;
+  /** Default `gridmesh`; nodes of other names are not talked to. */
+  readonly networkName?: string | undefined;
+  /** Folder of keys, state and journal; absent: everything in memory. */
+  readonly home?: string | undefined;
+  /** In order of registration. */
+  readonly agents?: readonly NodeAgent[] | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
+  /** Default: wall time. */
+  readonly market?: MarketClock | undefined;
+  readonly log?: Log | undefined;
+  /** Ed25519 seed of a node without a home, 32 bytes; default random. */
+  readonly seed?: Uint8Array | undefined;
+  /** Journal of a node without a home; default in memory, gone with the node. */
+  readonly journal?: JournalDisk | undefined;
+  /** Told to peers in hello; default `gridmesh/<version>`. */
+  readonly software?: string | undefined;
+  /** Links below which the node seeks more, and at which it stops; default 4 and 12. */
+  readonly links?: { readonly min: number; readonly target: number } | undefined;
+}
+
+/** The options with every default filled in. */
+export interface NodeBase {
+  readonly choice: NetworkChoice;
+  readonly network: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly market: MarketClock;
+  readonly log: Log;
+  readonly engine: VerifyEngine;
+  readonly software: string;
+  readonly links: { readonly min: number; readonly target: number } | undefined;
+}

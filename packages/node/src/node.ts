@@ -1,0 +1,90 @@
+/** The face of a running node. */
+
+import type { JsonValue } from "@gridmesh/protocol";
+import type { BecknExchange, Offer, SearchIntent } from "./beckn/types.ts";
+import type { Wait } from "./clock.ts";
+import type { Finding } from "./findings.ts";
+import type { AgentOptions, Registration } from "./host/agent-list.ts";
+import type { MarketClock } from "./market-clock.ts";
+import type { AgentDefinition } from "./agent.ts";
+import type { NetworkSnapshot } from "./network/transport.ts";
+import type { Registry } from "./registry/types.ts";
+import type { TradeDesk } from "./trade/types.ts";
+
+export type NodeState = "starting" | "running" | "draining" | "stopped";
+
+/** An agent of this node, for those who look at it. */
+export interface HostedAgentView {
+  readonly name: string;
+  /** `<nodeId>:<name>`. */
+  readonly address: string;
+  readonly agentId: string;
+  readonly state: "starting" | "ready" | "failed" | "stopped";
+  readonly reason?: string;
+  readonly capabilities: readonly string[];
+  readonly access: string;
+  readonly inFlight: number;
+  readonly callsTotal: number;
+  readonly errorsTotal: number;
+}
+
+/** A peer this node is linked with, knows of, or has banned. */
+export interface NodePeer {
+  readonly peerId: string;
+  readonly state: "connected" | "known" | "banned";
+  readonly reason?: string;
+  readonly addresses: readonly string[];
+  readonly direction: "inbound" | "outbound" | null;
+  readonly latencyMs: number | null;
+  readonly connectedAtMs: number | null;
+}
+
+/** The local list of agents. */
+export interface NodeAgents {
+  /** @throws AGENT_NAME_TAKEN, ADDRESS_INVALID (no agent name), QUOTA_EXCEEDED, INVALID_PARAMS. */
+  register(name: string, definition: AgentDefinition, options?: AgentOptions): Registration;
+  /** Withdraws it, lets its calls end, stops it. @throws AGENT_NOT_FOUND. */
+  unregister(name: string): Promise<void>;
+  /** In order of registration. */
+  list(): readonly HostedAgentView[];
+}
+
+/** One peer with one key, its agents, its links, its books. */
+export interface AgentNode extends AsyncDisposable {
+  /** PeerId. */
+  readonly id: string;
+  /** Own multiaddrs, each ending in /p2p/<id>. */
+  readonly addresses: readonly string[];
+  readonly networkName: string;
+  readonly state: NodeState;
+  readonly agents: NodeAgents;
+  readonly registry: Registry;
+  readonly market: MarketClock;
+  readonly desk: TradeDesk;
+  readonly beckn: BecknExchange;
+  /** Settles when the node has stopped; rejects with DISK_FAILED when the disk stopped it. */
+  readonly ended: Promise<void>;
+  peers(): readonly NodePeer[];
+  /** Links with a multiaddr or a PeerId; the peer's id. @throws PEER_UNREACHABLE, PEER_NOT_FOUND. */
+  connect(target: string, wait?: Wait): Promise<string>;
+  /** Hangs up and stays away until `connect`. */
+  disconnect(peerId: string): Promise<void>;
+  /**
+   * Calls `node:agent/method`, `node/method`, `cap:capability/method` or a bare method.
+   * @throws ADDRESS_INVALID, AGENT_NOT_FOUND, METHOD_NOT_FOUND, PEER_NOT_FOUND, PEER_UNREACHABLE, NO_PROVIDER,
+   * CALL_TIMEOUT, CALL_CANCELLED, STREAM_RESET, DRAINING or the agent's own code.
+   */
+  call(address: string, params?: JsonValue, wait?: Wait): Promise<JsonValue>;
+  /** As `call`, for an agent (`agent1`, `<PeerId>:agent1`) and a method. */
+  callAgent(target: string, method: string, params?: JsonValue, wait?: Wait): Promise<JsonValue>;
+  /** Offers for an intent as they come, asked as the named agent or the first. @throws AGENT_NOT_FOUND. */
+  search(
+    intent: SearchIntent,
+    options: Wait & { readonly windowMs: number; readonly as?: string | undefined },
+  ): AsyncIterable<Offer>;
+  /** What is wrong, critical first. */
+  findings(): readonly Finding[];
+  snapshot(): NetworkSnapshot;
+  /** Withdraws, drains, stops the agents, closes; within 5 s, or at once with 0. */
+  stop(options?: { readonly deadlineMs?: number | undefined }): Promise<void>;
+}

@@ -1,0 +1,225 @@
+/** Agents, router, rpc stream and registry of a node, wired. */
+
+import { canonicalBytes, type JsonObject, toProtocolError, verdictOf } from "@gridmesh/protocol";
+import type { AgentContext } from "./agent.ts";
+import { type AgentList, createAgentList, type SeatedAgent } from "./host/agent-list.ts";
+import type { Identity } from "./identity.ts";
+import { nodeLimits } from "./limits.ts";
+import type { Verdict } from "./network/index.ts";
+import type { NodeBase } from "./node-options.ts";
+import type { LinkRoom } from "./open-links.ts";
+import { type Advertised, type Advertiser, createAdvertiser } from "./registry/advertise.ts";
+import { createAnycast } from "./registry/anycast.ts";
+import { createRecordCache } from "./registry/cache.ts";
+import { type AgentRecord, openRecord, sealRecord } from "./registry/record.ts";
+import { createRegistry, type DistributedRegistry } from "./registry/registry.ts";
+import type { AgentRow } from "./registry/types.ts";
+import { createForwarder, type Forwarder } from "./route/forward.ts";
+import { createNodeMethods, type NodeFacts, type PeerRow } from "./route/node-methods.ts";
+import { createRouter, type Router } from "./route/router.ts";
+import { serveRpc } from "./route/rpc-callee.ts";
+import type { StateStore } from "./store/types.ts";
+
+export interface CallRoom {
+  readonly agents: AgentList;
+  readonly router: Router;
+  readonly registry: DistributedRegistry;
+  readonly advertiser: Advertiser;
+  readonly forwarder: Forwarder;
+}
+
+export interface CallParts {
+  readonly links: LinkRoom;
+  readonly identity: Identity;
+  readonly store: StateStore;
+  /** The key of an agent, by name. */
+  readonly identify: (name: string) => Promise<Identity>;
+  readonly contextFor: (agent: SeatedAgent, signal: AbortSignal) => AgentContext;
+  readonly draining: () => boolean;
+  readonly facts: () => NodeFacts;
+  readonly peers: () => readonly PeerRow[];
+  readonly undo: AsyncDisposableStack;
+}
+
+const CAPABILITY_BYTES = 16 * 1024;
+
+/** Makes and wires the parts; handlers answer from here on, the capability topic is joined by `joinRegistry`. */
+export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
+  const { links, undo, identity } = parts;
+  const { transport, reach } = links;
+  const { clock, random } = base;
+  const { peerId } = identity;
+  const forwarder = createForwarder({ transport, clock, reach });
+  undo.defer(() => forwarder.close());
+  const agents: AgentList = createAgentList({
+    clock,
+    log: base.log.child("agents"),
+    contextFor: parts.contextFor,
+    async identify(name) {
+      const agent = await parts.identify(name);
+      links.bindings.add({ name, signer: agent.signer });
+      return agent;
+    },
+    onChange() {
+      advertiser.changed();
+      registry.touch();
+    },
+  });
+  const registry = openRegistry(base, parts, { forwarder, agents });
+  const advertiser = openAdvertiser(base, parts, agents);
+  undo.defer(() => advertiser.stop());
+  const nodeMethods = createNodeMethods({
+    facts: parts.facts,
+    agents,
+    peers: parts.peers,
+    peerId,
+    record: (name) => advertiser.record(name),
+    known: () => registry.known().filter((row) => !row.local),
+  });
+  const callCapability = createAnycast({
+    registry,
+    clock,
+    random,
+    call: (address, params, wait) => router.call(address, params, wait),
+  });
+  const { draining } = parts;
+  const router: Router = createRouter({
+    peerId,
+    clock,
+    agents,
+    nodeMethods,
+    forwarder,
+    callCapability,
+    draining,
+  });
+  undo.use(
+    serveRpc({
+      transport,
+      clock,
+      admit(caller) {
+        links.bans.check(caller);
+        links.rates.admit(caller);
+      },
+      accept: (to, caller) => router.accept(to, caller),
+      dispatch: (call) => router.receive(call),
+    }),
+  );
+  return { agents, router, registry, advertiser, forwarder };
+}
+
+function openRegistry(
+  base: NodeBase,
+  parts: CallParts,
+  rooms: { readonly forwarder: Forwarder; readonly agents: AgentList },
+): DistributedRegistry {
+  const { clock, network, engine } = base;
+  const { transport } = parts.links;
+  const { peerId } = parts.identity;
+  const cache = createRecordCache({
+    clock,
+    linkHeardMs: (nodeId) => transport.links().find((link) => link.peerId === nodeId)?.lastByteMs,
+  });
+  const own = (): readonly AgentRow[] =>
+    rooms.agents.seated().map(({ hosted }) => ({
+      name: hosted.name,
+      agentId: hosted.agentId,
+      nodeId: peerId,
+      address: `${peerId}:${hosted.name}`,
+      capabilities: hosted.capabilities,
+      presence: hosted.state === "ready" ? "live" : "suspect",
+      local: true,
+      validUntil: Math.floor(clock.nowMs() / 1000) + nodeLimits.recordValidS,
+    }));
+  return createRegistry({
+    network,
+    peerId,
+    clock,
+    log: base.log.child("registry"),
+    transport,
+    dht: base.choice.dht,
+    cache,
+    own,
+    call: (nodeId, method, params, wait) => rooms.forwarder.call(nodeId, method, params, wait),
+    open: (message) => openRecord(canonicalBytes(message), { network, engine, nowS: nowS(base) }),
+  });
+}
+
+function openAdvertiser(base: NodeBase, parts: CallParts, agents: AgentList): Advertiser {
+  const { clock, random, network, choice } = base;
+  const { links, store } = parts;
+  const visible = (): readonly Advertised[] =>
+    agents
+      .seated()
+      .filter(({ hosted }) => hosted.access !== "private" && hosted.state === "ready")
+      .map(({ hosted }) => ({
+        name: hosted.name,
+        agentId: hosted.agentId,
+        words: hosted.capabilities,
+        status: "available",
+      }));
+  return createAdvertiser({
+    network,
+    topic: topicOf(base),
+    transport: links.transport,
+    dht: choice.dht,
+    clock,
+    random,
+    log: base.log.child("registry"),
+    agents: visible,
+    seal(agent): JsonObject {
+      const seat = links.bindings.signerOf(agent.agentId);
+      return sealRecord({
+        network,
+        random,
+        ...seat,
+        nowS: nowS(base),
+        name: agent.name,
+        seq: store.nextSeq(`record ${agent.agentId}`),
+        status: agent.status,
+        capabilities: agent.words,
+      });
+    },
+  });
+}
+
+/** Listens to others' records on gossip, and asks each greeted peer for its own. */
+export function joinRegistry(base: NodeBase, links: LinkRoom, registry: DistributedRegistry): Disposable {
+  const { network, engine } = base;
+  const log = base.log.child("registry");
+  const stack = new DisposableStack();
+  const take = (data: Uint8Array): Verdict => {
+    if (data.length > CAPABILITY_BYTES) return "reject";
+    let record: AgentRecord | undefined;
+    try {
+      record = openRecord(data, { network, engine, nowS: nowS(base) });
+      registry.take(record);
+      return "accept";
+    } catch (error) {
+      const { code } = toProtocolError(error, "INTERNAL_ERROR");
+      log.debug("registry.refused", code, { code });
+      // Who signed two contents is banned, whoever carried them.
+      if (code === "EQUIVOCATION" && record !== undefined) links.bans.ban(record.nodeId, code);
+      return verdictOf(code);
+    }
+  };
+  stack.use(links.transport.join(topicOf(base), (_from, data) => Promise.resolve(take(data))));
+  stack.use(
+    links.onGreeted((peerId) => {
+      const told = (error: unknown) => {
+        const { code, message } = toProtocolError(error, "INTERNAL_ERROR");
+        log.debug("registry.unasked", message, { peer: peerId, code });
+      };
+      links.introducer.ask(peerId).catch(told);
+      registry.fetch(peerId, { timeoutMs: nodeLimits.fetchTimeoutMs }).catch(told);
+    }),
+  );
+  return stack;
+}
+
+function topicOf(base: NodeBase): string {
+  return `gridmesh/${base.network}/capability`;
+}
+
+function nowS(base: NodeBase): number {
+  return Math.floor(base.clock.nowMs() / 1000);
+}

@@ -1,0 +1,178 @@
+/** Transport, gate and link room of a node, wired: from here on it can be linked and greeted. */
+
+import type { ProtocolError } from "@gridmesh/protocol";
+import { type Bans, createBans } from "./gate/admit.ts";
+import { createNonceMemory } from "./gate/fresh.ts";
+import { createRateGate, type RateGate } from "./gate/rate-limit.ts";
+import { createVerifier } from "./gate/verify.ts";
+import type { Identity } from "./identity.ts";
+import { type BindingBook, createBindingBook } from "./link/bindings.ts";
+import { type Heartbeats, startHeartbeats } from "./link/heartbeat.ts";
+import { startGreeter } from "./link/hello.ts";
+import { type Introducer, startIntroducer } from "./link/introduce.ts";
+import { createReach, type Reach } from "./link/reach.ts";
+import {
+  createSupervisor,
+  type KnownPeerRow,
+  type KnownPeerStore,
+  knownPeers,
+  type Supervisor,
+  type Transport,
+} from "./network/index.ts";
+import type { NodeBase } from "./node-options.ts";
+import { Serve } from "./serve.ts";
+import type { StateStore } from "./store/types.ts";
+
+export interface LinkRoom {
+  readonly transport: Transport;
+  readonly supervisor: Supervisor;
+  readonly serve: Serve;
+  readonly bans: Bans;
+  readonly rates: RateGate;
+  readonly bindings: BindingBook;
+  readonly reach: Reach;
+  readonly heartbeats: Heartbeats;
+  readonly introducer: Introducer;
+  /** Peers that said they belong elsewhere, and why they were left. */
+  readonly strangers: ReadonlyMap<string, string>;
+  /** Told of each peer once both sides have greeted. */
+  onGreeted(fn: (peerId: string) => void): Disposable;
+}
+
+/** What the link room asks of the rooms above it. */
+export interface LinkHooks {
+  readonly identity: Identity;
+  readonly store: StateStore;
+  readonly onFatal: (error: unknown) => void;
+  /** Searchable words of the node's agents. */
+  readonly words: () => readonly string[];
+  readonly status: () => "healthy" | "draining";
+  /** Calls under way. */
+  readonly active: () => number;
+}
+
+/** Slots a heartbeat counts: what one peer may have under way here. */
+const CAPACITY = 64;
+const OTHER_NETWORK_MS = 600_000;
+const SILENT_MS = 60_000;
+const PROTOCOLS = ["/gridmesh/control/1", "/gridmesh/rpc/1", "/gridmesh/trade/1", "/gridmesh/beckn/1"];
+
+/** Makes and wires the parts; nothing is dialled yet. Undo is added to `undo` in order. */
+export async function openLinks(
+  base: NodeBase,
+  hooks: LinkHooks,
+  undo: AsyncDisposableStack,
+): Promise<LinkRoom> {
+  const { choice, network, clock, random, log } = base;
+  const { identity, store } = hooks;
+  const { peerId, seed } = identity;
+  const transport = await choice.create({ seed, peerId, network, clock, random, log: log.child("network") });
+  const supervisor = createSupervisor({
+    transport,
+    clock,
+    random,
+    log: log.child("network"),
+    bootstrap: choice.bootstrap,
+    knownPeers: knownPeers({ store: peerStore(store), clock }),
+    minLinks: base.links?.min,
+    targetLinks: base.links?.target,
+  });
+  const bans = createBans(store, clock);
+  const reach = createReach({ transport, clock, bans, connect: (to, wait) => supervisor.connect(to, wait) });
+  const bindings = createBindingBook({ network, peerId, clock });
+  const nonces = createNonceMemory(store, clock, hooks.onFatal);
+  undo.defer(() => nonces.close());
+  const rates = createRateGate(clock);
+  const isMine = (id: string) => id === peerId || id === identity.signer.agentId || bindings.has(id);
+  const verifier = createVerifier({ network, engine: base.engine, clock, nonces, isMine });
+  const serve = undo.use(
+    new Serve({
+      network,
+      transport,
+      clock,
+      random,
+      log: log.child("serve"),
+      signer: identity.signer,
+      bindings,
+      verifier,
+      rates,
+      bans,
+      reach,
+    }),
+  );
+  undo.use(
+    transport.on("link", (event) => {
+      const banned = event.peerId !== undefined && bans.banned(event.peerId) ? event.peerId : undefined;
+      if (banned !== undefined) void supervisor.park(banned, bans.left(banned).data.retry_after_ms, "banned");
+    }),
+  );
+  const parts = { transport, supervisor, serve, bans, rates, bindings, reach };
+  return { ...parts, ...startTalk(base, hooks, { ...parts, undo }) };
+}
+
+type Talk = Pick<LinkRoom, "heartbeats" | "introducer" | "strangers" | "onGreeted">;
+
+/** Hello, heartbeats and introductions with whoever is linked. */
+function startTalk(
+  base: NodeBase,
+  hooks: LinkHooks,
+  parts: Pick<LinkRoom, "transport" | "supervisor" | "serve"> & { readonly undo: AsyncDisposableStack },
+): Talk {
+  const { network, clock, random, engine } = base;
+  const { transport, supervisor, serve, undo } = parts;
+  const { signer, peerId } = hooks.identity;
+  const greeted = new Set<(peerId: string) => void>();
+  const strangers = new Map<string, string>();
+  const log = base.log.child("link");
+  const introducer = undo.use(
+    startIntroducer({
+      network,
+      peerId,
+      transport,
+      exchange: serve,
+      signer,
+      engine,
+      clock,
+      words: hooks.words,
+      protocols: PROTOCOLS,
+      onHint: (hint) => supervisor.introduce(hint),
+    }),
+  );
+  const onForeign = (stranger: string, error: ProtocolError) => {
+    if (error.code === "NETWORK_MISMATCH") strangers.set(stranger, error.message);
+    const parkMs = error.code === "HELLO_REQUIRED" ? SILENT_MS : OTHER_NETWORK_MS;
+    void supervisor.park(stranger, parkMs, error.code);
+  };
+  const onGreeted = (session: { readonly peerId: string }) => {
+    strangers.delete(session.peerId);
+    for (const fn of greeted) fn(session.peerId);
+  };
+  const { software } = base;
+  undo.use(
+    startGreeter({ network, software, transport, exchange: serve, signer, clock, log, onGreeted, onForeign }),
+  );
+  const state = () => {
+    const active = hooks.active();
+    return { status: hooks.status(), active, free: Math.max(0, 1 - active / CAPACITY) };
+  };
+  const heartbeats = undo.use(startHeartbeats({ exchange: serve, signer, clock, random, state }));
+  return {
+    heartbeats,
+    introducer,
+    strangers,
+    onGreeted(fn) {
+      greeted.add(fn);
+      return { [Symbol.dispose]: () => greeted.delete(fn) };
+    },
+  };
+}
+
+function peerStore(store: StateStore): KnownPeerStore {
+  return {
+    load: () => Promise.resolve(store.peers() as readonly KnownPeerRow[]),
+    save(rows) {
+      store.savePeers(rows);
+      return Promise.resolve();
+    },
+  };
+}

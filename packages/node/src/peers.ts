@@ -1,0 +1,45 @@
+/** The peers of a node as its operator sees them. */
+
+import type { NodePeer } from "./node.ts";
+import type { LinkRoom } from "./open-links.ts";
+import type { PeerView } from "./network/supervisor-types.ts";
+
+/** Linked ones first. */
+export function peersOf(links: LinkRoom): readonly NodePeer[] {
+  const rows = new Map<string, NodePeer>();
+  const views = new Map<string, PeerView>();
+  for (const view of links.supervisor.peers()) if (view.peerId !== undefined) views.set(view.peerId, view);
+  for (const link of links.transport.links()) {
+    const { peerId, address, inbound, openedAtMs } = link;
+    rows.set(peerId, {
+      peerId,
+      state: "connected",
+      addresses: [...new Set([address, ...(views.get(peerId)?.addresses ?? [])])],
+      direction: inbound ? "inbound" : "outbound",
+      latencyMs: null,
+      connectedAtMs: openedAtMs,
+    });
+  }
+  for (const [peerId, view] of views) if (!rows.has(peerId)) rows.set(peerId, unlinked(links, peerId, view));
+  return [...rows.values()];
+}
+
+function unlinked(links: LinkRoom, peerId: string, view: PeerView): NodePeer {
+  const banned = links.bans.banned(peerId);
+  const reason = banned ? "banned for what it sent" : (links.strangers.get(peerId) ?? lastFailure(view));
+  return {
+    peerId,
+    state: banned ? "banned" : "known",
+    ...(reason === undefined ? {} : { reason }),
+    addresses: view.addresses,
+    direction: null,
+    latencyMs: null,
+    connectedAtMs: null,
+  };
+}
+
+function lastFailure(view: PeerView): string | undefined {
+  if (view.state === "parked") return "left alone for a while";
+  const [attempt] = view.attempts;
+  return attempt === undefined ? undefined : `${attempt.address}: ${attempt.reason}`;
+}

@@ -1,0 +1,273 @@
+/** A node that runs: its state in one field, its rooms once they are open, its end. */
+
+import type { JsonValue } from "@gridmesh/protocol";
+import { ProtocolError, toProtocolError } from "@gridmesh/protocol";
+import type { BecknExchange, Offer, SearchIntent } from "./beckn/types.ts";
+import type { Wait } from "./clock.ts";
+import { createFindings, type Finding, type Findings } from "./findings.ts";
+import type { HostedAgent } from "./host/in-process.ts";
+import type { Identity } from "./identity.ts";
+import { nodeLimits } from "./limits.ts";
+import type { MarketClock } from "./market-clock.ts";
+import type { NetworkSnapshot } from "./network/index.ts";
+import type { AgentNode, HostedAgentView, NodeAgents, NodePeer, NodeState } from "./node.ts";
+import type { NodeBase } from "./node-options.ts";
+import { observe } from "./observe.ts";
+import type { CallParts, CallRoom } from "./open-calls.ts";
+import type { LinkHooks, LinkRoom } from "./open-links.ts";
+import { peersOf } from "./peers.ts";
+import type { Registry } from "./registry/types.ts";
+import type { TradeDesk } from "./trade/types.ts";
+
+export interface RunningNodeOptions {
+  readonly base: NodeBase;
+  readonly identity: Identity;
+  readonly version: string;
+}
+
+interface Rooms {
+  readonly links: LinkRoom;
+  readonly calls: CallRoom;
+  readonly desk: TradeDesk;
+  readonly beckn: BecknExchange;
+}
+
+const MARGIN_MS = 500;
+
+export class RunningNode implements AgentNode {
+  readonly id: string;
+  readonly networkName: string;
+  readonly market: MarketClock;
+  readonly agents: NodeAgents;
+  readonly ended: Promise<void>;
+  readonly #options: RunningNodeOptions;
+  readonly #startedMs: number;
+  readonly #findings: Findings;
+  readonly #end = Promise.withResolvers<void>();
+  #state: NodeState = "starting";
+  #opened: Rooms | undefined;
+  #undo: AsyncDisposableStack | undefined;
+  #stopping: Promise<void> | undefined;
+  #diskError: ProtocolError | undefined;
+
+  constructor(options: RunningNodeOptions) {
+    this.#options = options;
+    this.id = options.identity.peerId;
+    this.networkName = options.base.network;
+    this.market = options.base.market;
+    this.#startedMs = options.base.clock.monotonicMs();
+    this.ended = this.#end.promise;
+    this.ended.catch(() => undefined);
+    this.agents = {
+      register: (name, definition, given) => this.#rooms.calls.agents.register(name, definition, given),
+      unregister: (name) => this.#rooms.calls.agents.unregister(name),
+      list: () => this.#rooms.calls.agents.list().map((agent) => viewOf(this.id, agent)),
+    };
+    this.#findings = createFindings(options.base.clock, () => this.#observe());
+  }
+
+  /** What the link room asks of this node. */
+  linkHooks(): Pick<LinkHooks, "onFatal" | "words" | "status" | "active"> {
+    return {
+      onFatal: (error) => this.fail(toProtocolError(error, "DISK_FAILED")),
+      words: () => (this.#opened === undefined ? [] : wordsOf(this.#opened.calls.agents.list())),
+      status: () => (this.#state === "running" ? "healthy" : "draining"),
+      active: () => this.#opened?.calls.router.inFlight() ?? 0,
+    };
+  }
+
+  /** What the call room asks of this node. */
+  callHooks(): Pick<CallParts, "draining" | "facts" | "peers"> {
+    const { base, version } = this.#options;
+    return {
+      draining: () => this.#state === "draining" || this.#state === "stopped",
+      facts: () => ({
+        node_id: this.id,
+        network: base.network,
+        version,
+        protocols: ["/gridmesh/control/1", "/gridmesh/rpc/1", "/gridmesh/trade/1", "/gridmesh/beckn/1"],
+        addresses: this.addresses,
+        uptime_seconds: Math.floor((base.clock.monotonicMs() - this.#startedMs) / 1000),
+        state: this.#state,
+      }),
+      peers: () =>
+        this.peers().map((peer) => ({
+          node_id: peer.peerId,
+          addresses: peer.addresses,
+          connected: peer.state === "connected",
+          latency_ms: peer.latencyMs,
+          last_seen: this.#rooms.links.heartbeats.heardMs(peer.peerId) ?? null,
+        })),
+    };
+  }
+
+  run(rooms: Rooms): void {
+    this.#opened = rooms;
+    this.#state = "running";
+  }
+
+  /** Takes over what undoes the start. */
+  own(undo: AsyncDisposableStack): void {
+    this.#undo = undo;
+    if (this.#diskError !== undefined) void this.stop({ deadlineMs: 0 });
+  }
+
+  /** The disk failed: nothing more may be acknowledged, so the node ends. */
+  fail(error: ProtocolError): void {
+    if (this.#diskError !== undefined) return;
+    this.#diskError = error;
+    this.#options.base.log.error("node.failed", error.message, { code: error.code });
+    this.#end.reject(error);
+    if (this.#undo !== undefined) void this.stop({ deadlineMs: 0 });
+  }
+
+  get #rooms(): Rooms {
+    if (this.#opened === undefined)
+      throw new ProtocolError("AGENT_UNAVAILABLE", "the node is still starting");
+    return this.#opened;
+  }
+
+  get state(): NodeState {
+    return this.#state;
+  }
+
+  get addresses(): readonly string[] {
+    return this.#opened?.links.transport.addresses() ?? [];
+  }
+
+  get registry(): Registry {
+    return this.#rooms.calls.registry;
+  }
+
+  get desk(): TradeDesk {
+    return this.#rooms.desk;
+  }
+
+  get beckn(): BecknExchange {
+    return this.#rooms.beckn;
+  }
+
+  peers(): readonly NodePeer[] {
+    return peersOf(this.#rooms.links);
+  }
+
+  async connect(target: string, wait: Wait = { timeoutMs: nodeLimits.reachTimeoutMs }): Promise<string> {
+    const link = await this.#rooms.links.supervisor.connect(target, wait);
+    return link.peerId;
+  }
+
+  async disconnect(peerId: string): Promise<void> {
+    await this.#rooms.links.supervisor.disconnect(peerId);
+  }
+
+  call(address: string, params: JsonValue = {}, wait: Wait = {}): Promise<JsonValue> {
+    return this.#rooms.calls.router.call(address, params, wait);
+  }
+
+  callAgent(target: string, method: string, params: JsonValue = {}, wait: Wait = {}): Promise<JsonValue> {
+    return this.#rooms.calls.router.callAgent(target, method, params, wait);
+  }
+
+  search(
+    intent: SearchIntent,
+    options: Wait & { readonly windowMs: number; readonly as?: string | undefined },
+  ): AsyncIterable<Offer> {
+    const { as, ...rest } = options;
+    const name = as ?? this.#rooms.calls.agents.list()[0]?.name;
+    if (name === undefined)
+      throw new ProtocolError("AGENT_NOT_FOUND", "a search is signed by an agent: none lives here");
+    return this.#rooms.beckn.search(name, intent, rest);
+  }
+
+  findings(): readonly Finding[] {
+    return this.#findings.list();
+  }
+
+  snapshot(): NetworkSnapshot {
+    return this.#rooms.links.transport.snapshot();
+  }
+
+  stop(options: { readonly deadlineMs?: number | undefined } = {}): Promise<void> {
+    this.#stopping ??= this.#stop(options.deadlineMs ?? nodeLimits.stopMs);
+    return this.#stopping;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** Withdraw → refuse new calls → drain → stop agents → close, each within its share of the time. */
+  async #stop(deadlineMs: number): Promise<void> {
+    const { clock, log } = this.#options.base;
+    const endMs = clock.monotonicMs() + Math.min(deadlineMs, nodeLimits.stopMs);
+    const leftMs = () => Math.max(0, endMs - clock.monotonicMs() - MARGIN_MS);
+    this.#state = "draining";
+    const { calls, links } = this.#rooms;
+    if (leftMs() > 0) {
+      const told = Promise.allSettled([calls.advertiser.withdraw(), links.heartbeats.beat()]);
+      await this.#within(told, Math.min(nodeLimits.withdrawMs, leftMs()));
+    }
+    await calls.agents.stopAll(Math.min(nodeLimits.drainMs, leftMs()));
+    const closing = this.#undo?.disposeAsync() ?? Promise.resolve();
+    const closed = await this.#within(
+      closing.catch((error: unknown) => log.warn("node.stop", String(error))),
+      nodeLimits.closeMs,
+    );
+    if (!closed) log.warn("node.stop", "not everything closed in time");
+    this.#state = "stopped";
+    this.#end.resolve();
+  }
+
+  /** True when the work ended in time; it goes on by itself otherwise. */
+  async #within(work: Promise<unknown>, limitMs: number): Promise<boolean> {
+    const done = new AbortController();
+    const limit = this.#options.base.clock.sleep(limitMs, done.signal).then(
+      () => false,
+      () => true,
+    );
+    const outcome = await Promise.race([work.then(() => true), limit]);
+    done.abort();
+    return outcome;
+  }
+
+  #observe(): ReturnType<typeof observe> {
+    const { base } = this.#options;
+    if (this.#opened === undefined) return [];
+    const { links, calls, desk } = this.#opened;
+    return observe({
+      clock: base.clock,
+      market: base.market,
+      startedMs: this.#startedMs,
+      transport: links.transport,
+      supervisor: links.supervisor,
+      dht: base.choice.dht,
+      agents: () => calls.agents.list(),
+      desk,
+      clockOffsetMs: () => links.heartbeats.clockOffsetMs(),
+      strangers: links.strangers,
+      diskError: () => this.#diskError?.message,
+    });
+  }
+}
+
+function wordsOf(agents: readonly HostedAgent[]): readonly string[] {
+  return [
+    ...new Set(agents.filter((agent) => agent.access !== "private").flatMap((agent) => agent.capabilities)),
+  ];
+}
+
+function viewOf(nodeId: string, agent: HostedAgent): HostedAgentView {
+  const { name, agentId, state, reason, capabilities, access, inFlight, callsTotal, errorsTotal } = agent;
+  return {
+    name,
+    address: `${nodeId}:${name}`,
+    agentId,
+    state: state === "draining" ? "stopped" : state,
+    ...(reason === undefined ? {} : { reason }),
+    capabilities,
+    access,
+    inFlight,
+    callsTotal,
+    errorsTotal,
+  };
+}

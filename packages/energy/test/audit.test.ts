@@ -244,10 +244,13 @@ test("a unit of money or energy lost between two books shows as conservation err
 });
 
 test("one book alone is audited without asking its partners, who are counted", () => {
-  const result = auditBooks([settled().book("ann")], { complete: false });
+  const result = auditBooks([settled().book("ann")]);
   assert.deepEqual(result.differences, []);
   assert.equal(result.unpaired, 3);
   assert.equal(result.pairs, 0);
+  const two = [settled().book("ann"), settled().book("bob")];
+  assert.equal(auditBooks(two).agree, false);
+  assert.equal(auditBooks(two, { complete: false }).agree, true);
 });
 
 test("whatever is traded in whatever order, honest books agree; one changed balance never goes unseen", () => {

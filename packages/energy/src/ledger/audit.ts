@@ -14,7 +14,7 @@ type Pair = readonly [BookSnapshot, BookSnapshot];
 
 /**
  * Audits books taken at rest. `complete: false` for a part of a network (one daemon's books): then what was settled
- * with an operator outside the set is not asked to cancel.
+ * with an operator outside the set is not asked to cancel. Default: true for more than one book.
  */
 export function auditBooks(
   books: readonly BookSnapshot[],
@@ -35,7 +35,7 @@ export function auditBooks(
     const explained = differences.some(({ a, b }) => isPair([a, b], [first.name, second.name]));
     if (!explained && found.open.length === 0) differences.push(...pairGaps([first, second]));
   }
-  const complete = options.complete ?? true;
+  const complete = options.complete ?? books.length > 1;
   if (complete) differences.push(...imbalanceGaps(books));
   const named = new Set(differences.flatMap(({ a, b }) => [a, b]));
   return {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { isEndPair, slotId } from "@gridmesh/protocol";
-import { orderBytes, PLENTY, rejectsWith, SLOT, World } from "./trade-world.ts";
+import { type House, orderBytes, PLENTY, rejectsWith, SLOT, World } from "./trade-world.ts";
 
 const KWH = 1_000_000;
 const slotText = slotId(SLOT);
@@ -183,7 +183,7 @@ test("every end is reached with kills after any event and a third of the message
 
 test("ten buyers race for one offer, 200 times: it is sold once and no battery overflows", async () => {
   const world = new World(50);
-  const buyers = [];
+  const buyers: House[] = [];
   for (let index = 0; index < 10; index += 1) {
     const plan = { energyMilliWh: 4 * KWH, moneyMicro: 10 ** 12, capacityMilliWh: 10 ** 11 };
     buyers.push(await world.house(`buyer ${index}`, plan));
@@ -193,7 +193,7 @@ test("ten buyers race for one offer, 200 times: it is sold once and no battery o
     const offerId = await world.offer(seller, 10 * KWH);
     const orders = buyers.map((buyer) => world.terms(buyer, seller, { offerId, quantityMilliWh: 10 * KWH }));
     await Promise.all(buyers.map((buyer, index) => world.buy(buyer, orders[index]!)));
-    const states = buyers.map((buyer) => buyer.desk.orders().at(-1)?.state);
+    const states: unknown[] = buyers.map((buyer) => buyer.desk.orders().at(-1)?.state);
     assert.equal(states.filter((state) => state === "COMMITTED").length, 1, `race ${race}`);
     assert.equal(states.filter((state) => state === "RELEASED").length, 9, `race ${race}`);
   }
@@ -317,56 +317,6 @@ test("energy enters and leaves a book once per kind and key", async () => {
   );
 });
 
-test("an imbalance is booked once on both sides, whatever is lost or restarted", async () => {
-  const world = new World(65);
-  const tariff = { retailMicroPerKWh: 250_000, feedInMicroPerKWh: 50_000 };
-  const utility = await world.house("utility", { energyMilliWh: 9 * 10 ** 11, tariff });
-  const house = await world.house("house", { energyMilliWh: 3 * KWH });
-  Object.assign(world.mail.faults, { lossPercent: 60, duplicatePercent: 30 });
-  const operator = { agentId: utility.agentId, peerId: utility.peerId };
-  const draw = {
-    agentId: house.agentId,
-    slot: SLOT,
-    quantityMilliWh: 1_234_567,
-    priceMicroPerKWh: 250_000,
-    operator,
-  };
-  const later = { ...SLOT, startS: SLOT.startS + 3600 };
-  const feedIn = { ...draw, slot: later, quantityMilliWh: -2 * KWH, priceMicroPerKWh: 50_000 };
-  await house.desk.imbalance(draw);
-  await house.desk.imbalance(feedIn);
-  assert.equal(house.desk.pending().imbalances, 2);
-  await world.clock.pass(1_000);
-  world.kill(house);
-  await world.restart(house);
-  await house.desk.imbalance({ ...draw, quantityMilliWh: 5 });
-  world.kill(utility);
-  await world.restart(utility);
-  await world.clock.pass(200_000);
-  assert.equal(house.desk.pending().imbalances, 0);
-  assert.equal(house.desk.book(house.agentId).money["imbalance"], 308_642 - 100_000);
-  assert.equal(utility.desk.book(utility.agentId).money["available"], 100_208_642);
-  assert.equal(house.desk.book(house.agentId).energy["available"], 3 * KWH + 1_234_567 - 2 * KWH);
-  await world.assertSound();
-  world.assertPairsCancel();
-});
-
-test("a statement off the operator's tariff, or to one who is none, is not receipted", async () => {
-  const world = new World(66);
-  const tariff = { retailMicroPerKWh: 250_000, feedInMicroPerKWh: 50_000 };
-  const utility = await world.house("utility", { energyMilliWh: 9 * 10 ** 11, tariff });
-  const neighbour = await world.house("neighbour", { energyMilliWh: 3 * KWH });
-  const house = await world.house("house", { energyMilliWh: 3 * KWH });
-  const entry = { agentId: house.agentId, slot: SLOT, quantityMilliWh: KWH, priceMicroPerKWh: 200_000 };
-  for (const { agentId, peerId } of [utility, neighbour]) {
-    await house.desk.imbalance({ ...entry, operator: { agentId, peerId } });
-  }
-  await world.clock.pass(60_000);
-  assert.equal(house.desk.pending().imbalances, 2);
-  assert.equal(utility.desk.book(utility.agentId).money["imbalance"], undefined);
-  assert.equal(neighbour.desk.book(neighbour.agentId).money["imbalance"], undefined);
-});
-
 test("two agents of one node trade by the same documents and records", async () => {
   const world = new World(67);
   const home = await world.house("home", { energyMilliWh: 14 * KWH });
@@ -374,7 +324,10 @@ test("two agents of one node trade by the same documents and records", async () 
   await home.desk.open({
     signer: lodger.agent.signer,
     name: "lodger",
-    ...{ moneyMicro: 10_000_000, energyMilliWh: 0, capacityMilliWh: 15 * KWH, policy: PLENTY },
+    moneyMicro: 10_000_000,
+    energyMilliWh: 0,
+    capacityMilliWh: 15 * KWH,
+    policy: PLENTY,
   });
   const terms = world.terms(lodger, home, { offerId: await world.offer(home, 5 * KWH) });
   await world.buy(lodger, terms);

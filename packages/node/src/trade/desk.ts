@@ -1,7 +1,7 @@
 /** The trade desk of a node: recovery, then everything of the `TradeDesk` contract over one journal. */
 
 import { AssertionError } from "node:assert";
-import { type JournalRecord, ProtocolError, toHex, type VerifyEngine } from "@gridmesh/protocol";
+import { type JournalRecord, orderKey, ProtocolError, toHex, type VerifyEngine } from "@gridmesh/protocol";
 import type { Clock, Random } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { MarketClock } from "../market-clock.ts";
@@ -176,9 +176,13 @@ function deskOver(context: DeskContext, { journal, listeners, stack, disk }: Run
     decide: (terms, order, answer) => decideOrder(context, { terms, order }, answer),
     conclude: (...[buyer, orderId, decision, answer]) =>
       concludeOrder(context, { buyer, orderId }, { decision, answer }),
-    deliver: (seller, orderKey, deliveredMilliWh) =>
-      deliverOrder(context, seller, { ...orderKey, deliveredMilliWh }),
+    deliver: (seller, order, deliveredMilliWh) =>
+      deliverOrder(context, seller, { ...order, deliveredMilliWh }),
     orders: (filter) => orders(context, filter),
+    order(agentId, { buyer, orderId }) {
+      const half = state.books.get(agentId)?.orders.get(orderKey(buyer, orderId));
+      return half === undefined ? undefined : summaryOf(half);
+    },
     setCourier(courier) {
       context.courier = courier;
     },

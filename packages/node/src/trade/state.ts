@@ -143,7 +143,7 @@ export function summaryOf(half: OrderHalf): OrderSummary {
     quantityMilliWh: terms.quantityMilliWh,
     priceMicroPerKWh: terms.priceMicroPerKWh,
     amountMicro: terms.amountMicro,
-    finalMilliWh: half.finalMilliWh,
+    finalMilliWh: half.finalMilliWh ?? half.deliveredMilliWh,
     finalAmountMicro: half.finalAmountMicro,
     currency: terms.currency,
     createdAtMs: half.createdAtMs,

@@ -185,6 +185,8 @@ export interface TradeDesk {
     readonly slotId?: string;
     readonly open?: boolean;
   }): readonly OrderSummary[];
+  /** One order by its key; `orders` looks at all of them. */
+  order(agentId: string, orderKey: { buyer: string; orderId: string }): OrderSummary | undefined;
   /** How a held order is sent again after a restart or a lost answer; set by the Beckn room. */
   setCourier(courier: { resend(terms: OrderTerms, order: SignedBytes): Promise<void> }): void;
   onEvent(fn: (event: TradeEvent) => void): Disposable;

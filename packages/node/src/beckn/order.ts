@@ -1,6 +1,7 @@
 /** One purchase: select → init → hold → confirm → decision. Only the seller's signed decision ends a hold. */
 
 import { amountMicro, type BecknOrder, isProtocolError, ProtocolError } from "@gridmesh/protocol";
+import { startDeadline } from "../deadline.ts";
 import type { OrderTerms } from "../trade/types.ts";
 import { type Frame, signedBytes, signedHeader } from "./carrier.ts";
 import { becknOutcome } from "./decision.ts";
@@ -9,7 +10,11 @@ import { DECISION_WAIT_MS } from "./ports.ts";
 import { answerWithin, ask, type RequestParts, type Talk } from "./requests.ts";
 import type { BuyOptions, BuyStep } from "./types.ts";
 
+const STATUS_WAIT_MS = 20_000;
+
 export interface PurchaseParts extends RequestParts {
+  /** Aborted when the room closes. */
+  readonly signal: AbortSignal;
   readonly background: (work: Promise<unknown>) => void;
 }
 
@@ -123,12 +128,19 @@ async function confirm(
     const decision = becknOutcome(answer.content);
     if (!decision.accepted)
       return { ...step, outcome: "refused", reason: decision.reason ?? "ORDER_REJECTED" };
-    background(ask(parts, talk, { action: "status", content: terms.orderId }));
+    background(askStatus(parts, talk, terms.orderId));
     return { ...step, outcome: "confirmed" };
   } catch (error) {
     if (!isProtocolError(error)) throw error;
     return { ...step, outcome: "in_doubt", reason: error.code };
   }
+}
+
+/** One status after each on_confirm; the purchase does not wait for it. */
+async function askStatus(parts: PurchaseParts, talk: Talk, orderId: string): Promise<void> {
+  const wait = { timeoutMs: STATUS_WAIT_MS, signal: parts.signal };
+  using deadline = startDeadline(parts.ports.clock, wait, STATUS_WAIT_MS);
+  await ask(parts, { ...talk, deadline }, { action: "status", content: orderId });
 }
 
 function draftOf(

@@ -17,7 +17,6 @@ import type { Config } from "./config/schema.ts";
 import { controlApp, listenOnSocket } from "./control/app.ts";
 import type { ControlContext } from "./control/context.ts";
 import {
-  checkSocketPath,
   type DaemonFile,
   forgetDaemon,
   type HomePaths,
@@ -50,7 +49,6 @@ const CLOSING_MS = 1_800;
 /** Starts in order: agents' modules, node, control socket, status page. @throws the code of the step that failed. */
 export async function startDaemon({ paths, loaded, log }: DaemonOptions): Promise<Daemon> {
   const { config } = loaded;
-  checkSocketPath(paths.socket);
   const file: DaemonFile = {
     pid: process.pid,
     version: version(),
@@ -90,18 +88,22 @@ export async function startDaemon({ paths, loaded, log }: DaemonOptions): Promis
   }
   writeDaemonFile(paths, { ...file, state: "running" });
 
+  // A disk that fails ends the node by itself; the daemon ends with it and says why.
+  node.ended.catch((error: unknown) => {
+    log.error("daemon.failed", error instanceof Error ? error.message : "the node ended");
+    running.stop ??= end(true).then(() => stopping.reject(error));
+  });
   const kept = undo.move();
   const end = async (now: boolean): Promise<void> => {
     try {
       await node.stop({ deadlineMs: now ? 0 : config.drainMs + CLOSING_MS });
       await kept.disposeAsync();
-      stopping.resolve();
     } catch (error) {
       stopping.reject(error);
     }
   };
   const stop: Daemon["stop"] = ({ now }) => {
-    running.stop ??= end(now);
+    running.stop ??= end(now).then(() => stopping.resolve());
     return running.stop;
   };
   return { node, context, stopped: stopping.promise, stop };

@@ -5,7 +5,7 @@ import type { Invocation } from "./cli/invocation.ts";
 import { settingFlags } from "./config/flags.ts";
 import { loadConfig, type LoadedConfig } from "./config/load.ts";
 import { type Daemon, startDaemon } from "./daemon.ts";
-import { makeHome } from "./home.ts";
+import { checkSocketPath, makeHome } from "./home.ts";
 import { initHome } from "./init-home.ts";
 import { createLog } from "./log.ts";
 import { bannerLines, type Reporter, reporterFor } from "./reporter.ts";
@@ -18,6 +18,8 @@ const SECOND_SIGNAL_EXIT = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 /** Runs until a signal, a stop request or a vanished parent ends it; returns the exit code. */
 export async function runDaemon(invocation: Invocation): Promise<number> {
   const { paths, io } = invocation;
+  // Before anything is made: a home nobody can talk to is of no use.
+  checkSocketPath(paths.socket);
   makeHome(paths);
   const given = settingFlags(invocation.options);
   const made = await initHome(paths, given["profile"]);

@@ -54,6 +54,9 @@ export interface AgentView {
   readonly reason?: string;
   readonly capabilities: readonly string[];
   readonly access: string;
+  readonly inFlight: number;
+  readonly callsTotal: number;
+  readonly errorsTotal: number;
 }
 
 export interface RegistryRowView {

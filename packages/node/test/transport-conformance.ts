@@ -1,82 +1,24 @@
-/** The promises every transport keeps; run over each implementation by `transport.test.ts`. */
+/** The promises every transport keeps of its links and streams; run over each by `transport.test.ts`. */
 
 import assert from "node:assert/strict";
-import { createHash, createPrivateKey, createPublicKey, randomBytes } from "node:crypto";
-import { after, test } from "node:test";
-import { type ErrorCode, peerIdFromKey, ProtocolError } from "@gridmesh/protocol";
-import { systemClock, systemRandom } from "../src/clock.ts";
-import { silentLog } from "../src/log.ts";
-import type { NetworkChoice } from "../src/network/network-choice.ts";
-import type { BoundedStream, StreamLimits } from "../src/network/stream-types.ts";
-import type { NetworkEvent, Transport, Verdict } from "../src/network/transport.ts";
-
-export interface Seam {
-  readonly name: string;
-  /** A fresh choice; all choices of one seam can reach each other. */
-  choice(): NetworkChoice;
-  /** An address of the seam at which nobody answers. */
-  readonly deadAddress: string;
-}
-
-const pkcs8Prefix = Buffer.from("302e020100300506032b657004220420", "hex");
-const wait = { timeoutMs: 5_000 };
-const protocol = "/gridmesh/test/1";
-const limits: StreamLimits = { maxFrameBytes: 2 * 1024 * 1024, maxInboundPerPeer: 16, relayed: false };
-
-export function peerIdOfSeed(seed: Uint8Array): string {
-  const key = createPrivateKey({
-    key: Buffer.concat([pkcs8Prefix, seed]),
-    format: "der",
-    type: "pkcs8",
-  });
-  const spki = createPublicKey(key).export({ format: "der", type: "spki" });
-  return peerIdFromKey(new Uint8Array(spki.subarray(-32)));
-}
-
-/** A started transport with a key of its own. */
-export async function startTransport(choice: NetworkChoice, network = "test"): Promise<Transport> {
-  const seed = new Uint8Array(randomBytes(32));
-  const transport = await choice.create({
-    seed,
-    peerId: peerIdOfSeed(seed),
-    network,
-    clock: systemClock(),
-    random: systemRandom(),
-    log: silentLog(),
-  });
-  await transport.start();
-  return transport;
-}
-
-export async function until(condition: () => boolean, what: string, deadlineMs = 5_000): Promise<void> {
-  const start = performance.now();
-  while (!condition()) {
-    if (performance.now() - start > deadlineMs) throw new Error(`not within ${deadlineMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-function hasCode(code: ErrorCode) {
-  return (error: unknown) => error instanceof ProtocolError && error.code === code;
-}
+import { createHash, randomBytes } from "node:crypto";
+import { test } from "node:test";
+import type { ProtocolError } from "@gridmesh/protocol";
+import type { NetworkEvent } from "../src/network/transport.ts";
+import {
+  answerFrames,
+  hasCode,
+  limits,
+  peerIdOfSeed,
+  protocol,
+  type Seam,
+  starter,
+  until,
+  wait,
+} from "./transport-fixture.ts";
 
 export function transportConformance(seam: Seam): void {
-  const started: Transport[] = [];
-  const start = async () => {
-    const transport = await startTransport(seam.choice());
-    started.push(transport);
-    return transport;
-  };
-  const pair = async () => {
-    const [a, b] = [await start(), await start()];
-    await a.dial({ peerId: b.peerId, addresses: b.addresses() }, wait);
-    await until(() => b.links().length === 1, "the answerer sees the link");
-    return { a, b };
-  };
-  const title = (text: string) => `${seam.name}: ${text}`;
-  after(async () => {
-    for (const transport of started) await transport.stop({ deadlineMs: 2_000 });
-  });
+  const { start, pair, title } = starter(seam);
 
   test(title("addresses end in the PeerId"), async () => {
     const a = await start();
@@ -288,94 +230,6 @@ export function transportConformance(seam: Seam): void {
     await read;
   });
 
-  test(
-    title("accepted gossip travels on, ignored and rejected does not, a replay is not heard"),
-    async () => {
-      const [a, b, c] = [await start(), await start(), await start()];
-      await a.dial({ addresses: b.addresses() }, wait);
-      await b.dial({ addresses: c.addresses() }, wait);
-      const topic = "gridmesh/test/search/energy";
-      const heardB: string[] = [];
-      const heardC: string[] = [];
-      using _1 = a.join(topic, async () => "accept");
-      using _2 = b.join(topic, async (from, data) => {
-        assert.equal(from, a.peerId);
-        const text = Buffer.from(data).toString();
-        heardB.push(text);
-        return (text === "no" ? "reject" : text === "hm" ? "ignore" : "accept") as Verdict;
-      });
-      using _3 = c.join(topic, async (from, data) => {
-        assert.equal(from, b.peerId);
-        heardC.push(Buffer.from(data).toString());
-        return "accept";
-      });
-      const meshed = (transport: Transport) => transport.snapshot().topics[0]?.subscribers ?? 0;
-      await until(() => meshed(a) === 1 && meshed(b) === 2 && meshed(c) === 1, "subscriptions known");
-      for (const text of ["no", "hm", "yes"]) {
-        assert.deepEqual(await a.publish(topic, Buffer.from(text)), { recipients: 1 });
-      }
-      await until(() => heardC.length === 1 && heardB.length === 3, "all messages");
-      assert.deepEqual(await a.publish(topic, Buffer.from("yes")), { recipients: 0 });
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      assert.deepEqual([heardB, heardC], [["no", "hm", "yes"], ["yes"]]);
-    },
-  );
-
-  test(title("a publisher without a subscriber is told so, and waits for the first one"), async () => {
-    const [a, b] = [await start(), await start()];
-    const topic = "gridmesh/test/late";
-    assert.deepEqual(await a.publish(topic, Buffer.from("alone")), { recipients: 0 });
-    await a.dial({ addresses: b.addresses() }, wait);
-    using _1 = a.join(topic, async () => "accept");
-    const heard: string[] = [];
-    const published = a.publish(topic, Buffer.from("late"));
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    using _2 = b.join(topic, async (_from, data) => {
-      heard.push(Buffer.from(data).toString());
-      return "accept";
-    });
-    assert.deepEqual(await published, { recipients: 1 });
-    await until(() => heard.length === 1, "the late message");
-  });
-
-  test(title("a neighbour that relays three rejected messages is no longer heard"), async () => {
-    const { a, b } = await pair();
-    const topic = "gridmesh/test/junk";
-    let heard = 0;
-    using _1 = a.join(topic, async () => "accept");
-    using _2 = b.join(topic, async () => {
-      heard += 1;
-      return "reject";
-    });
-    await until(() => a.snapshot().topics[0]?.subscribers === 1, "subscription known");
-    for (let index = 0; index < 3; index += 1) await a.publish(topic, Buffer.from(`junk ${index}`));
-    await until(() => heard === 3, "three rejects");
-    // The score is reckoned anew once a second.
-    await new Promise((resolve) => setTimeout(resolve, 2_100));
-    for (let index = 3; index < 6; index += 1) await a.publish(topic, Buffer.from(`junk ${index}`));
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    assert.equal(heard, 3);
-  });
-
-  test(title("providers are found by others, and withdrawn ones are not"), async () => {
-    const [a, b, c] = [await start(), await start(), await start()];
-    const key = new Uint8Array(createHash("sha256").update(randomBytes(8)).digest());
-    await assert.rejects(a.provide(key, { timeoutMs: 300 }), hasCode("DHT_FAILED"));
-    await a.dial({ addresses: b.addresses() }, wait);
-    await c.dial({ addresses: b.addresses() }, wait);
-    await until(() => [a, b, c].every((one) => (one.snapshot().dhtTablePeers ?? 0) > 0), "tables filled");
-    await a.provide(key, wait);
-    const found: string[] = [];
-    for await (const hint of c.providers(key, wait)) {
-      found.push(hint.peerId);
-      assert.ok(hint.addresses.length > 0);
-    }
-    assert.deepEqual(found, [a.peerId]);
-    await a.withdraw(key);
-    const known = await c.findPeer(a.peerId, wait);
-    assert.equal(known.peerId, a.peerId);
-  });
-
   test(title("ping tells a round trip"), async () => {
     const { a, b } = await pair();
     assert.ok((await a.ping(b.peerId, wait)) >= 0);
@@ -400,20 +254,4 @@ export function transportConformance(seam: Seam): void {
     assert.ok(tookMs < 1_500, `${tookMs} ms`);
     assert.deepEqual([a.links(), b.links()], [[], []]);
   });
-}
-
-/** Sends every frame back until the other side ends. */
-async function answerFrames(stream: BoundedStream): Promise<void> {
-  try {
-    for (
-      let frame = await stream.readFrame(wait);
-      frame !== undefined;
-      frame = await stream.readFrame(wait)
-    ) {
-      await stream.writeFrame(frame, wait);
-    }
-    await stream.closeWrite(wait);
-  } catch {
-    stream.reset("the echo ended");
-  }
 }

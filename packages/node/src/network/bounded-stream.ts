@@ -1,10 +1,11 @@
 import { ProtocolError } from "@gridmesh/protocol";
 import type { Clock, Wait } from "../clock.ts";
+import { type IdleTimer, idleTimer } from "./idle-timer.ts";
 import type { RawStream } from "./raw-stream.ts";
 import type { StreamBudget } from "./stream-budget.ts";
-import { streamReader } from "./stream-reader.ts";
-import type { BoundedStream, StreamLimits } from "./stream-types.ts";
-import { streamWriter } from "./stream-writer.ts";
+import { type StreamReader, streamReader } from "./stream-reader.ts";
+import type { BoundedStream, StreamLimits, WritePriority } from "./stream-types.ts";
+import { type StreamWriter, streamWriter } from "./stream-writer.ts";
 import { encodeUvarint } from "./varint.ts";
 
 /** How long a gracefully closed stream may wait for the other side's end before it is reset. */
@@ -22,108 +23,107 @@ export interface BoundedStreamOptions {
 
 /** Puts bounds around a raw stream; the only way streams are read and written in this node. */
 export function boundedStream(options: BoundedStreamOptions): BoundedStream {
-  const { raw, peerId, limits, clock, budget } = options;
-  let resolveClosed!: (error: Error | undefined) => void;
-  const closed = new Promise<Error | undefined>((resolve) => {
-    resolveClosed = resolve;
-  });
-  let over = false;
-  let fault: Error | undefined;
-  let linger: Disposable | undefined;
-
-  const idle = idleTimer(clock, limits.idleMs, () => reset("idle for too long"));
-  const reset = (reason: string) => {
-    if (over) return;
-    fault ??= new ProtocolError("STREAM_RESET", reason);
-    raw.abort(fault);
-  };
-  const writer = streamWriter({ raw, clock });
-  const reader = streamReader({
-    raw,
-    peerId,
-    clock,
-    budget,
-    maxFrameBytes: limits.maxFrameBytes,
-    maxLineBytes: limits.maxLineBytes ?? limits.maxFrameBytes,
-    onFault: (error) => {
-      fault ??= error;
-      raw.abort(error);
-    },
-  });
-  raw.listen({
-    onBytes(bytes) {
-      idle.touch();
-      options.onActivity?.();
-      reader.onBytes(bytes);
-    },
-    onDrain() {
-      idle.touch();
-      writer.onDrain();
-    },
-    onRemoteEnd: () => reader.onRemoteEnd(),
-    onClose(error) {
-      if (over) return;
-      over = true;
-      idle[Symbol.dispose]();
-      linger?.[Symbol.dispose]();
-      reader.onClose(error);
-      writer.onClose(error);
-      resolveClosed(fault ?? error);
-    },
-  });
-
-  const write: BoundedStream["write"] = (bytes, wait) => {
-    idle.touch();
-    return writer.write(bytes, wait);
-  };
-  const close = async (wait?: Wait) => {
-    if (over) return;
-    reader.discard();
-    linger ??= clock.timer(LINGER_MS, () => reset("the other side never ended its half"));
-    await writer.close(wait);
-    if (!over) await raw.closeRead();
-  };
-  return {
-    protocol: raw.protocol,
-    peerId,
-    closed,
-    readFrame: (wait) => reader.frame(wait),
-    readLine: (wait) => reader.line(wait),
-    write,
-    writeFrame(bytes, wait) {
-      const length = encodeUvarint(bytes.length);
-      const frame = new Uint8Array(length.length + bytes.length);
-      frame.set(length);
-      frame.set(bytes, length.length);
-      return write(frame, wait);
-    },
-    closeWrite: (wait) => writer.close(wait),
-    close,
-    reset,
-  };
+  return new Bounded(options);
 }
 
-/** Fires once nothing moved for `idleMs`; libp2p's own idle limit is never enforced. */
-function idleTimer(
-  clock: Clock,
-  idleMs: number | undefined,
-  onIdle: () => void,
-): Disposable & { touch(): void } {
-  if (idleMs === undefined) return { touch() {}, [Symbol.dispose]() {} };
-  let lastMs = clock.monotonicMs();
-  let timer: Disposable | undefined;
-  const arm = (ms: number) => {
-    timer = clock.timer(ms, () => {
-      const restMs = lastMs + idleMs - clock.monotonicMs();
-      if (restMs > 0) arm(restMs);
-      else onIdle();
+class Bounded implements BoundedStream {
+  readonly protocol: string;
+  readonly peerId: string;
+  readonly closed: Promise<Error | undefined>;
+  readonly #raw: RawStream;
+  readonly #clock: Clock;
+  readonly #reader: StreamReader;
+  readonly #writer: StreamWriter;
+  readonly #idle: IdleTimer;
+  readonly #resolveClosed: (error: Error | undefined) => void;
+  #over = false;
+  #fault: Error | undefined;
+  #linger: Disposable | undefined;
+
+  constructor(options: BoundedStreamOptions) {
+    const { raw, peerId, limits, clock, budget } = options;
+    const { promise, resolve } = Promise.withResolvers<Error | undefined>();
+    this.protocol = raw.protocol;
+    this.peerId = peerId;
+    this.closed = promise;
+    this.#resolveClosed = resolve;
+    this.#raw = raw;
+    this.#clock = clock;
+    this.#idle = idleTimer(clock, limits.idleMs, () => this.reset("idle for too long"));
+    this.#writer = streamWriter({ raw, clock });
+    this.#reader = streamReader({
+      raw,
+      peerId,
+      clock,
+      budget,
+      maxFrameBytes: limits.maxFrameBytes,
+      maxLineBytes: limits.maxLineBytes ?? limits.maxFrameBytes,
+      onFault: (error) => this.#abort(error),
     });
-  };
-  arm(idleMs);
-  return {
-    touch() {
-      lastMs = clock.monotonicMs();
-    },
-    [Symbol.dispose]: () => timer?.[Symbol.dispose](),
-  };
+    raw.listen({
+      onBytes: (bytes) => {
+        this.#idle.touch();
+        options.onActivity?.();
+        this.#reader.onBytes(bytes);
+      },
+      onDrain: () => {
+        this.#idle.touch();
+        this.#writer.onDrain();
+      },
+      onRemoteEnd: () => this.#reader.onRemoteEnd(),
+      onClose: (error) => this.#onClose(error),
+    });
+  }
+
+  readFrame(wait?: Wait): Promise<Uint8Array | undefined> {
+    return this.#reader.frame(wait);
+  }
+
+  readLine(wait?: Wait): Promise<Uint8Array | undefined> {
+    return this.#reader.line(wait);
+  }
+
+  write(bytes: Uint8Array, options?: Wait & { readonly priority?: WritePriority }): Promise<void> {
+    this.#idle.touch();
+    return this.#writer.write(bytes, options);
+  }
+
+  writeFrame(bytes: Uint8Array, options?: Wait & { readonly priority?: WritePriority }): Promise<void> {
+    const length = encodeUvarint(bytes.length);
+    const frame = new Uint8Array(length.length + bytes.length);
+    frame.set(length);
+    frame.set(bytes, length.length);
+    return this.write(frame, options);
+  }
+
+  closeWrite(wait?: Wait): Promise<void> {
+    return this.#writer.close(wait);
+  }
+
+  async close(wait?: Wait): Promise<void> {
+    if (this.#over) return;
+    this.#reader.discard();
+    this.#linger ??= this.#clock.timer(LINGER_MS, () => this.reset("the other side never ended its half"));
+    await this.#writer.close(wait);
+    if (!this.#over) await this.#raw.closeRead();
+  }
+
+  reset(reason: string): void {
+    if (!this.#over) this.#abort(new ProtocolError("STREAM_RESET", reason));
+  }
+
+  #abort(error: Error): void {
+    this.#fault ??= error;
+    this.#raw.abort(error);
+  }
+
+  #onClose(error: Error | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#idle[Symbol.dispose]();
+    this.#linger?.[Symbol.dispose]();
+    this.#reader.onClose(error);
+    this.#writer.onClose(error);
+    this.#resolveClosed(this.#fault ?? error);
+  }
 }

@@ -1,3 +1,5 @@
+import assert from "node:assert/strict";
+
 /** Bytes in arrival order, taken from the front in whole pieces; the chunks are kept as they came. */
 export interface ByteQueue {
   readonly length: number;
@@ -19,7 +21,8 @@ export function byteQueue(): ByteQueue {
     let done = 0;
     let spent = 0;
     while (done < count) {
-      const chunk = chunks[spent]!;
+      const chunk = chunks[spent];
+      assert(chunk !== undefined, "no more is taken than is held");
       const part = Math.min(chunk.length, count - done);
       copyTo?.set(part === chunk.length ? chunk : chunk.subarray(0, part), done);
       done += part;
@@ -42,7 +45,7 @@ export function byteQueue(): ByteQueue {
     at(index) {
       let before = 0;
       for (const chunk of chunks) {
-        if (index < before + chunk.length) return chunk[index - before]!;
+        if (index < before + chunk.length) return chunk[index - before] ?? 0;
         before += chunk.length;
       }
       throw new RangeError("index beyond the queue");

@@ -62,24 +62,79 @@ export function memoryPeerStore(): KnownPeerStore {
 }
 
 export function knownPeers(options: { readonly store: KnownPeerStore; readonly clock: Clock }): KnownPeers {
-  const { store, clock } = options;
-  const book = new Map<string, KnownPeerRow>();
+  return new Book(options.store, options.clock);
+}
 
-  const change = (peerId: string, changes: (row: KnownPeerRow) => Partial<KnownPeerRow>) => {
-    const row = book.get(peerId);
-    if (row !== undefined) book.set(peerId, { ...row, ...changes(row) });
-  };
-  const score = (row: KnownPeerRow) => {
-    const ageMs = Math.max(0, clock.nowMs() - row.lastSeenMs);
-    // A peer never linked still ranks by how fresh it is.
-    return (row.uptimeMs + 1) * 0.5 ** (ageMs / HALF_LIFE_MS);
-  };
-  const ranked = () => [...book.values()].sort((a, b) => score(b) - score(a));
-  const kept = () => {
-    const oldestMs = clock.nowMs() - FORGET_MS;
+class Book implements KnownPeers {
+  readonly #store: KnownPeerStore;
+  readonly #clock: Clock;
+  readonly #rows = new Map<string, KnownPeerRow>();
+
+  constructor(store: KnownPeerStore, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  async load(): Promise<void> {
+    for (const row of await this.#store.load()) this.#rows.set(row.peerId, row);
+  }
+
+  async save(): Promise<void> {
+    const rows = this.rows();
+    this.#rows.clear();
+    for (const row of rows) this.#rows.set(row.peerId, row);
+    await this.#store.save(rows);
+  }
+
+  seen(hint: PeerHint, source: PeerSource): void {
+    const nowMs = this.#clock.nowMs();
+    const known = this.#rows.get(hint.peerId);
+    // Twice the bound between two savings; strangers must not fill memory.
+    if (known === undefined && this.#rows.size >= 2 * MAX_ROWS) return;
+    const before = known ?? { firstSeenMs: nowMs, uptimeMs: 0, fails: 0, source, addresses: [] };
+    this.#rows.set(hint.peerId, {
+      ...before,
+      peerId: hint.peerId,
+      addresses: merged(before.addresses, hint.addresses),
+      lastSeenMs: nowMs,
+    });
+  }
+
+  reached(peerId: string, address: string): void {
+    const nowMs = this.#clock.nowMs();
+    this.#change(peerId, (row) => ({
+      fails: 0,
+      lastSeenMs: nowMs,
+      addresses: [
+        { address, lastSuccessMs: nowMs },
+        ...row.addresses.filter((known) => known.address !== address),
+      ].slice(0, MAX_ADDRESSES),
+    }));
+  }
+
+  failed(peerId: string): void {
+    this.#change(peerId, (row) => ({ fails: row.fails + 1 }));
+  }
+
+  linkedFor(peerId: string, ms: number): void {
+    const lastSeenMs = this.#clock.nowMs();
+    this.#change(peerId, (row) => ({ uptimeMs: row.uptimeMs + ms, lastSeenMs }));
+  }
+
+  best(count: number, leaveOut: (peerId: string) => boolean): readonly PeerHint[] {
+    return this.rows()
+      .filter((row) => row.addresses.length > 0 && !leaveOut(row.peerId))
+      .slice(0, count)
+      .map((row) => ({ peerId: row.peerId, addresses: row.addresses.map(({ address }) => address) }));
+  }
+
+  /** What is worth keeping, best first. */
+  rows(): readonly KnownPeerRow[] {
+    const oldestMs = this.#clock.nowMs() - FORGET_MS;
     const perSubnet = new Map<string, number>();
-    return ranked()
+    return [...this.#rows.values()]
       .filter((row) => row.lastSeenMs >= oldestMs)
+      .sort((a, b) => this.#score(b) - this.#score(a))
       .filter((row) => {
         const subnet = subnetOf(row);
         if (subnet === undefined) return true;
@@ -88,54 +143,18 @@ export function knownPeers(options: { readonly store: KnownPeerStore; readonly c
         return count <= MAX_PER_SUBNET;
       })
       .slice(0, MAX_ROWS);
-  };
+  }
 
-  return {
-    async load() {
-      for (const row of await store.load()) book.set(row.peerId, row);
-    },
-    async save() {
-      const rows = kept();
-      book.clear();
-      for (const row of rows) book.set(row.peerId, row);
-      await store.save(rows);
-    },
-    seen(hint, source) {
-      const nowMs = clock.nowMs();
-      const known = book.get(hint.peerId);
-      // Twice the bound between two savings; strangers must not fill memory.
-      if (known === undefined && book.size >= 2 * MAX_ROWS) return;
-      book.set(hint.peerId, {
-        peerId: hint.peerId,
-        addresses: merged(known?.addresses ?? [], hint.addresses),
-        firstSeenMs: known?.firstSeenMs ?? nowMs,
-        lastSeenMs: nowMs,
-        uptimeMs: known?.uptimeMs ?? 0,
-        fails: known?.fails ?? 0,
-        source: known?.source ?? source,
-      });
-    },
-    reached(peerId, address) {
-      const nowMs = clock.nowMs();
-      change(peerId, (row) => ({
-        fails: 0,
-        lastSeenMs: nowMs,
-        addresses: [
-          { address, lastSuccessMs: nowMs },
-          ...row.addresses.filter((known) => known.address !== address),
-        ].slice(0, MAX_ADDRESSES),
-      }));
-    },
-    failed: (peerId) => change(peerId, (row) => ({ fails: row.fails + 1 })),
-    linkedFor: (peerId, ms) =>
-      change(peerId, (row) => ({ uptimeMs: row.uptimeMs + ms, lastSeenMs: clock.nowMs() })),
-    best: (count, leaveOut) =>
-      kept()
-        .filter((row) => row.addresses.length > 0 && !leaveOut(row.peerId))
-        .slice(0, count)
-        .map((row) => ({ peerId: row.peerId, addresses: row.addresses.map(({ address }) => address) })),
-    rows: kept,
-  };
+  #score(row: KnownPeerRow): number {
+    const ageMs = Math.max(0, this.#clock.nowMs() - row.lastSeenMs);
+    // A peer never linked still ranks by how fresh it is.
+    return (row.uptimeMs + 1) * 0.5 ** (ageMs / HALF_LIFE_MS);
+  }
+
+  #change(peerId: string, changes: (row: KnownPeerRow) => Partial<KnownPeerRow>): void {
+    const row = this.#rows.get(peerId);
+    if (row !== undefined) this.#rows.set(peerId, { ...row, ...changes(row) });
+  }
 }
 
 function merged(known: readonly KnownAddress[], told: readonly string[]): readonly KnownAddress[] {

@@ -61,80 +61,104 @@ export interface HubInner {
 }
 
 export function memoryHub(options: { readonly seed: number } & Partial<MemoryFaults>): MemoryHub {
-  const { seed, ...initial } = options;
-  let faults: MemoryFaults = { ...calm, ...initial };
-  let groups: readonly (readonly string[])[] | undefined;
-  const draw = seededDraw(seed);
-  const stations = new Map<string, MemoryStation>();
-  const numbers = new Map<string, number>();
-  const mute = new Set<string>();
+  return new Hub(options);
+}
 
-  const reachable = (from: string, to: string) =>
-    groups === undefined || groups.some((group) => group.includes(from) && group.includes(to));
+class Hub implements MemoryHub, HubInner {
+  readonly seed: number;
+  readonly stations = new Map<string, MemoryStation>();
+  readonly providers = new Map<string, Map<string, number>>();
+  readonly #draw: () => number;
+  readonly #numbers = new Map<string, number>();
+  readonly #mute = new Set<string>();
+  #faults: MemoryFaults;
+  #groups: readonly (readonly string[])[] | undefined;
 
-  const inner: HubInner = {
-    providers: new Map(),
-    isMute: (peerId) => mute.has(peerId),
-    enter: (station) => {
-      stations.set(station.peerId, station);
-    },
-    announce(station) {
-      if (!station.started) return;
-      const hint = (of: MemoryStation): PeerHint => ({
-        peerId: of.peerId,
-        addresses: [inner.addressOf(of.peerId)],
-      });
-      for (const other of stations.values()) {
-        if (other === station || !other.sightsOthers) continue;
-        if (!reachable(station.peerId, other.peerId)) continue;
-        other.sighted(hint(station));
-        station.sighted(hint(other));
-      }
-    },
-    leave: (station) => {
-      stations.delete(station.peerId);
-    },
-    addressOf(peerId) {
-      const number = numbers.get(peerId) ?? numbers.size + 1;
-      numbers.set(peerId, number);
-      return `/memory/${number}/p2p/${peerId}`;
-    },
-    peerAt(address) {
-      const number = Number(/^\/memory\/(\d+)/u.exec(address)?.[1]);
-      for (const [peerId, own] of numbers) if (own === number) return peerId;
-      return undefined;
-    },
-    chance: (percent) => faults[percent] > 0 && draw() * 100 < faults[percent],
-    delayMs: () =>
-      faults.maxDelayMs === 0
-        ? 0
-        : faults.minDelayMs + draw() * Math.max(0, faults.maxDelayMs - faults.minDelayMs),
-  };
+  constructor(options: { readonly seed: number } & Partial<MemoryFaults>) {
+    const { seed, ...faults } = options;
+    this.seed = seed;
+    this.#faults = { ...calm, ...faults };
+    this.#draw = seededDraw(seed);
+  }
 
-  const cutUnreachable = () => {
-    for (const a of stations.values()) {
-      for (const b of stations.keys()) {
-        if (a.peerId !== b && !reachable(a.peerId, b)) a.cutFrom(b, "partition");
+  get inner(): HubInner {
+    return this;
+  }
+
+  set(faults: Partial<MemoryFaults>): void {
+    this.#faults = { ...this.#faults, ...faults };
+  }
+
+  partition(groups: readonly (readonly string[])[]): void {
+    this.#groups = groups;
+    for (const station of this.stations.values()) {
+      for (const other of this.stations.keys()) {
+        if (station.peerId !== other && !this.reachable(station.peerId, other)) {
+          station.cutFrom(other, "partition");
+        }
       }
     }
-  };
-  return {
-    seed,
-    stations,
-    inner,
-    reachable,
-    set(changes) {
-      faults = { ...faults, ...changes };
-    },
-    partition(next) {
-      groups = next;
-      cutUnreachable();
-    },
-    heal() {
-      groups = undefined;
-    },
-    mute: (peerId) => void mute.add(peerId),
-  };
+  }
+
+  heal(): void {
+    this.#groups = undefined;
+  }
+
+  mute(peerId: string): void {
+    this.#mute.add(peerId);
+  }
+
+  isMute(peerId: string): boolean {
+    return this.#mute.has(peerId);
+  }
+
+  reachable(from: string, to: string): boolean {
+    const groups = this.#groups;
+    return groups === undefined || groups.some((group) => group.includes(from) && group.includes(to));
+  }
+
+  enter(station: MemoryStation): void {
+    this.stations.set(station.peerId, station);
+  }
+
+  leave(station: MemoryStation): void {
+    this.stations.delete(station.peerId);
+  }
+
+  announce(station: MemoryStation): void {
+    if (!station.started) return;
+    const hint = (of: MemoryStation): PeerHint => ({
+      peerId: of.peerId,
+      addresses: [this.addressOf(of.peerId)],
+    });
+    for (const other of this.stations.values()) {
+      if (other === station || !other.sightsOthers) continue;
+      if (!this.reachable(station.peerId, other.peerId)) continue;
+      other.sighted(hint(station));
+      station.sighted(hint(other));
+    }
+  }
+
+  addressOf(peerId: string): string {
+    const number = this.#numbers.get(peerId) ?? this.#numbers.size + 1;
+    this.#numbers.set(peerId, number);
+    return `/memory/${number}/p2p/${peerId}`;
+  }
+
+  peerAt(address: string): string | undefined {
+    const number = Number(/^\/memory\/(\d+)/u.exec(address)?.[1]);
+    for (const [peerId, own] of this.#numbers) if (own === number) return peerId;
+    return undefined;
+  }
+
+  chance(percent: keyof MemoryFaults): boolean {
+    return this.#faults[percent] > 0 && this.#draw() * 100 < this.#faults[percent];
+  }
+
+  delayMs(): number {
+    const { minDelayMs, maxDelayMs } = this.#faults;
+    return maxDelayMs === 0 ? 0 : minDelayMs + this.#draw() * Math.max(0, maxDelayMs - minDelayMs);
+  }
 }
 
 /** Marsaglia's xorshift over 32 bits: a uniform number in 0 … 1, the same row for the same seed. */

@@ -125,11 +125,12 @@ export class MemoryEnd implements RawStream {
   }
 
   #dispatch(): void {
-    const listeners = this.#listeners;
-    while (listeners !== undefined && this.#status === "readable" && this.#buffered.length > 0) {
-      const bytes = this.#buffered.shift()!;
+    // What a listener does with the bytes may pause or end the stream.
+    while (this.#listeners !== undefined && this.#status === "readable") {
+      const bytes = this.#buffered.shift();
+      if (bytes === undefined) return;
       this.#consume(bytes.length);
-      listeners.onBytes(bytes);
+      this.#listeners.onBytes(bytes);
     }
   }
 

@@ -8,7 +8,7 @@ import type { MemoryHub, MemoryStation } from "./memory-hub.ts";
 import { MemoryLink } from "./memory-link.ts";
 import type { NetworkChoice, TransportContext } from "./network-choice.ts";
 import { type NetworkEvents, networkEvents } from "./network-events.ts";
-import { type StreamTable, streamTable } from "./stream-table.ts";
+import { StreamTable } from "./stream-table.ts";
 import type { BoundedStream, StreamLimits } from "./stream-types.ts";
 import type {
   Link,
@@ -61,7 +61,7 @@ class MemoryTransport implements Transport, MemoryStation {
     this.#hub = options.hub;
     this.#clock = context.clock;
     this.#events = networkEvents((error) => context.log.error("network-listener", String(error)));
-    this.streams = streamTable({
+    this.streams = new StreamTable({
       clock: context.clock,
       log: context.log,
       onActivity: (peerId) => this.#links.get(peerId)?.touch(),
@@ -93,7 +93,7 @@ class MemoryTransport implements Transport, MemoryStation {
 
   stop(_options: { readonly deadlineMs: number }): Promise<void> {
     if (this.#state === "started") {
-      for (const peerId of [...this.#links.keys()]) this.cutFrom(peerId, "stopped");
+      for (const peerId of this.#links.keys()) this.cutFrom(peerId, "stopped");
       this.#hub.inner.leave(this);
     }
     this.#state = "stopped";
@@ -198,7 +198,7 @@ class MemoryTransport implements Transport, MemoryStation {
   /** What a walk through the DHT shows: whom our neighbours are linked with. */
   async explore(wait: Wait): Promise<void> {
     await this.#travel(wait);
-    for (const link of [...this.#links.values()]) this.#sightThrough(link.other(this.peerId));
+    for (const link of this.#links.values()) this.#sightThrough(link.other(this.peerId));
   }
 
   async ping(peerId: string, wait: Wait): Promise<number> {

@@ -16,7 +16,7 @@ export function networkEvents(onError: (error: unknown) => void): NetworkEvents 
       return { [Symbol.dispose]: () => set.delete(own) };
     },
     emit(name, event) {
-      for (const fn of [...(listeners.get(name) ?? [])]) {
+      for (const fn of listeners.get(name) ?? []) {
         try {
           fn(event);
         } catch (error) {

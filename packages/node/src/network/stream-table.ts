@@ -18,21 +18,9 @@ const callerLimits: StreamLimits = {
 
 export type StreamHandler = (stream: BoundedStream, from: Link) => void;
 
-/** Which protocols are answered, and how many streams are open under each, per peer and direction. */
-export interface StreamTable {
-  handle(protocol: string, limits: StreamLimits, on: StreamHandler): Disposable;
-  limitsOf(protocol: string): StreamLimits;
-  answers(protocol: string): boolean;
-  /**
-   * Holds a place for a stream about to be opened; disposing it gives the place back if `opened` was not called.
-   * @throws TOO_MANY_STREAMS.
-   */
-  reserve(peerId: string, protocol: string): Disposable & { opened(raw: RawStream): BoundedStream };
-  /** Hands an inbound stream to its handler; one too many is reset. */
-  accept(raw: RawStream, from: Link): void;
-  readonly streams: number;
-  unreadBytes(): number;
-  readonly refused: Readonly<Record<string, number>>;
+/** A place held for a stream about to be opened; disposing it unused gives the place back. */
+export interface StreamPlace extends Disposable {
+  opened(raw: RawStream): BoundedStream;
 }
 
 export interface StreamTableOptions {
@@ -42,79 +30,99 @@ export interface StreamTableOptions {
   readonly onActivity: (peerId: string) => void;
 }
 
-export function streamTable(options: StreamTableOptions): StreamTable {
-  const { clock, log, onActivity } = options;
-  const handlers = new Map<string, { readonly limits: StreamLimits; readonly on: StreamHandler }>();
-  const open = new Map<string, number>();
-  const budget = streamBudget();
-  const refused: Record<string, number> = {};
+/** Which protocols are answered, and how many streams are open under each, per peer and direction. */
+export class StreamTable {
+  /** Streams refused, by rule. */
+  readonly refused: Record<string, number> = {};
+  readonly #options: StreamTableOptions;
+  readonly #handlers = new Map<string, { readonly limits: StreamLimits; readonly on: StreamHandler }>();
+  readonly #open = new Map<string, number>();
+  readonly #budget = streamBudget();
 
-  const limitsOf = (protocol: string) => handlers.get(protocol)?.limits ?? callerLimits;
-  const change = (key: string, by: 1 | -1) => {
-    const count = (open.get(key) ?? 0) + by;
-    if (count === 0) open.delete(key);
-    else open.set(key, count);
-  };
-  const wrap = (raw: RawStream, peerId: string, key: string) => {
+  constructor(options: StreamTableOptions) {
+    this.#options = options;
+  }
+
+  get streams(): number {
+    return this.#budget.streams;
+  }
+
+  unreadBytes(): number {
+    return this.#budget.unreadBytes();
+  }
+
+  handle(protocol: string, limits: StreamLimits, on: StreamHandler): Disposable {
+    assert(!this.#handlers.has(protocol), `${protocol} is handled already`);
+    this.#handlers.set(protocol, { limits, on });
+    return { [Symbol.dispose]: () => this.#handlers.delete(protocol) };
+  }
+
+  answers(protocol: string): boolean {
+    return this.#handlers.has(protocol);
+  }
+
+  limitsOf(protocol: string): StreamLimits {
+    return this.#handlers.get(protocol)?.limits ?? callerLimits;
+  }
+
+  /** @throws TOO_MANY_STREAMS: the other side would reset it without a word. */
+  reserve(peerId: string, protocol: string): StreamPlace {
+    const key = `out ${peerId} ${protocol}`;
+    const { maxInboundPerPeer } = this.limitsOf(protocol);
+    if ((this.#open.get(key) ?? 0) >= maxInboundPerPeer) {
+      throw new ProtocolError("TOO_MANY_STREAMS", `${maxInboundPerPeer} streams of ${protocol} are open`);
+    }
+    this.#change(key, 1);
+    let settled = false;
+    return {
+      opened: (raw) => {
+        settled = true;
+        return this.#wrap(raw, peerId, key);
+      },
+      [Symbol.dispose]: () => {
+        if (!settled) this.#change(key, -1);
+        settled = true;
+      },
+    };
+  }
+
+  /** Hands an inbound stream to its handler; one too many is reset. */
+  accept(raw: RawStream, from: Link): void {
+    const key = `in ${from.peerId} ${raw.protocol}`;
+    const handler = this.#handlers.get(raw.protocol);
+    if (handler === undefined || (this.#open.get(key) ?? 0) >= handler.limits.maxInboundPerPeer) {
+      this.refused["streams"] = (this.refused["streams"] ?? 0) + 1;
+      raw.abort(new ProtocolError("TOO_MANY_STREAMS", `too many streams of ${raw.protocol}`));
+      return;
+    }
+    this.#change(key, 1);
+    const stream = this.#wrap(raw, from.peerId, key);
+    try {
+      handler.on(stream, from);
+    } catch (error) {
+      const fields = { protocol: raw.protocol, peer: from.peerId };
+      this.#options.log.error("stream-handler", String(error), fields);
+      stream.reset("the handler failed");
+    }
+  }
+
+  #wrap(raw: RawStream, peerId: string, key: string): BoundedStream {
+    const { clock, onActivity } = this.#options;
     const stream = boundedStream({
       raw,
       peerId,
-      limits: limitsOf(raw.protocol),
+      limits: this.limitsOf(raw.protocol),
       clock,
-      budget,
+      budget: this.#budget,
       onActivity: () => onActivity(peerId),
     });
-    void stream.closed.then(() => change(key, -1));
+    void stream.closed.then(() => this.#change(key, -1));
     return stream;
-  };
+  }
 
-  return {
-    limitsOf,
-    answers: (protocol) => handlers.has(protocol),
-    handle(protocol, limits, on) {
-      assert(!handlers.has(protocol), `${protocol} is handled already`);
-      handlers.set(protocol, { limits, on });
-      return { [Symbol.dispose]: () => handlers.delete(protocol) };
-    },
-    reserve(peerId, protocol) {
-      const key = `out ${peerId} ${protocol}`;
-      const { maxInboundPerPeer } = limitsOf(protocol);
-      if ((open.get(key) ?? 0) >= maxInboundPerPeer) {
-        throw new ProtocolError("TOO_MANY_STREAMS", `${maxInboundPerPeer} streams of ${protocol} are open`);
-      }
-      change(key, 1);
-      let used = false;
-      return {
-        opened(raw) {
-          used = true;
-          return wrap(raw, peerId, key);
-        },
-        [Symbol.dispose]() {
-          if (!used) change(key, -1);
-          used = true;
-        },
-      };
-    },
-    accept(raw, from) {
-      const key = `in ${from.peerId} ${raw.protocol}`;
-      const handler = handlers.get(raw.protocol);
-      if (handler === undefined || (open.get(key) ?? 0) >= handler.limits.maxInboundPerPeer) {
-        refused["streams"] = (refused["streams"] ?? 0) + 1;
-        return raw.abort(new ProtocolError("TOO_MANY_STREAMS", `too many streams of ${raw.protocol}`));
-      }
-      change(key, 1);
-      const stream = wrap(raw, from.peerId, key);
-      try {
-        handler.on(stream, from);
-      } catch (error) {
-        log.error("stream-handler", String(error), { protocol: raw.protocol, peer: from.peerId });
-        stream.reset("the handler failed");
-      }
-    },
-    get streams() {
-      return budget.streams;
-    },
-    unreadBytes: () => budget.unreadBytes(),
-    refused,
-  };
+  #change(key: string, by: 1 | -1): void {
+    const count = (this.#open.get(key) ?? 0) + by;
+    if (count === 0) this.#open.delete(key);
+    else this.#open.set(key, count);
+  }
 }

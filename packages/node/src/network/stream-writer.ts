@@ -30,7 +30,7 @@ export function streamWriter(options: { readonly raw: RawStream; readonly clock:
 class Writer implements StreamWriter {
   readonly #raw: RawStream;
   readonly #clock: Clock;
-  readonly #queues: Uint8Array[][] = priorities.map(() => []);
+  readonly #queues: Record<WritePriority, Uint8Array[]> = { critical: [], high: [], normal: [], low: [] };
   readonly #waiters = new Set<{ readonly below: number; readonly waiter: Waiter<void> }>();
   #queued = 0;
   #flushing = false;
@@ -56,7 +56,7 @@ class Writer implements StreamWriter {
     if (this.#queued + bytes.length > MAX_QUEUED_BYTES) {
       throw new ProtocolError("QUEUE_FULL", "the other side reads too slowly");
     }
-    this.#queues[priorities.indexOf(wait?.priority ?? "normal")]!.push(bytes);
+    this.#queues[wait?.priority ?? "normal"].push(bytes);
     this.#queued += bytes.length;
     this.#schedule();
     if (this.#queued > CALM_BYTES) await this.#untilBelow(CALM_BYTES, wait);
@@ -77,9 +77,9 @@ class Writer implements StreamWriter {
     this.#failure ??= new ProtocolError("STREAM_RESET", error?.message ?? "the stream is closed", {
       cause: error,
     });
-    for (const queue of this.#queues) queue.length = 0;
+    for (const priority of priorities) this.#queues[priority].length = 0;
     this.#queued = 0;
-    for (const { waiter } of [...this.#waiters]) waiter.reject(this.#failure);
+    for (const { waiter } of this.#waiters) waiter.reject(this.#failure);
   }
 
   async #end(wait: Wait | undefined): Promise<void> {
@@ -123,7 +123,8 @@ class Writer implements StreamWriter {
   #gather(): Uint8Array | undefined {
     const parts: Uint8Array[] = [];
     let size = 0;
-    for (const queue of this.#queues) {
+    for (const priority of priorities) {
+      const queue = this.#queues[priority];
       let taken = 0;
       for (const part of queue) {
         if (size > 0 && size + part.length > FLUSH_BYTES) break;
@@ -146,7 +147,7 @@ class Writer implements StreamWriter {
   }
 
   #settle(): void {
-    for (const entry of [...this.#waiters]) {
+    for (const entry of this.#waiters) {
       if (this.#queued <= entry.below) entry.waiter.resolve();
     }
   }

@@ -351,5 +351,5 @@ function view(entry: PeerEntry, link: Link | undefined): PeerView {
 
 function attemptsOf(error: unknown): PeerEntry["attempts"] {
   const told = isProtocolError(error) ? error.data?.["attempts"] : undefined;
-  return Array.isArray(told) ? (told as unknown as PeerEntry["attempts"]) : [];
+  return Array.isArray(told) ? (told as PeerEntry["attempts"]) : [];
 }

@@ -2,8 +2,8 @@ import { ProtocolError } from "@gridmesh/protocol";
 import type { Clock, Wait } from "../clock.ts";
 
 /** What ended a wait early, as an error of the table. */
-export function endedEarly(signal: AbortSignal): Error {
-  const reason: unknown = signal.reason;
+export function endedEarly(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason;
   if (reason instanceof ProtocolError) return reason;
   return new ProtocolError("CALL_CANCELLED", "the caller ended the wait", { cause: reason });
 }
@@ -36,7 +36,7 @@ export function waitFor<T>(
       disarm?.();
       settle();
     };
-    const onAbort = () => finish(() => reject(endedEarly(signal!)));
+    const onAbort = () => finish(() => reject(endedEarly(signal)));
     signal?.addEventListener("abort", onAbort, { once: true });
     const timeoutMs = wait?.timeoutMs;
     if (timeoutMs !== undefined) {
@@ -56,7 +56,7 @@ export function waitFor<T>(
 export function waitSignal(clock: Clock, wait: Wait): Disposable & { readonly signal: AbortSignal } {
   const controller = new AbortController();
   const outer = wait.signal;
-  const onAbort = () => controller.abort(endedEarly(outer!));
+  const onAbort = () => controller.abort(endedEarly(outer));
   if (outer?.aborted === true) onAbort();
   else outer?.addEventListener("abort", onAbort, { once: true });
   const timer =

@@ -9,7 +9,7 @@ import type { Wait } from "../../clock.ts";
 import type { TransportContext } from "../network-choice.ts";
 import { type NetworkEvents, networkEvents } from "../network-events.ts";
 import type { NetworkProfile } from "../profiles.ts";
-import { type StreamTable, streamTable } from "../stream-table.ts";
+import { StreamTable } from "../stream-table.ts";
 import type { BoundedStream, StreamLimits } from "../stream-types.ts";
 import type {
   Link,
@@ -23,7 +23,7 @@ import type {
 import { waitSignal } from "../waiting.ts";
 import { type Dht, dhtOver } from "./dht.ts";
 import { describe, dialReason } from "./dial-errors.ts";
-import { connectionGater, type Gater } from "./gater.ts";
+import { Gater } from "./gater.ts";
 import { type Gossip, gossipOver } from "./gossip.ts";
 import { GuardedDatastore } from "./guarded-datastore.ts";
 import { LinkTable } from "./links.ts";
@@ -45,7 +45,7 @@ export async function createLibp2pTransport(
   const { clock, log } = context;
   const events = networkEvents((error) => log.error("network-listener", describe(error)));
   const links = new LinkTable(clock);
-  const gater = connectionGater({
+  const gater = new Gater({
     profile: settings.profile,
     monotonicMs: () => clock.monotonicMs(),
     inbound: () =>
@@ -101,7 +101,7 @@ class Libp2pTransport implements Transport {
   constructor(parts: TransportParts) {
     this.#parts = parts;
     this.peerId = parts.context.peerId;
-    this.#streams = streamTable({
+    this.#streams = new StreamTable({
       clock: parts.context.clock,
       log: parts.context.log,
       onActivity: (peerId) => parts.links.touch(peerId),
@@ -130,15 +130,12 @@ class Libp2pTransport implements Transport {
 
   async stop(options: { readonly deadlineMs: number }): Promise<void> {
     const { node, links, context } = this.#parts;
-    const inTime = await new Promise<boolean>((resolve) => {
-      const timer = context.clock.timer(options.deadlineMs, () => resolve(false));
-      const done = () => {
-        timer[Symbol.dispose]();
-        resolve(true);
-      };
-      Promise.resolve(node.stop()).then(done, done);
-    });
-    if (inTime) return;
+    const late = Promise.withResolvers<"late">();
+    using _ = context.clock.timer(options.deadlineMs, () => late.resolve("late"));
+    const stopped = (async () => {
+      await node.stop();
+    })().catch((error: unknown) => context.log.warn("stop", describe(error)));
+    if ((await Promise.race([stopped, late.promise])) !== "late") return;
     context.log.warn("stop-forced", "the network did not stop in time: its connections are destroyed");
     for (const connection of links.connections()) connection.abort(new Error("stopped"));
   }

@@ -49,7 +49,7 @@ export async function createLibp2pNode(parts: NodeParts): Promise<Libp2p<Service
     start: false,
     privateKey,
     datastore,
-    connectionGater: gater.gater,
+    connectionGater: gater,
     nodeInfo: { name: "gridmesh", version: "1", userAgent: "gridmesh" },
     addresses: { listen: [...parts.listen], announce: [...parts.announce] },
     transports: [tcp(), webSockets()],

@@ -179,13 +179,19 @@ function parsed(text: string): unknown {
   return text === "" ? undefined : JSON.parse(text);
 }
 
-const ABSENT = new Set(["ENOENT", "ECONNREFUSED", "ECONNRESET", "EPIPE", "ENOTSOCK", "EACCES"]);
+const ABSENT = new Set(["ENOENT", "ECONNREFUSED", "ENOTSOCK", "EACCES"]);
+const BROKEN_OFF = new Set(["ECONNRESET", "EPIPE"]);
 
 function failureOf(error: Error, socketPath: string): Error {
   if (error instanceof ProtocolError || error.name === "AbortError") return error;
   const code = (error as NodeJS.ErrnoException).code;
   if (code !== undefined && ABSENT.has(code)) {
     return new ProtocolError("NOT_RUNNING", `no daemon answers on ${socketPath} (${code})`, { cause: error });
+  }
+  if (code !== undefined && BROKEN_OFF.has(code)) {
+    return new ProtocolError("STREAM_RESET", "the daemon ended the connection before it answered", {
+      cause: error,
+    });
   }
   return new ProtocolError("UPSTREAM_FAILED", `the daemon's answer could not be read: ${error.message}`, {
     cause: error,

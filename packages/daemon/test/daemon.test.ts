@@ -3,7 +3,7 @@ import { existsSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { suite, test } from "node:test";
-import { configOf, gridmesh, startedDaemon, temporaryHome } from "./running.ts";
+import { configOf, gridmesh, gridmeshProgram, startedDaemon, temporaryHome } from "./running.ts";
 
 const STOP_LIMIT_MS = 5_000;
 
@@ -27,7 +27,7 @@ suite("two daemons on loopback", { timeout: 60_000 }, () => {
     const waited = await gridmesh(b.home, "wait", "--peers", "1", "--timeout", "10s", "--json");
     assert.equal(waited.code, 0, waited.stderr);
 
-    const listed = await gridmesh(b.home, "call", `${a.node.peerId}:guest-a/tools/list`, "--json");
+    const listed = await gridmeshProgram(b.home, "call", `${a.node.peerId}:guest-a/tools/list`, "--json");
     assert.equal(listed.code, 0, listed.stderr);
     const { result } = json(listed.stdout) as unknown as { result: { tools: { name: string }[] } };
     assert.deepEqual(
@@ -111,7 +111,7 @@ suite("one daemon", { timeout: 60_000 }, () => {
       assert.ok(text.stdout.length > 0, verb);
     }
 
-    const again = await gridmesh(home, "start");
+    const again = await gridmeshProgram(home, "start");
     assert.equal(again.code, 1);
     assert.match(
       again.stderr,
@@ -158,6 +158,8 @@ suite("one daemon", { timeout: 60_000 }, () => {
     const hanging = daemon.client
       .call("local:guest/deaf", {}, { timeoutMs: 60_000 })
       .catch((error: unknown) => error);
+    while ((await daemon.client.agents())[0]?.inFlight !== 1)
+      await new Promise((resolve) => setTimeout(resolve, 10));
     const startedMs = Date.now();
     daemon.process.disconnect();
     const { code } = await daemon.ended;
@@ -214,7 +216,15 @@ suite("one daemon", { timeout: 60_000 }, () => {
   test("an empty home is made first, and a detached daemon outlives its starter", async () => {
     using folder = temporaryHome();
     const home = join(folder.home, "new");
-    const started = await gridmesh(home, "start", "--detach", "--profile", "testnet", "--network", "fresh");
+    const started = await gridmeshProgram(
+      home,
+      "start",
+      "--detach",
+      "--profile",
+      "testnet",
+      "--network",
+      "fresh",
+    );
     try {
       assert.equal(started.code, 0, started.stderr);
       assert.match(started.stdout, /^running {3}pid \d+, 12D3KooW/);
@@ -258,7 +268,7 @@ suite("a daemon that cannot start", { timeout: 30_000 }, () => {
     test(`says why: ${what}`, async () => {
       using folder = temporaryHome();
       writeFileSync(join(folder.home, "config.toml"), config);
-      const failed = await gridmesh(folder.home, "start");
+      const failed = await gridmeshProgram(folder.home, "start");
       assert.match(failed.stderr, stderr);
       assert.equal(failed.code, exitCode);
       assert.equal(existsSync(join(folder.home, "daemon.json")), false);
@@ -269,7 +279,7 @@ suite("a daemon that cannot start", { timeout: 30_000 }, () => {
   test("refuses a socket path of 108 bytes with its length", async () => {
     using folder = temporaryHome();
     const home = join(folder.home, "x".repeat(108 - folder.home.length - "//control.sock".length));
-    const failed = await gridmesh(home, "start", "--profile", "testnet");
+    const failed = await gridmeshProgram(home, "start", "--profile", "testnet");
     assert.equal(failed.code, 2);
     assert.match(
       failed.stderr,

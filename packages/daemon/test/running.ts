@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ControlClient, controlClient } from "../src/client.ts";
+import { run } from "../src/cli/index.ts";
 import type { NodeView } from "../src/control/types.ts";
+import { memoryIo } from "./memory-io.ts";
 
 export const program = fileURLToPath(new URL("../bin/gridmesh.js", import.meta.url));
 
@@ -63,8 +65,15 @@ function ownEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("GRIDMESH_")));
 }
 
-/** One command line, run to its end. */
+/** One command line against a daemon, run in this process: the same code, without the start of another. */
 export async function gridmesh(home: string, ...words: string[]): Promise<Ended> {
+  const io = memoryIo();
+  const code = await run([...words, "--home", home], io);
+  return { code, signal: null, stdout: io.stdout(), stderr: io.stderr() };
+}
+
+/** One command line as a program, run to its end. */
+export async function gridmeshProgram(home: string, ...words: string[]): Promise<Ended> {
   const child = spawn(process.execPath, [program, ...words, "--home", home], { env: ownEnvironment() });
   return ended(child);
 }
@@ -74,9 +83,15 @@ export function ended(child: ChildProcess): Promise<Ended> {
   let stderr = "";
   child.stdout?.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
   child.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-  return new Promise((resolve) => {
-    child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
+  // Not "close": with an IPC channel that we disconnected ourselves it never comes.
+  const exit = new Promise<Pick<Ended, "code" | "signal">>((resolve) => {
+    child.once("exit", (code, signal) => resolve({ code, signal }));
   });
+  const streams = [child.stdout, child.stderr].map(
+    (stream) =>
+      new Promise((resolve) => (stream === null ? resolve(undefined) : stream.once("close", resolve))),
+  );
+  return Promise.all([exit, ...streams]).then(([{ code, signal }]) => ({ code, signal, stdout, stderr }));
 }
 
 export interface RunningDaemon extends AsyncDisposable {

@@ -17,7 +17,7 @@ import { nodeEngine } from "../src/gate/engine.ts";
 import type { Log } from "../src/log.ts";
 import { marketClock, type MarketClock } from "../src/market-clock.ts";
 import { memory, type MemoryHub, memoryHub } from "../src/network/index.ts";
-import type { Transport } from "../src/network/transport.ts";
+import type { Transport, Verdict } from "../src/network/transport.ts";
 import type { AgentRow, Registry } from "../src/registry/types.ts";
 import type { Draft, Received, SignedExchange } from "../src/signed-exchange.ts";
 import { type MemoryDisk, memoryDisk, openTradeDesk } from "../src/trade/index.ts";
@@ -42,6 +42,8 @@ export interface RigNode extends AsyncDisposable {
   readonly agentId: string;
   readonly signer: Signer;
   readonly transport: Transport;
+  /** The validator of its search topic. */
+  readonly validate: (data: Uint8Array) => Promise<Verdict>;
   readonly desk: TradeDesk;
   readonly beckn: BecknExchange;
   readonly disk: MemoryDisk;
@@ -66,6 +68,8 @@ export interface NodeSetup {
   readonly moneyMicro?: number;
   readonly energyMilliWh?: number;
   readonly sells?: boolean;
+  /** What the Beckn room sees of the desk; default the desk itself. */
+  readonly view?: (desk: TradeDesk) => TradeDesk;
 }
 
 type Handler = (received: Received) => Promise<{ draft: Draft; signer: Signer } | undefined>;
@@ -141,9 +145,10 @@ export function createRig(seed = 1): Rig {
     });
     const agent: LocalAgent = { name, agentId: signer.agentId, signer };
     rows.push(rowOf(agent, peerId));
+    const validators: ((from: string, data: Uint8Array) => Promise<Verdict>)[] = [];
     const beckn = createBecknExchange({
-      transport,
-      desk,
+      transport: watchJoins(transport, validators),
+      desk: setup.view?.(desk) ?? desk,
       registry: registryOf(rows, peerId),
       network: NETWORK,
       domain: "energy",
@@ -165,6 +170,7 @@ export function createRig(seed = 1): Rig {
       agentId: agent.agentId,
       signer,
       transport,
+      validate: async (data) => (await validators[0]?.("anybody", data)) ?? "ignore",
       desk,
       beckn,
       disk,
@@ -197,7 +203,7 @@ export function createRig(seed = 1): Rig {
     nodes,
     node,
     async [Symbol.asyncDispose]() {
-      for (const running of [...nodes]) await running[Symbol.asyncDispose]();
+      for (const running of nodes.slice()) await running[Symbol.asyncDispose]();
     },
   };
 }
@@ -224,6 +230,22 @@ export async function sendRaw(
   return { status, code: name, signature: headers.signature };
 }
 
+/** The transport itself, but for taking note of who validates what. */
+function watchJoins(transport: Transport, validators: Parameters<Transport["join"]>[1][]): Transport {
+  return new Proxy(transport, {
+    get(target, key) {
+      if (key === "join") {
+        return (...[topic, validate]: Parameters<Transport["join"]>) => {
+          validators.push(validate);
+          return target.join(topic, validate);
+        };
+      }
+      const member: unknown = Reflect.get(target, key, target);
+      return typeof member === "function" ? (member.bind(target) as unknown) : member;
+    },
+  });
+}
+
 function exchangeOf(peerId: string, rooms: Map<string, Map<string, Handler>>): SignedExchange {
   let sent = 0;
   const received = (from: string, draft: Draft, signer: Signer): Received => {
@@ -244,13 +266,13 @@ function exchangeOf(peerId: string, rooms: Map<string, Map<string, Handler>>): S
       rooms.set(peerId, room.set(type, on));
       return { [Symbol.dispose]: () => room.delete(type) };
     },
-    async request(to, _protocol, draft, options) {
+    async request(...[to, , draft, options]) {
       const answer = await reach(to, draft, options.signer);
       if (!answer)
         return received(to, { type: "trade_send", recipient_id: "", documents: [] }, options.signer);
       return received(to, answer.draft, answer.signer);
     },
-    async tell(to, _protocol, draft, options) {
+    async tell(...[to, , draft, options]) {
       await reach(to, draft, options.signer);
     },
   };

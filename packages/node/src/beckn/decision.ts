@@ -28,8 +28,9 @@ export function becknOutcome(content: BecknContent): Decision {
  */
 export async function concludeOrder(ports: BecknPorts, received: BecknReceived): Promise<void> {
   const { context, content, signerId, to } = received;
-  const order = ports.desk.orders({ agentId: to.agentId }).find((own) => isBuyers(own, context.messageId));
-  if (!order) throw new ProtocolError("BECKN_ACTION_UNEXPECTED", "no order of ours has this id");
+  const order = ports.desk.order(to.agentId, { buyer: to.agentId, orderId: context.messageId });
+  if (order?.role !== "buyer")
+    throw new ProtocolError("BECKN_ACTION_UNEXPECTED", "no order of ours has this id");
   if (order.counterparty !== signerId) {
     throw new ProtocolError("COUNTERPARTY_WRONG", "the order was sent to somebody else");
   }
@@ -38,10 +39,6 @@ export async function concludeOrder(ports: BecknPorts, received: BecknReceived):
   const text = new TextDecoder();
   const bytes = { header: text.decode(received.headerBytes), body: text.decode(received.body) };
   await ports.desk.conclude(to.agentId, order.orderId, decision, bytes);
-}
-
-function isBuyers(order: OrderSummary, orderId: string): boolean {
-  return order.role === "buyer" && order.orderId === orderId;
 }
 
 /** An accept binds to what was ordered; other terms decide nothing and the hold stays. */

@@ -118,25 +118,29 @@ async function takeFor(room: Room, opened: Opened, to: LocalAgent): Promise<void
 
 /** @throws BECKN_ACTION_UNEXPECTED for an answer to what was not asked. */
 async function takeCallback(room: Room, received: BecknReceived): Promise<void> {
-  const { context, content, signerId, to } = received;
-  if (context.action === "on_search") {
-    const search = room.searches.get(context.transactionId);
-    if (!search?.messageIds.has(context.messageId) || search.buyer.agentId !== to.agentId) throw unexpected();
-    if (content.kind === "catalog") search.take(received, content.catalog);
-    return;
-  }
-  if (context.action === "on_confirm") {
+  const { action } = received.context;
+  if (action === "on_search") return takeOffers(room, received);
+  if (action === "on_confirm") {
     await concludeOrder(room.ports, received);
     room.pending.settle(received);
     return;
   }
-  if (room.pending.settle(received)) return;
-  if (context.action !== "on_status" || content.kind !== "order") throw unexpected();
-  const { orderId } = content.order;
-  const own = room.ports.desk
-    .orders({ agentId: to.agentId })
-    .some((order) => order.role === "buyer" && order.orderId === orderId && order.counterparty === signerId);
-  if (!own) throw unexpected();
+  if (!room.pending.settle(received) && !isNewsOfOwnOrder(room, received)) throw unexpected();
+}
+
+function takeOffers(room: Room, received: BecknReceived): void {
+  const { context, content, to } = received;
+  const search = room.searches.get(context.transactionId);
+  if (!search?.messageIds.has(context.messageId) || search.buyer.agentId !== to.agentId) throw unexpected();
+  if (content.kind === "catalog") search.take(received, content.catalog);
+}
+
+/** An on_status may come unasked, from the seller of an order of ours. */
+function isNewsOfOwnOrder(room: Room, received: BecknReceived): boolean {
+  const { context, content, signerId, to } = received;
+  if (context.action !== "on_status" || content.kind !== "order") return false;
+  const key = { buyer: to.agentId, orderId: content.order.orderId ?? "" };
+  return room.ports.desk.order(to.agentId, key)?.counterparty === signerId;
 }
 
 function unexpected(): ProtocolError {

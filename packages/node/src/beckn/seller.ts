@@ -146,9 +146,7 @@ async function confirm(room: Room, received: BecknReceived): Promise<Callback> {
     if (decision.accepted) remember(room, received, asked);
     return signedBytes({ header: signedHeader(letter, ports.clock.nowMs()), body });
   });
-  const summary = ports.desk
-    .orders({ agentId: to.agentId })
-    .find((order) => order.orderId === context.messageId && order.counterparty === received.signerId);
+  const summary = ports.desk.order(to.agentId, { buyer: received.signerId, orderId: context.messageId });
   if (summary && summary.state !== "REJECTED") {
     remember(room, received, asked);
   }
@@ -166,9 +164,7 @@ function status(room: Room, received: BecknReceived): Callback {
   const { ports, confirmed } = room;
   const { content, context, signerId, to } = received;
   if (content.kind !== "orderId") throw new ProtocolError("SCHEMA_INVALID", "status names an order");
-  const summary = ports.desk
-    .orders({ agentId: to.agentId })
-    .find((order) => order.orderId === content.orderId && order.counterparty === signerId);
+  const summary = ports.desk.order(to.agentId, { buyer: signerId, orderId: content.orderId });
   const known = confirmed.get(orderName(signerId, content.orderId));
   if (!summary || !known) throw new ProtocolError("ORDER_NOT_FOUND", "no such order of yours");
   const reply = callbackContext(ports, to, { action: "on_status", request: context });

@@ -20,8 +20,6 @@ export interface Exit {
 export interface ChildFolders {
   readonly home: string;
   readonly logs: string;
-  /** Compiled modules, shared by all children. */
-  readonly cache: string;
 }
 
 export class Child {
@@ -66,7 +64,7 @@ export class Child {
       detached: true,
       stdio: ["ignore", log, log, "ipc"],
       execArgv: [],
-      env: { ...cleanEnvironment(), NODE_COMPILE_CACHE: this.#folders.cache },
+      env: cleanEnvironment(),
     });
     closeSync(log);
     this.#process = child;

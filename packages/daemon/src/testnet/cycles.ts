@@ -10,7 +10,7 @@ import { type CycleFigures, type Observer, profileOf } from "./observe.ts";
 import type { Output } from "./output.ts";
 
 /** All daemons begin at one instant this far ahead. */
-const LEAD_MS = 300;
+const LEAD_MS = 1_000;
 /** Figures are read when the gate is closed and the slot not yet over: nobody is busy then. */
 const READ_AT_PERMILLE = 900;
 const LATE_FACTOR = 5;

@@ -17,7 +17,7 @@ const pages = [
 function executable(fence: string): string {
   const body = fence.replace(
     /^(\s*)(.+?);?\s*\/\/ => (.+)$/gm,
-    (_line, indent: string, expression: string, value: string) =>
+    (_line, ...[indent, expression, value]: string[]) =>
       `${indent}assert.deepEqual(await (${expression}), ${value});`,
   );
   return `import assert from "node:assert/strict";\n${body}\n`;

@@ -52,6 +52,11 @@ export interface Supervisor {
   peers(): readonly PeerView[];
   /** Dials a multiaddr or a PeerId now; ends a `disconnect`. @throws PEER_UNREACHABLE, PEER_NOT_FOUND. */
   connect(target: string, wait?: Wait): Promise<Link>;
+  /**
+   * The link to a peer, dialled if there is none; a parked peer is left alone.
+   * @throws PEER_UNREACHABLE, PEER_NOT_FOUND, DHT_FAILED.
+   */
+  reach(peerId: string, wait?: Wait): Promise<Link>;
   /** Hangs up and stays away until `connect`. */
   disconnect(peerId: string): Promise<void>;
   /** A candidate told by somebody: dialled when links are wanted. */

@@ -1,26 +1,26 @@
 /** Finds peers and keeps links: every dial of this node begins here. */
 
-import { isProtocolError } from "@gridmesh/protocol";
+import { ProtocolError } from "@gridmesh/protocol";
 import type { Clock, Wait } from "../clock.ts";
+import { DIAL_MS, DialQueue } from "./dial-queue.ts";
 import { type Explorer, explorer } from "./explorer.ts";
 import { type Isolation, isolation } from "./isolation.ts";
 import { watchLiveness } from "./liveness.ts";
 import { classOf, type PeerEntry, peerIdIn, PeerTable } from "./peer-table.ts";
+import { attemptsOf, view } from "./peer-view.ts";
 import { courtesyMs, redialMs, sightedMs } from "./redial.ts";
 import type { PeerView, Supervisor, SupervisorOptions, SupervisorState } from "./supervisor-types.ts";
 import { TimerSet } from "./timer-set.ts";
 import type { Link, NetworkEvent, PeerHint, Transport } from "./transport.ts";
+import { watchWake } from "./wake.ts";
 
-const DIAL_MS = 5_000;
-const MAX_DIALS = 8;
+/** How long a peer that moved is looked for. */
+const FIND_MS = 2_000;
 const MIN_LINKS = 4;
 const TARGET_LINKS = 12;
 const SAVE_MS = 60_000;
 /** A link that stands this long was a good one. */
 const HELD_MS = 10_000;
-const POLL_MS = 5_000;
-/** Wall time ahead of monotonic time by this much: the machine slept. */
-const SLEPT_MS = 30_000;
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   return new LinkSupervisor(options);
@@ -33,12 +33,10 @@ class LinkSupervisor implements Supervisor {
   readonly #table: PeerTable;
   readonly #explorer: Explorer;
   readonly #isolation: Isolation;
-  readonly #queue: PeerEntry[] = [];
+  readonly #dials: DialQueue;
   readonly #undo = new DisposableStack();
   #running = false;
-  #dialing = 0;
   #seeking = true;
-  #dials = { started: 0, failed: 0 };
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -49,6 +47,12 @@ class LinkSupervisor implements Supervisor {
       transport: options.transport,
       clock: options.clock,
       wanted: () => this.#running && this.#wantsMore(),
+    });
+    this.#dials = new DialQueue({
+      transport: options.transport,
+      wanted: (entry) => classOf(entry) !== "neighbour" || this.#wantsMore(),
+      onLink: (entry, link) => this.#onDialled(entry, link),
+      onFailure: (entry, error) => this.#onDialFailed(entry, error),
     });
     this.#isolation = isolation({
       clock: options.clock,
@@ -69,13 +73,14 @@ class LinkSupervisor implements Supervisor {
     this.#undo.use(this.#transport.on("sighted", (event) => this.#onSighted(event)));
     this.#undo.use(this.#transport.on("addresses", () => this.#endWaits()));
     this.#undo.use(watchLiveness({ transport: this.#transport, clock: this.#clock, log }));
+    this.#undo.use(this.#dials);
     this.#undo.use(this.#explorer);
     this.#undo.use(this.#isolation);
     const timers = this.#undo.use(new TimerSet(this.#clock));
     timers.every(SAVE_MS, () => {
       knownPeers.save().catch((error: unknown) => log.warn("book", String(error)));
     });
-    this.#watchSleep(timers);
+    watchWake(this.#clock, timers, () => this.#endWaits());
     this.#isolation.begin();
     for (const link of this.#transport.links()) this.#onLink({ peerId: link.peerId });
     for (const address of bootstrap) this.#begin(this.#table.anchor(address, "bootstrap"));
@@ -103,18 +108,30 @@ class LinkSupervisor implements Supervisor {
     const peerId = isAddress ? peerIdIn(target) : target;
     const entry = peerId === undefined ? undefined : this.#table.get(peerId);
     if (entry !== undefined) this.#unpark(entry);
-    const addresses = [...(isAddress ? [target] : []), ...(entry?.addresses ?? [])];
-    const found =
-      addresses.length > 0 || peerId === undefined
-        ? { peerId, addresses }
-        : await this.#transport.findPeer(peerId, wait);
-    const link = await this.#transport.dial(found, wait);
-    const noted = this.#table.note({ peerId: link.peerId, addresses: found.addresses }, "manual");
-    if (noted !== undefined) {
-      this.#unpark(noted);
-      this.#linked(noted, link.address);
+    if (peerId !== undefined && !isAddress) return await this.reach(peerId, wait);
+    return await this.#dialNow({ peerId, addresses: [target, ...(entry?.addresses ?? [])] }, wait);
+  }
+
+  async reach(peerId: string, wait: Wait = { timeoutMs: DIAL_MS }): Promise<Link> {
+    const known = this.#transport.links().find((link) => link.peerId === peerId);
+    if (known !== undefined) return known;
+    const entry = this.#table.get(peerId);
+    if (entry?.state === "parked") throw new ProtocolError("PEER_UNREACHABLE", "we stay away from this peer");
+    const addresses = entry?.addresses ?? [];
+    if (addresses.length > 0) {
+      try {
+        return await this.#dialNow({ peerId, addresses }, wait);
+      } catch (error) {
+        // It may have moved: the DHT could know where to.
+        const moved = await this.#transport
+          .findPeer(peerId, { ...wait, timeoutMs: FIND_MS })
+          .catch(() => undefined);
+        const fresh = moved?.addresses.filter((address) => !addresses.includes(address)) ?? [];
+        if (fresh.length === 0) throw error;
+        return await this.#dialNow({ peerId, addresses: fresh }, wait);
+      }
     }
-    return link;
+    return await this.#dialNow(await this.#transport.findPeer(peerId, wait), wait);
   }
 
   async disconnect(peerId: string): Promise<void> {
@@ -150,9 +167,22 @@ class LinkSupervisor implements Supervisor {
       links: this.#transport.links().length,
       seeking: this.#seeking,
       isolatedSinceMs: this.#isolation.sinceMs,
-      dials: { ...this.#dials },
+      dials: this.#dials.counts,
       anchors: this.peers().filter(({ peerClass }) => peerClass === "anchor"),
     };
+  }
+
+  async #dialNow(
+    to: { readonly peerId: string | undefined; readonly addresses: readonly string[] },
+    wait: Wait,
+  ): Promise<Link> {
+    const link = await this.#transport.dial(to, wait);
+    const entry = this.#table.note({ peerId: link.peerId, addresses: to.addresses }, "manual");
+    if (entry !== undefined) {
+      this.#unpark(entry);
+      this.#linked(entry, link.inbound ? undefined : link.address);
+    }
+    return link;
   }
 
   #wantsMore(): boolean {
@@ -180,51 +210,27 @@ class LinkSupervisor implements Supervisor {
   #begin(entry: PeerEntry): void {
     if (entry.state === "linked" || entry.state === "dialing" || entry.state === "parked") return;
     if (entry.peerId === this.#transport.peerId) return this.#table.remove(entry);
-    if (entry.peerId !== undefined && this.#transport.links().some((l) => l.peerId === entry.peerId)) {
-      return this.#linked(entry, undefined);
-    }
-    entry.timer?.[Symbol.dispose]();
-    entry.dueMs = undefined;
-    entry.state = "dialing";
-    this.#queue.push(entry);
-    this.#pump();
+    const isLinked = this.#transport.links().some(({ peerId }) => peerId === entry.peerId);
+    if (isLinked) this.#linked(entry, undefined);
+    else this.#dials.add(entry);
   }
 
-  #pump(): void {
-    while (this.#running && this.#dialing < MAX_DIALS) {
-      const entry = this.#queue.shift();
-      if (entry === undefined) return;
-      if (entry.state !== "dialing") continue;
-      if (classOf(entry) === "neighbour" && !this.#wantsMore()) {
-        entry.state = "known";
-        continue;
-      }
-      this.#dialing += 1;
-      this.#dials.started += 1;
-      void this.#dial(entry).finally(() => {
-        this.#dialing -= 1;
-        this.#pump();
-      });
+  #onDialled(entry: PeerEntry, link: Link): void {
+    if (entry.state === "parked") {
+      void this.#transport.hangUp(link.peerId, "parked");
+      return;
     }
+    this.#table.identify(entry, link.peerId);
+    this.#linked(entry, link.inbound ? undefined : link.address);
   }
 
-  async #dial(entry: PeerEntry): Promise<void> {
+  #onDialFailed(entry: PeerEntry, error: unknown): void {
     const { log, knownPeers } = this.#options;
-    try {
-      const link = await this.#transport.dial(
-        { peerId: entry.anonymous ? undefined : entry.peerId, addresses: entry.addresses },
-        { timeoutMs: DIAL_MS },
-      );
-      this.#table.identify(entry, link.peerId);
-      this.#linked(entry, link.inbound ? undefined : link.address);
-    } catch (error) {
-      this.#dials.failed += 1;
-      entry.attempts = attemptsOf(error);
-      const reason = entry.attempts[0]?.reason ?? String(error);
-      log.debug("dial-failed", reason, { peer: entry.peerId, address: entry.addresses[0] });
-      if (entry.peerId !== undefined) knownPeers.failed(entry.peerId);
-      if (entry.state === "dialing") this.#retry(entry);
-    }
+    entry.attempts = attemptsOf(error);
+    const reason = entry.attempts[0]?.reason ?? String(error);
+    log.debug("dial-failed", reason, { peer: entry.peerId, address: entry.addresses[0] });
+    if (entry.peerId !== undefined) knownPeers.failed(entry.peerId);
+    if (entry.state === "dialing") this.#retry(entry);
   }
 
   #retry(entry: PeerEntry): void {
@@ -323,33 +329,4 @@ class LinkSupervisor implements Supervisor {
     const state = this.#table.get(peerId)?.state;
     return peerId === this.#transport.peerId || (state !== undefined && state !== "known");
   }
-
-  #watchSleep(timers: TimerSet): void {
-    const offset = () => this.#clock.nowMs() - this.#clock.monotonicMs();
-    let before = offset();
-    timers.every(POLL_MS, () => {
-      const now = offset();
-      if (Math.abs(now - before) > SLEPT_MS) this.#endWaits();
-      before = now;
-    });
-  }
-}
-
-function view(entry: PeerEntry, link: Link | undefined): PeerView {
-  return {
-    peerId: entry.peerId,
-    addresses: entry.addresses,
-    peerClass: classOf(entry),
-    state: entry.state,
-    source: entry.source,
-    fails: entry.fails,
-    attempts: entry.attempts,
-    nextDialMs: entry.dueMs,
-    link,
-  };
-}
-
-function attemptsOf(error: unknown): PeerEntry["attempts"] {
-  const told = isProtocolError(error) ? error.data?.["attempts"] : undefined;
-  return Array.isArray(told) ? (told as PeerEntry["attempts"]) : [];
 }

@@ -108,7 +108,13 @@ class Libp2pTransport implements Transport {
     });
     parts.node.addEventListener("connection:open", ({ detail }) => this.#onOpen(detail));
     parts.node.addEventListener("connection:close", ({ detail }) => this.#onClose(detail));
-    parts.node.addEventListener("self:peer:update", () => parts.events.emit("addresses", {}));
+    let told = "";
+    parts.node.addEventListener("self:peer:update", () => {
+      // The event also comes for protocols; only addresses matter here.
+      const addresses = this.addresses().join(" ");
+      if (addresses !== told) parts.events.emit("addresses", {});
+      told = addresses;
+    });
   }
 
   addresses(): readonly string[] {

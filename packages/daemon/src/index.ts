@@ -1,4 +1,10 @@
-export { type ControlClient, controlClient, type ControlWait } from "./client.ts";
+export {
+  type ControlClient,
+  controlClient,
+  type ControlReply,
+  type ControlRequest,
+  type ControlWait,
+} from "./client.ts";
 export type {
   AgentView,
   AuditView,

@@ -2,7 +2,7 @@
 
 export type KeyPath = readonly (string | number)[];
 
-export interface Place {
+interface Place {
   /** From 1. */
   readonly line: number;
   readonly column: number;

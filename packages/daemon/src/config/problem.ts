@@ -22,6 +22,6 @@ export function configInvalid(problems: readonly ConfigProblem[]): ProtocolError
   });
 }
 
-export function sentence(problem: ConfigProblem): string {
+function sentence(problem: ConfigProblem): string {
   return `${problem.where} ${problem.what}. ${problem.fix}`;
 }

@@ -130,7 +130,7 @@ export const configSchema = z.strictObject({
 
 export type Config = z.infer<typeof configSchema>;
 
-export type SettingKind = "text" | "integer" | "boolean" | "list" | "levels" | "agents";
+type SettingKind = "text" | "integer" | "boolean" | "list" | "levels" | "agents";
 
 /** One leaf of the schema. */
 export interface Setting {
@@ -189,7 +189,7 @@ function kindOf(schema: z.ZodType, path: readonly string[]): SettingKind {
 }
 
 /** The schema under its defaults. */
-export function unwrapped(schema: z.ZodType): z.ZodType {
+function unwrapped(schema: z.ZodType): z.ZodType {
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault) {
     return unwrapped(schema.unwrap() as z.ZodType);
   }

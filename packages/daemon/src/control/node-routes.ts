@@ -39,7 +39,7 @@ export function healthOf(context: ControlContext): HealthView {
   };
 }
 
-export function nodeView(context: ControlContext): NodeView {
+function nodeView(context: ControlContext): NodeView {
   const { node } = context;
   return {
     peerId: node.id,

@@ -35,7 +35,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
 };
 
 /** The HTTP status of a code. */
-export function statusOf(code: ErrorCode): number {
+function statusOf(code: ErrorCode): number {
   const named = statuses[code];
   if (named !== undefined) return named;
   if (code.startsWith("PEER_")) return 502;

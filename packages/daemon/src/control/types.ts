@@ -141,7 +141,7 @@ export interface ClockView {
   readonly paused: boolean;
 }
 
-export interface TopicView {
+interface TopicView {
   readonly topic: string;
   readonly meshPeers: number;
   readonly subscribers: number;

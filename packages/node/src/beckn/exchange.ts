@@ -29,7 +29,7 @@ const MAX_SEARCHES = 1_000;
 export function createBecknExchange(ports: BecknPorts): BecknExchange {
   const { clock, desk, transport } = ports;
   const stopping = new AbortController();
-  const { run: background, ended } = createBackground(ports.log, stopping.signal);
+  const { run: background, ended } = createBackground(ports, stopping.signal);
   const audit = createAudit(clock);
   const counters = { searchesPublished: 0, searchesHeard: 0, offersSent: 0, offersReceived: 0 };
   const topic = `gridmesh/${ports.network}/search/${ports.domain}`;
@@ -50,7 +50,7 @@ export function createBecknExchange(ports: BecknPorts): BecknExchange {
   const receive = createReceiver(parts);
 
   const startSearch = (buyer: LocalAgent, intent: SearchIntent) => {
-    const search = new Search({ ...shared, topic, hearOwn }, buyer, intent);
+    const search = new Search({ ...shared, topic, hearOwn, signal: stopping.signal }, buyer, intent);
     parts.searches.set(search.transactionId, search);
     return search;
   };

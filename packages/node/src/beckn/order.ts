@@ -114,7 +114,7 @@ async function confirm(
     to: talk.offer.seller,
   } as const;
   background(
-    carrier.send(letter).then(
+    carrier.send(letter, { signal: parts.signal }).then(
       () => audit.noteMessage(context, "ACK"),
       (error: unknown) => audit.noteMessage(context, isProtocolError(error) ? error.code : "failed"),
     ),

@@ -42,6 +42,8 @@ export interface SearchParts {
   readonly hearOwn: (frame: { readonly header: Uint8Array; readonly body: Uint8Array }) => void;
   /** Work nobody waits for; its failures are written down. */
   readonly background: (work: Promise<unknown>) => void;
+  /** Aborted when the room closes. */
+  readonly signal: AbortSignal;
 }
 
 /** One need, from its publication to the end of its window. */
@@ -160,11 +162,12 @@ export class Search {
 
   /** Few mesh peers may mean that gossip has not formed yet: sellers we know get the same bytes by stream. */
   #askDirectly(body: Uint8Array): void {
-    const { ports, carrier, background } = this.#parts;
+    const { ports, carrier, background, signal } = this.#parts;
     const remote = this.#knownSellers().filter((row) => !row.local && row.presence !== "gone");
     const peers = [...new Set(remote.map((row) => row.nodeId))].slice(0, MAX_DIRECT_SELLERS);
     for (const peerId of peers) {
-      background(carrier.send({ action: "search", peerId, body, signer: this.buyer.signer, to: undefined }));
+      const letter = { action: "search", peerId, body, signer: this.buyer.signer, to: undefined } as const;
+      background(carrier.send(letter, { signal }));
     }
     ports.log.debug("trade.search", `search also sent to ${peers.length} sellers directly`);
   }

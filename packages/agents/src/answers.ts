@@ -62,6 +62,9 @@ export function read<Schema extends z.ZodType>(schema: Schema, params: JsonValue
   );
 }
 
+/** Params of `lab/until`: nothing new begins at or after this market time. */
+export const labUntil = z.object({ untilMs: z.int().min(0) });
+
 /** Lets only the node's own operator through. @throws UNAUTHORIZED. */
 export function localOnly(context: CallContext): void {
   if (context.caller.kind !== "local") {

@@ -91,9 +91,8 @@ test("a missed hour is booked without trade and settled with the operator", () =
 test("a slot waits for its open orders, its running purchase and its operator before it is booked", () => {
   const { slot } = begin(0, 900_000, 0);
   let { state } = stepSurplus(startSurplus(1_280_000), begin(0, 900_000, 0), options);
-  const orders = (facts: object) =>
-    stepSurplus(state, { kind: "orders", slot, ...nothing, ...facts } as SurplusInput, options).actions
-      .length;
+  const orders = (facts: Partial<Extract<SurplusInput, { kind: "orders" }>>) =>
+    stepSurplus(state, { kind: "orders", slot, ...nothing, ...facts }, options).actions.length;
   assert.equal(orders({}), 0, "not over");
   ({ state } = stepSurplus(state, { kind: "over", slot }, options));
   assert.equal(orders({}), 0, "still buying");

@@ -4,7 +4,7 @@ import type { AgentContext, AgentDefinition, CallContext } from "@gridmesh/node"
 import { dayStartS } from "@gridmesh/energy";
 import { type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
 import { z } from "zod";
-import { answerCreateTask, answerSendMessage, localOnly, read } from "../answers.ts";
+import { answerCreateTask, answerSendMessage, labUntil, localOnly, read } from "../answers.ts";
 import { sayConfirmed } from "../confirmed.ts";
 import { deliverWhenOver } from "../delivery.ts";
 import { homeCalendar, openHomes } from "../homes.ts";
@@ -99,7 +99,6 @@ interface Home {
 }
 
 const action = z.object({ op: z.enum(["profile", "plan"]) });
-const until = z.object({ untilMs: z.int().min(0) });
 
 async function startHome(context: AgentContext, options: HouseholdOptions): Promise<Home> {
   const capacityMilliWh = options.capacityWh * MILLI;
@@ -135,7 +134,7 @@ async function startHome(context: AgentContext, options: HouseholdOptions): Prom
     },
     endAt(params, call) {
       localOnly(call);
-      run.endAt(read(until, params).untilMs);
+      run.endAt(read(labUntil, params).untilMs);
       return { settled: run.settled() };
     },
     stop() {

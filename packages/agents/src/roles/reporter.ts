@@ -6,7 +6,7 @@ import type { AgentContext, AgentDefinition } from "@gridmesh/node";
 import { auditBooks, type LedgerTotals, ledgerTotals } from "@gridmesh/energy";
 import { type BookSnapshot, type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
 import { z } from "zod";
-import { localOnly } from "../answers.ts";
+import { labUntil, localOnly, read } from "../answers.ts";
 import { collectStatesOfCharge, type StateOfCharge } from "../collect.ts";
 import { everyMarketMs } from "../market-loop.ts";
 import { tariffAnswer } from "../operator.ts";
@@ -52,6 +52,11 @@ export function reporter(raw: unknown): AgentDefinition {
           throw new ProtocolError("AGENT_UNAVAILABLE", "the reporter has not started");
         return running.report();
       },
+      "lab/until": (params, call) => {
+        localOnly(call);
+        running?.endAt(read(labUntil, params).untilMs);
+        return {};
+      },
     },
     async start(context) {
       running = startReporter(context, options);
@@ -65,11 +70,14 @@ export function reporter(raw: unknown): AgentDefinition {
 interface Reporter {
   /** {report, reports}: a new report, and how many there are with it. */
   report(): Promise<JsonObject>;
+  /** No report of its own accord from this market time on. */
+  endAt(untilMs: number): void;
   stop(): void;
 }
 
 function startReporter(context: AgentContext, options: Options): Reporter {
   let written = 0;
+  let untilMs = Number.POSITIVE_INFINITY;
   let working: Promise<JsonObject> | undefined;
   const once = async (): Promise<JsonObject> => {
     const report = await makeReport(context);
@@ -84,7 +92,8 @@ function startReporter(context: AgentContext, options: Options): Reporter {
     });
     return working;
   };
-  const loop = everyMarketMs(context.market, options.everyS * 1_000, () => {
+  const loop = everyMarketMs(context.market, options.everyS * 1_000, (atMs) => {
+    if (atMs >= untilMs) return;
     report().catch((error: unknown) => {
       context.log.warn(
         "report.failed",
@@ -92,7 +101,13 @@ function startReporter(context: AgentContext, options: Options): Reporter {
       );
     });
   });
-  return { report, stop: () => loop[Symbol.dispose]() };
+  return {
+    report,
+    endAt(atMs) {
+      untilMs = atMs;
+    },
+    stop: () => loop[Symbol.dispose](),
+  };
 }
 
 async function makeReport(context: AgentContext): Promise<Report> {

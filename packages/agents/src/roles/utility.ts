@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { AgentContext, AgentDefinition } from "@gridmesh/node";
 import { type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
 import { z } from "zod";
-import { localOnly } from "../answers.ts";
+import { labUntil, localOnly, read } from "../answers.ts";
 import { runBrain } from "../brain.ts";
 import { collectStatesOfCharge, type Collection } from "../collect.ts";
 import { deliverWhenOver } from "../delivery.ts";
@@ -70,6 +70,11 @@ export function utility(raw: unknown): AgentDefinition {
         return live().collect();
       },
       "collection/list": () => live().collected(),
+      "lab/until": (params, call) => {
+        localOnly(call);
+        live().endAt(read(labUntil, params).untilMs);
+        return {};
+      },
     },
     async start(context) {
       running = await startUtility(context, options);
@@ -94,6 +99,8 @@ interface Utility {
   collect(): Promise<JsonObject>;
   collected(): JsonObject;
   snapshot(): JsonValue;
+  /** No collection of its own accord from this market time on. */
+  endAt(untilMs: number): void;
   drain(): Promise<void>;
   stop(): void;
 }
@@ -115,11 +122,19 @@ async function startUtility(context: AgentContext, options: Options): Promise<Ut
     });
     return collecting;
   };
-  using.push(everyMarketMs(context.market, options.collectEveryS * MILLI, () => void collect()));
+  let untilMs = Number.POSITIVE_INFINITY;
+  using.push(
+    everyMarketMs(context.market, options.collectEveryS * MILLI, (atMs) => {
+      if (atMs < untilMs) void collect();
+    }),
+  );
   return {
     collect,
     collected: () => memory.totals(),
     snapshot: () => context.desk.book(context.agentId) as unknown as JsonValue,
+    endAt(atMs) {
+      untilMs = atMs;
+    },
     drain: () => offers.withdraw(),
     stop() {
       for (const part of using) part[Symbol.dispose]();

@@ -118,7 +118,7 @@ export class Fleet {
   /** No slot begins at or after this market time. */
   async endTradingAt(untilMs: number): Promise<void> {
     this.#untilMs = untilMs;
-    await Promise.all(this.agentsOf("household").map((agent) => endAt(agent, untilMs)));
+    await Promise.all(this.agents.map((agent) => endAt(agent, untilMs)));
   }
 
   /** SIGKILL, start again with the same home, and tell it what the others know. */
@@ -129,7 +129,7 @@ export class Fleet {
     await child.untilRunning(START_DEADLINE_MS);
     const untilMs = this.#untilMs;
     if (untilMs !== undefined) {
-      const own = this.agentsOf("household").filter((agent) => agent.child === child);
+      const own = this.agents.filter((agent) => agent.child === child);
       await Promise.all(own.map((agent) => endAt(agent, untilMs)));
     }
     if (this.#clock !== undefined) await child.control.setClock(this.#clock);

@@ -78,7 +78,7 @@ export function ledgerTotals(
     drawnMilliWh,
     fedInMilliWh: sum((home) => home.fedInMilliWh),
     loadMilliWh,
-    productionMilliWh: -energy("produced"),
+    productionMilliWh: 0 - energy("produced"),
     volumeMicro,
     averagePriceMicroPerKWh: tradedMilliWh === 0 ? null : mulDiv(volumeMicro, 1_000_000, tradedMilliWh),
     saving: savingOf(
@@ -88,7 +88,7 @@ export function ledgerTotals(
     ),
     kpi: ownUse({
       loadMilliWh,
-      productionMilliWh: -energy("produced"),
+      productionMilliWh: 0 - energy("produced"),
       importMilliWh: fromUtilityMilliWh + drawnMilliWh,
     }),
     households,

@@ -60,6 +60,12 @@ function tradeLines(trade: TradeView): string {
   ]);
 }
 
+/** `libp2p://<PeerId>/<agent>/bap` by its agent. */
+function party(uri: string): string {
+  const [, agent, side] = /\/([^/]+)\/(bap|bpp)$/.exec(uri) ?? [];
+  return agent === undefined ? short(uri) : `${agent} (${side})`;
+}
+
 function traceTable(steps: readonly TraceStepView[]): string {
   const firstMs = steps[0]?.atMs ?? 0;
   return table(
@@ -67,8 +73,8 @@ function traceTable(steps: readonly TraceStepView[]): string {
     steps.map((step) => [
       `+${step.atMs - firstMs}`,
       step.action,
-      short(step.from),
-      short(step.to),
+      party(step.from),
+      party(step.to),
       step.verdict,
     ]),
   );

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { LedgerView, TraceStepView, TradeView } from "../src/control/types.ts";
+import { configOf, gridmesh, startedDaemon, temporaryHome } from "./running.ts";
+
+const TRADE_LIMIT_MS = 20_000;
+
+/** A household that buys when nearly empty, or sells when nearly full; ten market seconds a second. */
+function household(name: string, stateOfChargePercent: number, bootstrap: readonly string[]): string {
+  return `${configOf({ network: "market", bootstrap, more: "[lab]\nenabled = true\nclockSpeed = 10\n" })}
+[[agents]]
+name = "${name}"
+access = "network"
+module = "@gridmesh/agents"
+factory = "household"
+[agents.options]
+stateOfChargePercent = ${stateOfChargePercent}
+`;
+}
+
+test(
+  "two daemons with a household each trade, and the verbs tell the trade from both sides",
+  { timeout: 60_000 },
+  async () => {
+    using first = temporaryHome();
+    using second = temporaryHome();
+    await using seller = await startedDaemon(first.home, { config: household("full", 95, []) });
+    await using buyer = await startedDaemon(second.home, {
+      config: household("empty", 15, seller.node.addresses),
+    });
+
+    const bought = await settled(buyer.home);
+    const sold = await settled(seller.home);
+    assert.equal(bought.transactionId, sold.transactionId);
+    assert.equal(bought.quantityMilliWh, 10_000_000);
+    assert.equal(bought.amountMicro, 1_500_000);
+    assert.equal(sold.amountMicro, bought.amountMicro);
+    assert.equal(bought.counterpartyPeerId, seller.node.peerId);
+    assert.equal(bought.offersSeen, 1);
+
+    const trace = await members<{ steps: TraceStepView[] }>(
+      buyer.home,
+      "trade",
+      "trace",
+      bought.transactionId,
+    );
+    const actions = trace.steps.map((step) => step.action);
+    for (const action of ["search", "on_search", "select", "on_select", "init", "on_init", "confirm"]) {
+      assert.ok(actions.includes(action), `${action} is missing in ${actions.join(" ")}`);
+    }
+    const shown = await gridmesh(buyer.home, "trade", "trace", bought.transactionId);
+    assert.match(shown.stdout, /confirm +empty \(bap\) +full \(bpp\) +ACK/);
+
+    for (const home of [buyer.home, seller.home]) {
+      const { accounts } = await members<{ accounts: LedgerView["books"] }>(home, "ledger", "show");
+      const [book] = accounts;
+      assert.equal(
+        Object.values(book?.money ?? {}).reduce((sum, micro) => sum + micro, 0),
+        0,
+      );
+      assert.equal(
+        Object.values(book?.energy ?? {}).reduce((sum, milliWh) => sum + milliWh, 0),
+        0,
+      );
+      assert.equal((await gridmesh(home, "ledger", "audit")).code, 0);
+    }
+  },
+);
+
+async function settled(home: string): Promise<TradeView> {
+  const until = Date.now() + TRADE_LIMIT_MS;
+  for (;;) {
+    const { trades } = await members<{ trades: TradeView[] }>(home, "trade", "ls");
+    const done = trades.find((trade) => trade.stage === "settled");
+    if (done !== undefined) return done;
+    assert.ok(Date.now() < until, `no settled trade: ${JSON.stringify(trades)}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+async function members<T>(home: string, ...words: string[]): Promise<T> {
+  const shown = await gridmesh(home, ...words, "--json");
+  assert.equal(shown.code, 0, shown.stderr);
+  return JSON.parse(shown.stdout) as T;
+}

@@ -1,7 +1,7 @@
 /** A confirm is decided once, whatever is lost, repeated or restarted; only the seller's signed decision ends a hold. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { canonicalBytes, ProtocolError, signBeckn } from "@gridmesh/protocol";
 import type { SignedBytes, TradeDesk, TradeEvent } from "../src/trade/types.ts";
 import { createRig, type RigNode, sendRaw } from "./beckn-rig.ts";
@@ -38,159 +38,164 @@ async function eventually(what: string, holds: () => boolean): Promise<void> {
   }
 }
 
-test("a confirm sent five times over two restarts is one order with one answer, byte for byte", async () => {
-  await using rig = createRig();
-  const held: SignedBytes[] = [];
-  const answers: SignedBytes[] = [];
-  const view = watched(held, answers);
-  const buyer = await rig.node(1, { view });
-  let seller = await rig.node(2, { view });
-  await seller.sell(5, 0.1);
-  const outcome = await buyer.buy({ kWh: 2 });
-  assert.equal(outcome.steps[0]?.outcome, "confirmed");
-  const [order] = held;
-  assert.ok(order);
-  for (let sent = 2; sent <= 5; sent++) {
-    if (sent === 3 || sent === 5) {
-      const disk = seller.disk.afterKill();
-      await seller[Symbol.asyncDispose]();
-      seller = await rig.node(2, { disk, view });
+// They mostly wait for windows to close, so they wait together.
+describe("a confirm", { concurrency: 4 }, () => {
+  test("a confirm sent five times over two restarts is one order with one answer, byte for byte", async () => {
+    await using rig = createRig();
+    const held: SignedBytes[] = [];
+    const answers: SignedBytes[] = [];
+    const view = watched(held, answers);
+    const buyer = await rig.node(1, { view });
+    let seller = await rig.node(2, { view });
+    await seller.sell(5, 0.1);
+    const outcome = await buyer.buy({ kWh: 2 });
+    assert.equal(outcome.steps[0]?.outcome, "confirmed");
+    const [order] = held;
+    assert.ok(order);
+    for (let sent = 2; sent <= 5; sent++) {
+      if (sent === 3 || sent === 5) {
+        const disk = seller.disk.afterKill();
+        await seller[Symbol.asyncDispose]();
+        seller = await rig.node(2, { disk, view });
+      }
+      const reply = await sendRaw(buyer, seller.peerId, again(buyer, order.body));
+      assert.equal(reply.code, "ACK");
+      const heard = () =>
+        buyer.beckn.trace(outcome.transactionId).filter((line) => line.action === "on_confirm");
+      await eventually(`answer ${sent}`, () => heard().length === sent);
+      assert.ok(heard().every((line) => line.verdict === "ACK"));
     }
-    const reply = await sendRaw(buyer, seller.peerId, again(buyer, order.body));
-    assert.equal(reply.code, "ACK");
-    const heard = () =>
-      buyer.beckn.trace(outcome.transactionId).filter((line) => line.action === "on_confirm");
-    await eventually(`answer ${sent}`, () => heard().length === sent);
-    assert.ok(heard().every((line) => line.verdict === "ACK"));
-  }
-  assert.equal(answers.length, 5);
-  assert.equal(new Set(answers.map((bytes) => bytes.body)).size, 1);
-  assert.equal(seller.desk.orders().length, 1);
-  assert.equal(buyer.desk.orders().length, 1);
-  assert.equal(seller.desk.openOffers()[0]?.leftMilliWh, 3_000_000);
+    assert.equal(answers.length, 5);
+    assert.equal(new Set(answers.map((bytes) => bytes.body)).size, 1);
+    assert.equal(seller.desk.orders().length, 1);
+    assert.equal(buyer.desk.orders().length, 1);
+    assert.equal(seller.desk.openOffers()[0]?.leftMilliWh, 3_000_000);
 
-  const other = order.body.replace('"value":"2"', '"value":"3"').replace('"amount":"0.2"', '"amount":"0.3"');
-  assert.notEqual(other, order.body);
-  const conflict = await sendRaw(buyer, seller.peerId, again(buyer, other));
-  assert.equal(conflict.code, "CTX_MESSAGE_ID_DUPLICATE");
-  assert.equal(seller.desk.orders().length, 1);
-});
-
-test("a NACK releases nothing: the order stays held and is asked for until the seller decides", async () => {
-  await using rig = createRig();
-  const buyer = await rig.node(1);
-  let refusals = 0;
-  const seller = await rig.node(2, {
-    view: (desk) => ({
-      ...desk,
-      decide(terms, order, answer) {
-        if (refusals++ < 1) return Promise.reject(new ProtocolError("OVERLOADED", "not now"));
-        return desk.decide(terms, order, answer);
-      },
-    }),
+    const other = order.body
+      .replace('"value":"2"', '"value":"3"')
+      .replace('"amount":"0.2"', '"amount":"0.3"');
+    assert.notEqual(other, order.body);
+    const conflict = await sendRaw(buyer, seller.peerId, again(buyer, other));
+    assert.equal(conflict.code, "CTX_MESSAGE_ID_DUPLICATE");
+    assert.equal(seller.desk.orders().length, 1);
   });
-  await seller.sell(5, 0.1);
-  const states: string[] = [];
-  buyer.desk.onEvent((event) => states.push(event.kind));
-  const outcome = await buyer.buy({ kWh: 2, timeoutMs: 1_500 });
-  assert.equal(outcome.steps[0]?.outcome, "in_doubt");
-  assert.equal(buyer.desk.orders()[0]?.state, "HELD");
-  await eventually(
-    "the desk's courier gets the decision",
-    () => buyer.desk.orders()[0]?.state === "COMMITTED",
-  );
-  assert.deepEqual(states, ["held", "committed"]);
-  assert.equal(seller.desk.orders().length, 1);
-});
 
-test("a signed refusal releases the hold, and its reason is told", async () => {
-  await using rig = createRig();
-  const buyer = await rig.node(1);
-  const seller = await rig.node(2, {
-    // Sold to somebody else between init and confirm, as after a restart that forgot the reservation.
-    view: (desk) => ({
-      ...desk,
-      reserve: () => undefined,
-      async decide(terms, order, answer) {
-        await desk.withdraw(terms.offerId);
-        return desk.decide(terms, order, answer);
-      },
-    }),
+  test("a NACK releases nothing: the order stays held and is asked for until the seller decides", async () => {
+    await using rig = createRig();
+    const buyer = await rig.node(1);
+    let refusals = 0;
+    const seller = await rig.node(2, {
+      view: (desk) => ({
+        ...desk,
+        decide(terms, order, answer) {
+          if (refusals++ < 1) return Promise.reject(new ProtocolError("OVERLOADED", "not now"));
+          return desk.decide(terms, order, answer);
+        },
+      }),
+    });
+    await seller.sell(5, 0.1);
+    const states: string[] = [];
+    buyer.desk.onEvent((event) => states.push(event.kind));
+    const outcome = await buyer.buy({ kWh: 2, timeoutMs: 1_500 });
+    assert.equal(outcome.steps[0]?.outcome, "in_doubt");
+    assert.equal(buyer.desk.orders()[0]?.state, "HELD");
+    await eventually(
+      "the desk's courier gets the decision",
+      () => buyer.desk.orders()[0]?.state === "COMMITTED",
+    );
+    assert.deepEqual(states, ["held", "committed"]);
+    assert.equal(seller.desk.orders().length, 1);
   });
-  await seller.sell(5, 0.1);
-  const outcome = await buyer.buy({ kWh: 2 });
-  assert.deepEqual(
-    outcome.steps.map((step) => [step.outcome, step.reason]),
-    [["refused", "OFFER_NOT_FOUND"]],
-  );
-  assert.equal(buyer.desk.orders()[0]?.state, "RELEASED");
-  assert.equal(seller.desk.orders()[0]?.state, "REJECTED");
-});
 
-test("a quote dearer than the offer sends the buyer to the next in rank", async () => {
-  await using rig = createRig();
-  const buyer = await rig.node(1);
-  let looked = 0;
-  const greedy = await rig.node(2, {
-    view: (desk) => ({
-      ...desk,
-      openOffers(filter) {
-        const raiseMicro = looked++ === 0 ? 0 : 50_000;
-        return desk
-          .openOffers(filter)
-          .map((offer) => ({ ...offer, priceMicroPerKWh: offer.priceMicroPerKWh + raiseMicro }));
-      },
-    }),
+  test("a signed refusal releases the hold, and its reason is told", async () => {
+    await using rig = createRig();
+    const buyer = await rig.node(1);
+    const seller = await rig.node(2, {
+      // Sold to somebody else between init and confirm, as after a restart that forgot the reservation.
+      view: (desk) => ({
+        ...desk,
+        reserve: () => undefined,
+        async decide(terms, order, answer) {
+          await desk.withdraw(terms.offerId);
+          return desk.decide(terms, order, answer);
+        },
+      }),
+    });
+    await seller.sell(5, 0.1);
+    const outcome = await buyer.buy({ kWh: 2 });
+    assert.deepEqual(
+      outcome.steps.map((step) => [step.outcome, step.reason]),
+      [["refused", "OFFER_NOT_FOUND"]],
+    );
+    assert.equal(buyer.desk.orders()[0]?.state, "RELEASED");
+    assert.equal(seller.desk.orders()[0]?.state, "REJECTED");
   });
-  await greedy.sell(5, 0.1);
-  await (await rig.node(3)).sell(5, 0.2);
-  const outcome = await buyer.buy({ kWh: 2 });
-  assert.deepEqual(
-    outcome.steps.map((step) => [step.sellerName, step.outcome, step.reason]),
-    [
-      ["household-agent-02", "refused", "QUOTE_CHANGED"],
-      ["household-agent-03", "confirmed", undefined],
-    ],
-  );
-  assert.equal(greedy.desk.orders().length, 0);
-});
 
-test("a seller with less left than was seen sells what is left, if the buyer can use a part", async () => {
-  await using rig = createRig();
-  const [one, two] = [await rig.node(1), await rig.node(2)];
-  const seller = await rig.node(3);
-  const utility = await rig.node(4);
-  await seller.sell(5, 0.1);
-  await utility.sell(9, 0.25);
-  const outcomes = await Promise.all([
-    one.buy({ kWh: 3, splitNeed: true }),
-    two.buy({ kWh: 3, splitNeed: true }),
-  ]);
-  const milliWhFrom = (name: string) =>
-    outcomes
-      .flatMap((outcome) => outcome.steps)
-      .filter((step) => step.sellerName === name && step.outcome === "confirmed")
-      .reduce((sum, step) => sum + step.quantityMilliWh, 0);
-  assert.equal(milliWhFrom("household-agent-03"), 5_000_000, JSON.stringify(outcomes));
-  assert.equal(milliWhFrom("household-agent-04"), 1_000_000);
-});
+  test("a quote dearer than the offer sends the buyer to the next in rank", async () => {
+    await using rig = createRig();
+    const buyer = await rig.node(1);
+    let looked = 0;
+    const greedy = await rig.node(2, {
+      view: (desk) => ({
+        ...desk,
+        openOffers(filter) {
+          const raiseMicro = looked++ === 0 ? 0 : 50_000;
+          return desk
+            .openOffers(filter)
+            .map((offer) => ({ ...offer, priceMicroPerKWh: offer.priceMicroPerKWh + raiseMicro }));
+        },
+      }),
+    });
+    await greedy.sell(5, 0.1);
+    await (await rig.node(3)).sell(5, 0.2);
+    const outcome = await buyer.buy({ kWh: 2 });
+    assert.deepEqual(
+      outcome.steps.map((step) => [step.sellerName, step.outcome, step.reason]),
+      [
+        ["household-agent-02", "refused", "QUOTE_CHANGED"],
+        ["household-agent-03", "confirmed", undefined],
+      ],
+    );
+    assert.equal(greedy.desk.orders().length, 0);
+  });
 
-test("an order delivered at once is paid and settled, and the seller says so unasked", async () => {
-  await using rig = createRig();
-  const buyer = await rig.node(1);
-  const seller = await rig.node(2);
-  await seller.sell(5, 0.1);
-  const events: TradeEvent["kind"][] = [];
-  seller.desk.onEvent((event) => events.push(event.kind));
-  const outcome = await buyer.buy({ kWh: 2, delivery: "instant" });
-  assert.equal(outcome.steps[0]?.outcome, "confirmed", outcome.steps[0]?.reason);
-  await eventually("settled", () => seller.desk.orders()[0]?.state === "SETTLED");
-  await eventually("closed", () => buyer.desk.orders()[0]?.state === "CLOSED");
-  assert.equal(buyer.desk.book(buyer.agentId).money["available"], 100_000_000 - 200_000);
-  assert.equal(seller.desk.book(seller.agentId).energy["available"], 8_000_000);
-  const told = () =>
-    buyer.beckn
-      .trace(outcome.transactionId)
-      .filter((line) => line.action === "on_status" && line.verdict === "ACK");
-  await eventually("status, delivered, settled", () => told().length >= 3);
+  test("a seller with less left than was seen sells what is left, if the buyer can use a part", async () => {
+    await using rig = createRig();
+    const [one, two] = [await rig.node(1), await rig.node(2)];
+    const seller = await rig.node(3);
+    const utility = await rig.node(4);
+    await seller.sell(5, 0.1);
+    await utility.sell(9, 0.25);
+    const outcomes = await Promise.all([
+      one.buy({ kWh: 3, splitNeed: true }),
+      two.buy({ kWh: 3, splitNeed: true }),
+    ]);
+    const milliWhFrom = (name: string) =>
+      outcomes
+        .flatMap((outcome) => outcome.steps)
+        .filter((step) => step.sellerName === name && step.outcome === "confirmed")
+        .reduce((sum, step) => sum + step.quantityMilliWh, 0);
+    assert.equal(milliWhFrom("household-agent-03"), 5_000_000, JSON.stringify(outcomes));
+    assert.equal(milliWhFrom("household-agent-04"), 1_000_000);
+  });
+
+  test("an order delivered at once is paid and settled, and the seller says so unasked", async () => {
+    await using rig = createRig();
+    const buyer = await rig.node(1);
+    const seller = await rig.node(2);
+    await seller.sell(5, 0.1);
+    const events: TradeEvent["kind"][] = [];
+    seller.desk.onEvent((event) => events.push(event.kind));
+    const outcome = await buyer.buy({ kWh: 2, delivery: "instant" });
+    assert.equal(outcome.steps[0]?.outcome, "confirmed", outcome.steps[0]?.reason);
+    await eventually("settled", () => seller.desk.orders()[0]?.state === "SETTLED");
+    await eventually("closed", () => buyer.desk.orders()[0]?.state === "CLOSED");
+    assert.equal(buyer.desk.book(buyer.agentId).money["available"], 100_000_000 - 200_000);
+    assert.equal(seller.desk.book(seller.agentId).energy["available"], 8_000_000);
+    const told = () =>
+      buyer.beckn
+        .trace(outcome.transactionId)
+        .filter((line) => line.action === "on_status" && line.verdict === "ACK");
+    await eventually("status, delivered, settled", () => told().length >= 3);
+  });
 });

@@ -117,7 +117,7 @@ function logFailure(
 }
 
 /** `$0.15`, `0.20 EUR`: at least two places. */
-export function priceText(micro: number, currency: string): string {
+function priceText(micro: number, currency: string): string {
   const [whole = "0", fraction = ""] = formatDecimal(micro).split(".");
   const amount = `${whole}.${fraction.padEnd(2, "0")}`;
   return currency === "USD" ? `$${amount}` : `${amount} ${currency}`;

@@ -16,7 +16,7 @@ export function newId(ports: BecknPorts): string {
   return uuidV7(ports.clock.nowMs(), ports.random);
 }
 
-export function ownUri(ports: BecknPorts, agent: LocalAgent, side: "bap" | "bpp"): string {
+function ownUri(ports: BecknPorts, agent: LocalAgent, side: "bap" | "bpp"): string {
   return formatBecknUri({ peerId: ports.peerId, agent: agent.name, side });
 }
 

@@ -3,7 +3,7 @@
 import type { BecknCallbackAction } from "@gridmesh/protocol";
 import type { BecknReceived } from "./inbound.ts";
 
-export interface Expectation {
+interface Expectation {
   readonly action: BecknCallbackAction;
   /** agent_id that must have signed it. */
   readonly seller: string;

@@ -25,7 +25,7 @@ import {
 } from "./ports.ts";
 import type { Offer, SearchIntent } from "./types.ts";
 
-export interface SearchCounters {
+interface SearchCounters {
   searchesPublished: number;
   searchesHeard: number;
   offersSent: number;

@@ -7,11 +7,11 @@ import type { Signer } from "../signer.ts";
 import type { VerifyEngine } from "../strict-verify.ts";
 
 /** What we send lives this long, seconds. */
-export const SIGNATURE_LIFETIME_S = 300;
+const SIGNATURE_LIFETIME_S = 300;
 /** Longest lifetime taken in, seconds. */
-export const MAX_SIGNATURE_LIFETIME_S = 3_600;
+const MAX_SIGNATURE_LIFETIME_S = 3_600;
 /** How far ahead of our clock `created` may be, seconds. */
-export const MAX_SIGNATURE_AHEAD_S = 5;
+const MAX_SIGNATURE_AHEAD_S = 5;
 
 const THREE_LINES = "(created) (expires) digest";
 const FOUR_LINES = "(created) (expires) digest request-signature";

@@ -18,7 +18,7 @@ import type {
 import { formatDuration, formatInstant } from "../time.ts";
 
 /** What we write; both 1.1.0 and 1.1.1 are read. */
-export const V1_VERSION = "1.1.0";
+const V1_VERSION = "1.1.0";
 
 /** No place finer than "somewhere" is made public. */
 const LOCATION = { country: { code: "ZZZ" }, city: { code: "*" } };

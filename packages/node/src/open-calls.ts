@@ -46,10 +46,10 @@ const CAPABILITY_BYTES = 16 * 1024;
 /** Makes and wires the parts; handlers answer from here on, the capability topic is joined by `joinRegistry`. */
 export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
   const { links, undo, identity } = parts;
-  const { transport, reach } = links;
+  const { transport, reach, pacer } = links;
   const { clock, random } = base;
   const { peerId } = identity;
-  const forwarder = createForwarder({ transport, clock, reach });
+  const forwarder = createForwarder({ transport, clock, reach, pacer });
   undo.defer(() => forwarder.close());
   const agents: AgentList = createAgentList({
     clock,

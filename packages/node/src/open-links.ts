@@ -3,6 +3,7 @@
 import type { ProtocolError } from "@gridmesh/protocol";
 import { type Bans, createBans } from "./gate/admit.ts";
 import { createNonceMemory } from "./gate/fresh.ts";
+import { createPacer, type Pacer } from "./gate/pace.ts";
 import { createRateGate, type RateGate } from "./gate/rate-limit.ts";
 import { createVerifier } from "./gate/verify.ts";
 import type { Identity } from "./identity.ts";
@@ -29,6 +30,7 @@ export interface LinkRoom {
   readonly serve: Serve;
   readonly bans: Bans;
   readonly rates: RateGate;
+  readonly pacer: Pacer;
   readonly bindings: BindingBook;
   readonly reach: Reach;
   readonly heartbeats: Heartbeats;
@@ -83,6 +85,7 @@ export async function openLinks(
   const nonces = createNonceMemory(store, clock, hooks.onFatal);
   undo.defer(() => nonces.close());
   const rates = createRateGate(clock);
+  const pacer = createPacer(clock);
   const isMine = (id: string) => id === peerId || id === identity.signer.agentId || bindings.has(id);
   const verifier = createVerifier({ network, engine: base.engine, clock, nonces, isMine });
   const serve = undo.use(
@@ -96,6 +99,7 @@ export async function openLinks(
       bindings,
       verifier,
       rates,
+      pacer,
       bans,
       reach,
     }),
@@ -106,7 +110,7 @@ export async function openLinks(
       if (banned !== undefined) void supervisor.park(banned, bans.left(banned).data.retry_after_ms, "banned");
     }),
   );
-  const parts = { transport, supervisor, serve, bans, rates, bindings, reach };
+  const parts = { transport, supervisor, serve, bans, rates, pacer, bindings, reach };
   return { ...parts, ...startTalk(base, hooks, { ...parts, undo }) };
 }
 

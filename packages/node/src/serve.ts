@@ -12,15 +12,17 @@ import {
   type SealedMessage,
   type Signer,
   toProtocolError,
+  uuidV7,
 } from "@gridmesh/protocol";
 import type { Clock, Random, Wait } from "./clock.ts";
 import { type Deadline, startDeadline, until } from "./deadline.ts";
 import type { Bans } from "./gate/admit.ts";
+import type { Pacer } from "./gate/pace.ts";
 import type { RateGate } from "./gate/rate-limit.ts";
 import type { Verifier } from "./gate/verify.ts";
 import { nodeLimits } from "./limits.ts";
 import type { BindingBook } from "./link/bindings.ts";
-import { bodiesOf, type Channel, channelLimits, protocolIds, sendMessage } from "./link/channel.ts";
+import { bodiesOf, type Channel, channelLimits, CRITICAL, protocolIds, sendMessage } from "./link/channel.ts";
 import type { Exchanged, LinkExchange, MessageHandler } from "./link/exchange.ts";
 import { endsLink, endsStream, idIn, isProven } from "./link/refusal.ts";
 import { PeerSession } from "./link/session.ts";
@@ -39,12 +41,18 @@ export interface ServeOptions {
   readonly bindings: BindingBook;
   readonly verifier: Verifier;
   readonly rates: RateGate;
+  readonly pacer: Pacer;
   readonly bans: Bans;
   /** Makes sure there is a link. @throws PEER_NOT_FOUND, PEER_UNREACHABLE. */
   readonly reach: (peerId: string, wait: Wait) => Promise<void>;
 }
 
 type SignedWait = Wait & { readonly signer: Signer };
+
+interface By {
+  readonly deadline: Deadline;
+  readonly signer: Signer;
+}
 
 const HANDLERS_PER_PEER = 16;
 
@@ -143,8 +151,12 @@ export class Serve implements LinkExchange, Disposable {
     try {
       const reply = await handler(received);
       if (reply === undefined) return;
-      const draft = { ...reply.draft, in_reply_to: received.messageId };
-      await sendMessage(channel, this.#seal(draft, reply.signer), { timeoutMs: nodeLimits.callTimeoutMs });
+      using deadline = startDeadline(this.#node.clock, {}, nodeLimits.callTimeoutMs);
+      await this.#paced(
+        channel,
+        { ...reply.draft, in_reply_to: received.messageId },
+        { deadline, signer: reply.signer },
+      );
       reply.afterwards?.();
     } catch (error) {
       await this.#refuse(channel, toProtocolError(error, "INTERNAL_ERROR"), received.messageId);
@@ -194,29 +206,43 @@ export class Serve implements LinkExchange, Disposable {
   async request(peerId: string, protocol: SignedProtocol, draft: Draft, wait: SignedWait): Promise<Received> {
     using deadline = startDeadline(this.#node.clock, wait, nodeLimits.callTimeoutMs);
     const channel = await this.#channelTo(peerId, protocol, deadline);
-    const { signal, leftMs } = deadline;
-    const { answer } = await this.ask(channel, draft, { timeoutMs: leftMs(), signal, signer: wait.signer });
+    const { answer } = await this.#asked(channel, draft, { deadline, signer: wait.signer });
     return answer;
   }
 
   async tell(peerId: string, protocol: SignedProtocol, draft: Draft, wait: SignedWait): Promise<void> {
     using deadline = startDeadline(this.#node.clock, wait, nodeLimits.callTimeoutMs);
     const channel = await this.#channelTo(peerId, protocol, deadline);
-    const { signal, leftMs } = deadline;
-    await sendMessage(channel, this.#seal(draft, wait.signer), { timeoutMs: leftMs(), signal });
+    await this.#paced(channel, draft, { deadline, signer: wait.signer });
   }
 
   async ask(channel: Channel, draft: Draft, wait: SignedWait): Promise<Exchanged> {
     using deadline = startDeadline(this.#node.clock, wait, nodeLimits.callTimeoutMs);
+    return await this.#asked(channel, draft, { deadline, signer: wait.signer });
+  }
+
+  async #asked(channel: Channel, draft: Draft, by: By): Promise<Exchanged> {
+    const { signal } = by.deadline;
     const session = this.session(channel.peerId);
-    const sent = this.#seal(draft, wait.signer);
-    const answered = session.expect(sent.message_id, channel);
+    const message_id = uuidV7(this.#node.clock.nowMs(), this.#node.random);
+    const answered = session.expect(message_id, channel);
     try {
-      await sendMessage(channel, sent, { timeoutMs: deadline.leftMs(), signal: deadline.signal });
-      return { sent, answer: await until(answered, deadline.signal) };
+      const sent = await this.#paced(channel, { ...draft, message_id }, by);
+      return { sent, answer: await until(answered, signal) };
     } finally {
-      session.giveUp(sent.message_id);
+      session.giveUp(message_id);
     }
+  }
+
+  /** Seals when it is the message's turn, so that it leaves fresh. */
+  async #paced(channel: Channel, draft: Draft, { deadline, signer }: By): Promise<SealedMessage> {
+    const { pacer } = this.#node;
+    const { signal } = deadline;
+    if (CRITICAL.has(draft.type)) pacer.note(channel.peerId);
+    else await pacer.turn(channel.peerId, signal);
+    const sealed = this.#seal(draft, signer);
+    await sendMessage(channel, sealed, { timeoutMs: deadline.leftMs(), signal });
+    return sealed;
   }
 
   /** Control has one stream for both directions; trade is opened by who sends. */

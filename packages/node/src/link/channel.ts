@@ -5,8 +5,8 @@ import {
   decodeFrame,
   encodeFrame,
   frameFlags,
-  type JsonObject,
   limits,
+  type SealedMessage,
 } from "@gridmesh/protocol";
 import type { Wait } from "../clock.ts";
 import type { BoundedStream, StreamLimits, WritePriority } from "../network/stream-types.ts";
@@ -30,12 +30,12 @@ export interface Channel {
   readonly stream: BoundedStream;
 }
 
-/** Types that go before others on a full stream. */
-const CRITICAL: ReadonlySet<string> = new Set(["hello", "hello_ack", "heartbeat", "error_response"]);
+/** Types that go before others on a full stream, and wait for no turn. */
+export const CRITICAL: ReadonlySet<string> = new Set(["hello", "hello_ack", "heartbeat", "error_response"]);
 
 /** Writes a sealed message as one frame. @throws STREAM_RESET, CALL_TIMEOUT. */
-export async function sendMessage(channel: Channel, message: JsonObject, wait: Wait): Promise<void> {
-  const priority: WritePriority = CRITICAL.has(String(message["type"])) ? "critical" : "high";
+export async function sendMessage(channel: Channel, message: SealedMessage, wait: Wait): Promise<void> {
+  const priority: WritePriority = CRITICAL.has(message.type) ? "critical" : "high";
   const frame = encodeFrame(frameFlags.none, canonicalBytes(message));
   await channel.stream.writeFrame(frame, { ...wait, priority });
 }

@@ -91,15 +91,19 @@ function mayTryNext(error: ProtocolError, method: string): boolean {
   return !errorTable[error.code].executed || (error.code !== "CALL_CANCELLED" && IDEMPOTENT.test(method));
 }
 
+/** Those known first; only when there is none does the call wait for the DHT. */
 async function candidates(
   options: AnycastOptions,
   capability: string,
   signal: AbortSignal,
 ): Promise<readonly AgentRow[]> {
-  const rows: AgentRow[] = [];
-  const query = { capability, limit: nodeLimits.anycastTries, signal };
-  for await (const row of options.registry.find(query)) if (row.presence !== "gone") rows.push(row);
-  return rows;
+  for (const scope of ["known", "network"] as const) {
+    const rows: AgentRow[] = [];
+    const query = { capability, scope, limit: nodeLimits.anycastTries, signal };
+    for await (const row of options.registry.find(query)) if (row.presence !== "gone") rows.push(row);
+    if (rows.length > 0) return rows;
+  }
+  return [];
 }
 
 /** Live before suspect, resting ones last; of the best two, drawn at random, the faster goes first. */

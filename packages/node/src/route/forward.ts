@@ -11,6 +11,7 @@ import { pipe } from "it-pipe";
 import type { Clock, Wait } from "../clock.ts";
 import { startDeadline, until } from "../deadline.ts";
 import { nodeLimits } from "../limits.ts";
+import type { Pacer } from "../gate/pace.ts";
 import type { BoundedStream } from "../network/stream-types.ts";
 import type { Transport } from "../network/transport.ts";
 import {
@@ -38,6 +39,7 @@ export interface ForwarderOptions {
   readonly clock: Clock;
   /** Makes sure there is a link. @throws PEER_NOT_FOUND, PEER_UNREACHABLE. */
   readonly reach: (peerId: string, wait: Wait) => Promise<void>;
+  readonly pacer: Pacer;
 }
 
 export function createForwarder(options: ForwarderOptions): Forwarder {
@@ -62,7 +64,8 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       const line = await lineTo(peerId, deadline.signal).catch((error: unknown) => {
         throw unsent(error, peerId);
       });
-      return line.call({ method, params, signal: deadline.signal, leftMs: deadline.leftMs });
+      await options.pacer.turn(peerId, deadline.signal);
+      return await line.call({ method, params, signal: deadline.signal, leftMs: deadline.leftMs });
     },
     close() {
       for (const line of lines.values()) {

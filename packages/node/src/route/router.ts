@@ -88,12 +88,13 @@ export function createRouter(options: RouterOptions): Router {
     }
     using deadline = startDeadline(options.clock, wait, nodeLimits.callTimeoutMs);
     const context: CallContext = { caller: local, signal: deadline.signal, deadlineMs: deadline.atMs };
-    if (address.kind === "bare") return until(toFirst(address.method, params, context), deadline.signal);
+    if (address.kind === "bare")
+      return await until(toFirst(address.method, params, context), deadline.signal);
     const work =
       address.kind === "node"
         ? toNode(address.method, params, context)
         : toAgent(address.agent, address.method, params, context);
-    return until(work, deadline.signal);
+    return await until(work, deadline.signal);
   };
 
   return {

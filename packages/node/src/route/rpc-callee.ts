@@ -180,7 +180,7 @@ async function run(work: Work, request: RpcMessage & { kind: "request" }): Promi
   );
   const { signal, atMs } = deadline;
   const { method, params } = request;
-  return until(options.dispatch({ to, method, params, peerId, signal, deadlineMs: atMs }), signal);
+  return await until(options.dispatch({ to, method, params, peerId, signal, deadlineMs: atMs }), signal);
 }
 
 /** @throws TOO_MANY_STREAMS above the limits of the peer or the node. */

@@ -47,7 +47,7 @@ export const householdOptions = z.strictObject({
   /** Orders for a slot are taken until this share of it. */
   gatePermille: z.int().min(1).max(1_000).default(800),
   /** Purchases begin at this share of the slot, so that sellers have made their offers. */
-  buyAfterPermille: z.int().min(0).max(1_000).default(100),
+  buyAfterPermille: z.int().min(0).max(1_000).default(50),
   /** Whether any peer may read this agent's book (laboratories and shared reports). */
   openLedger: z.boolean().default(false),
 });

@@ -101,10 +101,13 @@ function mesh(figures: RunFigures): TestnetReport["mesh"] {
   };
 }
 
+const NO_RATIOS = { selfSufficiencyPercent: null, selfConsumptionPercent: null };
+
 function amounts(figures: RunFigures): Pick<TestnetReport, "energy" | "money" | "savings" | "kpi"> {
   const { totals, audit, plan } = figures;
   const { baselineMicro, actualMicro, savedMicro, savedPercent } = totals.saving;
-  const { selfSufficiencyPercent, selfConsumptionPercent } = totals.kpi;
+  // Without a day of data the homes live off what their batteries opened with, which no ratio of a day describes.
+  const { selfSufficiencyPercent, selfConsumptionPercent } = plan.data.day === null ? NO_RATIOS : totals.kpi;
   return {
     energy: {
       tradedMilliWh: totals.tradedMilliWh,

@@ -5,11 +5,11 @@ import { createHash, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import type { ProtocolError } from "@gridmesh/protocol";
 import type { NetworkEvent } from "../src/network/transport.ts";
+import { peerIdOfSeed } from "./seeds.ts";
 import {
   answerFrames,
   hasCode,
   limits,
-  peerIdOfSeed,
   protocol,
   type Seam,
   starter,

@@ -1,13 +1,14 @@
 /** What tests over the network seam share. */
 
-import { createPrivateKey, createPublicKey, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { after } from "node:test";
-import { type ErrorCode, peerIdFromKey, ProtocolError } from "@gridmesh/protocol";
+import { type ErrorCode, ProtocolError } from "@gridmesh/protocol";
 import { systemClock, systemRandom } from "../src/clock.ts";
 import { silentLog } from "../src/log.ts";
 import type { NetworkChoice } from "../src/network/network-choice.ts";
 import type { BoundedStream, StreamLimits } from "../src/network/stream-types.ts";
 import type { Transport } from "../src/network/transport.ts";
+import { peerIdOfSeed } from "./seeds.ts";
 
 export interface Seam {
   readonly name: string;
@@ -17,20 +18,9 @@ export interface Seam {
   readonly deadAddress: string;
 }
 
-const pkcs8Prefix = Buffer.from("302e020100300506032b657004220420", "hex");
 export const wait = { timeoutMs: 5_000 };
 export const protocol = "/gridmesh/test/1";
 export const limits: StreamLimits = { maxFrameBytes: 2 * 1024 * 1024, maxInboundPerPeer: 16, relayed: false };
-
-export function peerIdOfSeed(seed: Uint8Array): string {
-  const key = createPrivateKey({
-    key: Buffer.concat([pkcs8Prefix, seed]),
-    format: "der",
-    type: "pkcs8",
-  });
-  const spki = createPublicKey(key).export({ format: "der", type: "spki" });
-  return peerIdFromKey(new Uint8Array(spki.subarray(-32)));
-}
 
 /** A started transport with a key of its own. */
 export async function startTransport(choice: NetworkChoice, network = "test"): Promise<Transport> {

@@ -58,7 +58,7 @@ export class Gater implements ConnectionGater {
     const text = address.toString();
     for (const connection of this.#pending.keys()) {
       // The open connection's address has gained the PeerId.
-      if (!text.startsWith(connection.remoteAddr.toString())) continue;
+      if (!`${text}/`.startsWith(`${connection.remoteAddr.toString()}/`)) continue;
       this.#pending.delete(connection);
       return;
     }

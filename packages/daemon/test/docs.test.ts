@@ -63,7 +63,9 @@ test("docs/CONFIG.md tells what each profile changes", () => {
         const value = profileDefaults[name]?.[key];
         return Array.isArray(value)
           ? value.map((member) => `\`${String(member)}\``).join(", ")
-          : JSON.stringify(value);
+          : typeof value === "string"
+            ? value
+            : JSON.stringify(value);
       }),
     ]),
   );

@@ -46,7 +46,10 @@ export interface DeskContext {
   /** `<agentId> <slotId>` → mWh that purchases may fill. */
   readonly needs: Map<string, number>;
   courier: { resend(terms: OrderTerms, order: SignedBytes): Promise<void> } | undefined;
-  /** Books a record at once, so that the next check sees it; resolves when it may be spoken of. @throws DISK_FAILED. */
+  /**
+   * Books a record at once, so that the next check sees it; resolves when it may be spoken of.
+   * @throws DISK_FAILED, DRAINING: at once when the journal is closed already, and nothing is booked.
+   */
   commit(draft: RecordDraft): Promise<void>;
   /** Resolves once everything that made this state is on the disk. @throws DISK_FAILED. */
   durable(seq: number): Promise<void>;

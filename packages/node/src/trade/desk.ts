@@ -124,7 +124,7 @@ function createContext(options: TradeDeskOptions, { state, journal, listeners }:
     courier: undefined,
     commit(draft) {
       const record = { ...draft, seq: state.lastSeq + 1, atMs: market.nowMs() } as JournalRecord;
-      if (journal.stopped) return Promise.reject(new ProtocolError("DRAINING", "the desk is closed"));
+      if (journal.closed !== undefined) throw journal.closed;
       apply(state, record);
       return journal.append(record);
     },

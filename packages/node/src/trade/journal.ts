@@ -27,8 +27,8 @@ export interface Journal {
   /** Highest seq on the disk. */
   readonly durableSeq: number;
   readonly tornBytes: number;
-  /** Nothing can be appended any more. */
-  readonly stopped: boolean;
+  /** Why nothing can be appended any more. */
+  readonly closed: ProtocolError | undefined;
   /** Syncs, leaves the marker of a clean stop, closes. */
   stop(): Promise<void>;
 }
@@ -85,8 +85,8 @@ class JournalWriter implements Journal {
     return this.#durableSeq;
   }
 
-  get stopped(): boolean {
-    return this.#dead !== undefined;
+  get closed(): ProtocolError | undefined {
+    return this.#dead;
   }
 
   append(record: JournalRecord): Promise<void> {

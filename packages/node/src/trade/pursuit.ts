@@ -20,6 +20,7 @@ export function pursueStatement(context: DeskContext, imbalance: ImbalanceState)
     key: `${agent} imbalance ${counterparty} ${slotId}`,
     peerId,
     async attempt() {
+      await context.durable(imbalance.lastSeq);
       if (imbalance.receipt === undefined && statement !== undefined && context.hosted.has(agent)) {
         await converse(context, { agentId: agent, counterparty, peerId }, [statement]);
       }
@@ -31,6 +32,8 @@ export function pursueStatement(context: DeskContext, imbalance: ImbalanceState)
 /** True when this state calls for nothing more from this side. */
 async function sayWhatIsDue(context: DeskContext, half: OrderHalf): Promise<boolean> {
   if (!context.hosted.has(half.agentId)) return false;
+  // A peer that comes back may wake this before the record of the present state is synced.
+  await context.durable(half.lastSeq);
   switch (half.state) {
     case "HELD":
       // In doubt: only the seller's answer ends it, so the same order goes out again.

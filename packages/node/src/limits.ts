@@ -87,5 +87,5 @@ export const nodeLimits = {
   stopMs: 5_000,
   withdrawMs: 500,
   drainMs: 3_000,
-  closeMs: 1_500,
+  closeMs: 1_200,
 } as const;

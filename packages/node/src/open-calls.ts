@@ -51,20 +51,11 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
   const { peerId } = identity;
   const forwarder = createForwarder({ transport, clock, reach, pacer });
   undo.defer(() => forwarder.close());
-  const agents: AgentList = createAgentList({
-    clock,
-    log: base.log.child("agents"),
-    contextFor: parts.contextFor,
-    async identify(name) {
-      const agent = await parts.identify(name);
-      links.bindings.add({ name, signer: agent.signer });
-      return agent;
-    },
-    onChange() {
-      advertiser.changed();
-      registry.touch();
-    },
-  });
+  const onChange = () => {
+    advertiser.changed();
+    registry.touch();
+  };
+  const agents = openAgentList(base, parts, onChange);
   const registry = openRegistry(base, parts, { forwarder, agents });
   const advertiser = openAdvertiser(base, parts, agents);
   undo.defer(() => advertiser.stop());
@@ -107,6 +98,20 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
   return { agents, router, registry, advertiser, forwarder };
 }
 
+function openAgentList(base: NodeBase, parts: CallParts, onChange: () => void): AgentList {
+  return createAgentList({
+    clock: base.clock,
+    log: base.log.child("agents"),
+    contextFor: parts.contextFor,
+    async identify(name) {
+      const agent = await parts.identify(name);
+      parts.links.bindings.add({ name, signer: agent.signer });
+      return agent;
+    },
+    onChange,
+  });
+}
+
 function openRegistry(
   base: NodeBase,
   parts: CallParts,
@@ -139,7 +144,7 @@ function openRegistry(
     dht: base.choice.dht,
     cache,
     own,
-    call: (nodeId, method, params, wait) => rooms.forwarder.call(nodeId, method, params, wait),
+    call: (nodeId, call, wait) => rooms.forwarder.call(nodeId, call, wait),
     open: (message) => openRecord(canonicalBytes(message), { network, engine, nowS: nowS(base) }),
   });
 }

@@ -32,8 +32,6 @@ interface Rooms {
   readonly beckn: BecknExchange;
 }
 
-const MARGIN_MS = 500;
-
 export class RunningNode implements AgentNode {
   readonly id: string;
   readonly networkName: string;
@@ -164,8 +162,10 @@ export class RunningNode implements AgentNode {
     return this.#rooms.calls.router.call(address, params, wait);
   }
 
-  callAgent(target: string, method: string, params: JsonValue = {}, wait: Wait = {}): Promise<JsonValue> {
-    return this.#rooms.calls.router.callAgent(target, method, params, wait);
+  callAgent(
+    ...[target, method, params = {}, wait = {}]: Parameters<AgentNode["callAgent"]>
+  ): Promise<JsonValue> {
+    return this.#rooms.calls.router.callAgent(target, { method, params }, wait);
   }
 
   search(
@@ -200,7 +200,7 @@ export class RunningNode implements AgentNode {
   async #stop(deadlineMs: number): Promise<void> {
     const { clock, log } = this.#options.base;
     const endMs = clock.monotonicMs() + Math.min(deadlineMs, nodeLimits.stopMs);
-    const leftMs = () => Math.max(0, endMs - clock.monotonicMs() - MARGIN_MS);
+    const leftMs = () => Math.max(0, endMs - clock.monotonicMs() - nodeLimits.closeMs);
     this.#state = "draining";
     const { calls, links } = this.#rooms;
     if (leftMs() > 0) {
@@ -209,11 +209,8 @@ export class RunningNode implements AgentNode {
     }
     await calls.agents.stopAll(Math.min(nodeLimits.drainMs, leftMs()));
     const closing = this.#undo?.disposeAsync() ?? Promise.resolve();
-    const closed = await this.#within(
-      closing.catch((error: unknown) => log.warn("node.stop", String(error))),
-      nodeLimits.closeMs,
-    );
-    if (!closed) log.warn("node.stop", "not everything closed in time");
+    const warn = (error: unknown) => log.warn("node.stop", String(error));
+    if (!(await this.#within(closing.catch(warn), nodeLimits.closeMs))) warn("not everything closed in time");
     this.#state = "stopped";
     this.#end.resolve();
   }

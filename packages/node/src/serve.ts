@@ -28,7 +28,7 @@ import { endsLink, endsStream, idIn, isProven } from "./link/refusal.ts";
 import { PeerSession } from "./link/session.ts";
 import type { Log } from "./log.ts";
 import type { Link, Transport } from "./network/transport.ts";
-import type { Draft, Received, SignedProtocol } from "./signed-exchange.ts";
+import type { Draft, Received, SignedExchange, SignedProtocol } from "./signed-exchange.ts";
 
 export interface ServeOptions {
   readonly network: string;
@@ -203,14 +203,16 @@ export class Serve implements LinkExchange, Disposable {
     return this.handle("control", type, on);
   }
 
-  async request(peerId: string, protocol: SignedProtocol, draft: Draft, wait: SignedWait): Promise<Received> {
+  async request(
+    ...[peerId, protocol, draft, wait]: Parameters<SignedExchange["request"]>
+  ): Promise<Received> {
     using deadline = startDeadline(this.#node.clock, wait, nodeLimits.callTimeoutMs);
     const channel = await this.#channelTo(peerId, protocol, deadline);
     const { answer } = await this.#asked(channel, draft, { deadline, signer: wait.signer });
     return answer;
   }
 
-  async tell(peerId: string, protocol: SignedProtocol, draft: Draft, wait: SignedWait): Promise<void> {
+  async tell(...[peerId, protocol, draft, wait]: Parameters<SignedExchange["tell"]>): Promise<void> {
     using deadline = startDeadline(this.#node.clock, wait, nodeLimits.callTimeoutMs);
     const channel = await this.#channelTo(peerId, protocol, deadline);
     await this.#paced(channel, draft, { deadline, signer: wait.signer });
@@ -308,7 +310,7 @@ export class Serve implements LinkExchange, Disposable {
 
   [Symbol.dispose](): void {
     this.#listeners.dispose();
-    for (const peerId of [...this.#sessions.keys()]) this.forget(peerId);
+    for (const peerId of this.#sessions.keys()) this.forget(peerId);
   }
 }
 

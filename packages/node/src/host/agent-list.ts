@@ -57,94 +57,117 @@ interface Seat {
 }
 
 export function createAgentList(options: AgentListOptions): AgentList {
-  const seats = new Map<string, Seat>();
+  return new Seats(options);
+}
 
-  const begin = async (name: string, seat: Seat): Promise<void> => {
+/** Each agent's `stop` gets at least this, also when nothing is left of the drain. */
+const STOP_MS = 300;
+
+class Seats implements AgentList {
+  readonly #options: AgentListOptions;
+  readonly #seats = new Map<string, Seat>();
+
+  constructor(options: AgentListOptions) {
+    this.#options = options;
+  }
+
+  register(name: string, definition: AgentDefinition, given: AgentOptions = {}): Registration {
+    const seats = this.#seats;
+    if (!isAgentName(name)) throw new ProtocolError("ADDRESS_INVALID", `"${name}" is no agent name`);
+    if (seats.has(name)) throw new ProtocolError("AGENT_NAME_TAKEN", `agent ${name} lives here already`);
+    if (seats.size >= nodeLimits.agents) throw new ProtocolError("QUOTA_EXCEEDED", "no room for more agents");
+    const access = given.access ?? "network";
+    const placeholder = hostInProcess({ name, agentId: "", access, definition });
+    const seat: Seat = { definition, access, stop: new AbortController(), agent: undefined, placeholder };
+    seats.set(name, seat);
+    const ready = this.#begin(name, seat);
+    // Whoever does not wait for it reads the state instead.
+    ready.catch(() => undefined);
+    return {
+      name,
+      ready,
+      [Symbol.dispose]: () => {
+        if (seats.get(name) === seat) void this.#end(name, nodeLimits.drainMs);
+      },
+    };
+  }
+
+  unregister(name: string): Promise<void> {
+    return this.#end(name, nodeLimits.drainMs);
+  }
+
+  list(): readonly HostedAgent[] {
+    return [...this.#seats.values()].map((seat) => seat.placeholder);
+  }
+
+  get(name: string): HostedAgent | undefined {
+    return this.#seats.get(name)?.placeholder;
+  }
+
+  seated(): readonly SeatedAgent[] {
+    return [...this.#seats.values()].flatMap((seat) => (seat.agent === undefined ? [] : [seat.agent]));
+  }
+
+  async stopAll(drainMs: number): Promise<void> {
+    await Promise.all([...this.#seats.keys()].reverse().map((name) => this.#end(name, drainMs)));
+  }
+
+  async #begin(name: string, seat: Seat): Promise<void> {
+    const { identify, contextFor, onChange, log } = this.#options;
     try {
-      const identity = await options.identify(name);
+      const identity = await identify(name);
       const { definition, access } = seat;
       const hosted = hostInProcess({ name, agentId: identity.signer.agentId, access, definition });
       const agent = { hosted, identity };
       seat.agent = agent;
       seat.placeholder = hosted;
-      await definition.start?.(options.contextFor(agent, seat.stop.signal));
-      if (seat.stop.signal.aborted) return;
+      await definition.start?.(contextFor(agent, seat.stop.signal));
+      if (hosted.state !== "starting") return;
       hosted.become("ready");
-      options.onChange(agent);
+      onChange(agent);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       seat.placeholder.become("failed", reason);
-      options.log.error("agent.failed", `agent ${name} did not start: ${reason}`, { agent: name });
+      log.error("agent.failed", `agent ${name} did not start: ${reason}`, { agent: name });
       if (error instanceof ProtocolError && error.code === "IDENTITY_UNREADABLE") throw error;
       throw new ProtocolError("AGENT_START_FAILED", `agent ${name}: ${reason}`, { cause: error });
     }
-  };
+  }
 
-  const end = async (name: string, drainMs: number): Promise<void> => {
-    const seat = seats.get(name);
+  /** Withdrawn first, so that nobody new comes; then drained, then stopped. */
+  async #end(name: string, drainMs: number): Promise<void> {
+    const { clock, onChange } = this.#options;
+    const seat = this.#seats.get(name);
     if (seat === undefined) throw new ProtocolError("AGENT_NOT_FOUND", `no agent ${name} here`);
     const hosted = seat.placeholder;
     if (hosted.state === "draining") return;
+    const endMs = clock.monotonicMs() + drainMs;
+    const leftMs = () => Math.max(0, endMs - clock.monotonicMs());
     hosted.become("draining");
-    if (seat.agent !== undefined) options.onChange(seat.agent);
-    const limited = (work: () => Promise<void> | undefined) =>
-      settled(options, name, { work, limitMs: drainMs });
-    await limited(() => seat.definition.drain?.());
-    await limited(() => hosted.idle());
+    if (seat.agent !== undefined) onChange(seat.agent);
+    await this.#within(name, leftMs(), () => seat.definition.drain?.());
+    await this.#within(name, leftMs(), () => hosted.idle());
     seat.stop.abort(new ProtocolError("DRAINING", `agent ${name} is being stopped`));
-    await limited(() => seat.definition.stop?.());
+    await this.#within(name, Math.max(leftMs(), STOP_MS), () => seat.definition.stop?.());
     hosted.become("stopped");
-    seats.delete(name);
-  };
+    this.#seats.delete(name);
+  }
 
-  return {
-    register(name, definition, given = {}) {
-      if (!isAgentName(name)) throw new ProtocolError("ADDRESS_INVALID", `"${name}" is no agent name`);
-      if (seats.has(name)) throw new ProtocolError("AGENT_NAME_TAKEN", `agent ${name} lives here already`);
-      if (seats.size >= nodeLimits.agents)
-        throw new ProtocolError("QUOTA_EXCEEDED", "no room for more agents");
-      const access = given.access ?? "network";
-      const placeholder = hostInProcess({ name, agentId: "", access, definition });
-      const seat: Seat = { definition, access, stop: new AbortController(), agent: undefined, placeholder };
-      seats.set(name, seat);
-      const ready = begin(name, seat);
-      // Whoever does not wait for it reads the state instead.
-      ready.catch(() => undefined);
-      return {
-        name,
-        ready,
-        [Symbol.dispose]() {
-          if (seats.get(name) === seat) void end(name, nodeLimits.drainMs);
-        },
-      };
-    },
-    unregister: (name) => end(name, nodeLimits.drainMs),
-    list: () => [...seats.values()].map((seat) => seat.placeholder),
-    get: (name) => seats.get(name)?.placeholder,
-    seated: () => [...seats.values()].flatMap((seat) => (seat.agent === undefined ? [] : [seat.agent])),
-    async stopAll(drainMs) {
-      await Promise.all([...seats.keys()].reverse().map((name) => end(name, drainMs)));
-    },
-  };
-}
-
-/** Waits for an agent's own clean-up, no longer than the limit: a hanging agent does not hold the node. */
-async function settled(
-  options: AgentListOptions,
-  name: string,
-  what: { readonly work: () => Promise<void> | undefined; readonly limitMs: number },
-): Promise<void> {
-  const late = new AbortController();
-  try {
-    const limit = options.clock.sleep(what.limitMs, late.signal).then(
-      () => options.log.warn("agent.slow", `agent ${name} did not end in time`, { agent: name }),
-      () => undefined,
-    );
-    await Promise.race([what.work(), limit]);
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    options.log.warn("agent.stop", `agent ${name} failed while ending: ${text}`, { agent: name });
-  } finally {
-    late.abort();
+  /** Waits for an agent's own clean-up, no longer than the limit: a hanging agent does not hold the node. */
+  async #within(name: string, limitMs: number, work: () => Promise<void> | undefined): Promise<void> {
+    const { clock, log } = this.#options;
+    const done = new AbortController();
+    try {
+      const limit = clock.sleep(limitMs, done.signal).then(
+        () => log.warn("agent.slow", `agent ${name} did not end in time`, { agent: name }),
+        () => undefined,
+      );
+      await Promise.race([work(), limit]);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      log.warn("agent.stop", `agent ${name} failed while ending: ${text}`, { agent: name });
+    } finally {
+      done.abort();
+    }
   }
 }

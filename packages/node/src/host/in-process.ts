@@ -33,73 +33,71 @@ export interface HostOptions {
 
 /** @throws INVALID_PARAMS when the definition is none. */
 export function hostInProcess(options: HostOptions): HostedAgent {
-  const { name, agentId, access, definition } = options;
-  checkDefinition(name, definition);
-  const methods = methodsOf(definition);
-  let state: AgentState = "starting";
-  let reason: string | undefined;
-  let inFlight = 0;
-  let callsTotal = 0;
-  let errorsTotal = 0;
-  const idlers: (() => void)[] = [];
+  checkDefinition(options.name, options.definition);
+  return new InProcessAgent(options);
+}
 
-  const run = async (method: string, params: JsonValue, context: CallContext): Promise<JsonValue> => {
+class InProcessAgent implements HostedAgent {
+  readonly name: string;
+  readonly agentId: string;
+  readonly access: Access;
+  readonly definition: AgentDefinition;
+  readonly capabilities: readonly string[];
+  state: AgentState = "starting";
+  reason: string | undefined;
+  inFlight = 0;
+  callsTotal = 0;
+  errorsTotal = 0;
+  readonly #methods: ReadonlyMap<string, MethodHandler>;
+  readonly #idlers: (() => void)[] = [];
+
+  constructor({ name, agentId, access, definition }: HostOptions) {
+    this.name = name;
+    this.agentId = agentId;
+    this.access = access;
+    this.definition = definition;
+    this.capabilities = definition.capabilities;
+    this.#methods = methodsOf(definition);
+  }
+
+  become(state: AgentState, reason?: string): void {
+    this.state = state;
+    this.reason = reason;
+  }
+
+  idle(): Promise<void> {
+    if (this.inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idlers.push(resolve));
+  }
+
+  async call(method: string, params: JsonValue, context: CallContext): Promise<JsonValue> {
+    this.callsTotal += 1;
+    try {
+      return await this.#run(method, params, context);
+    } catch (error) {
+      this.errorsTotal += 1;
+      throw error;
+    }
+  }
+
+  async #run(method: string, params: JsonValue, context: CallContext): Promise<JsonValue> {
+    const { name, state } = this;
     if (state !== "ready") throw new ProtocolError("AGENT_UNAVAILABLE", `agent ${name} is ${state}`);
-    const handler = methods.get(method);
+    const handler = this.#methods.get(method);
     if (handler === undefined) throw new ProtocolError("METHOD_NOT_FOUND", `agent ${name} has no ${method}`);
-    inFlight += 1;
+    this.inFlight += 1;
     try {
       return await handler(params, context);
     } catch (error) {
-      // The handler's own text stays here: it may name files or secrets.
       if (isProtocolError(error)) throw error;
+      // The handler's own text stays here: it may name files or secrets.
       const known = toProtocolError(error, "HANDLER_FAILED");
       throw new ProtocolError(known.code, `agent ${name} failed in ${method}`, { cause: error });
     } finally {
-      inFlight -= 1;
-      if (inFlight === 0) for (const wake of idlers.splice(0)) wake();
+      this.inFlight -= 1;
+      if (this.inFlight === 0) for (const wake of this.#idlers.splice(0)) wake();
     }
-  };
-
-  return {
-    name,
-    agentId,
-    access,
-    definition,
-    capabilities: definition.capabilities,
-    get state() {
-      return state;
-    },
-    get reason() {
-      return reason;
-    },
-    get inFlight() {
-      return inFlight;
-    },
-    get callsTotal() {
-      return callsTotal;
-    },
-    get errorsTotal() {
-      return errorsTotal;
-    },
-    become(next, why) {
-      state = next;
-      reason = why;
-    },
-    idle() {
-      if (inFlight === 0) return Promise.resolve();
-      return new Promise((resolve) => idlers.push(resolve));
-    },
-    async call(method, params, context) {
-      callsTotal += 1;
-      try {
-        return await run(method, params, context);
-      } catch (error) {
-        errorsTotal += 1;
-        throw error;
-      }
-    },
-  };
+  }
 }
 
 function checkDefinition(name: string, definition: AgentDefinition): void {

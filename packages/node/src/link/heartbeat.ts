@@ -3,6 +3,7 @@
 import { type Heartbeat, isProtocolError, type Signer } from "@gridmesh/protocol";
 import type { Clock, Random } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
+import type { Received } from "../signed-exchange.ts";
 import type { LinkExchange } from "./exchange.ts";
 
 export interface HeartbeatOptions {
@@ -38,14 +39,71 @@ const SPREAD = 0.2;
 const SEND_MS = 5_000;
 
 export function startHeartbeats(options: HeartbeatOptions): Heartbeats {
-  const { exchange, clock, random, signer } = options;
-  const startedMs = clock.monotonicMs();
-  const pulses = new Map<string, Pulse>();
-  let timer: Disposable | undefined;
+  return new PulseKeeper(options);
+}
 
-  const tell = async (peerId: string): Promise<void> => {
-    const { status, active, free } = options.state();
-    const last = pulses.get(peerId);
+class PulseKeeper implements Heartbeats {
+  readonly #options: HeartbeatOptions;
+  readonly #startedMs: number;
+  readonly #pulses = new Map<string, Pulse>();
+  readonly #listener: Disposable;
+  #timer: Disposable | undefined;
+
+  constructor(options: HeartbeatOptions) {
+    this.#options = options;
+    this.#startedMs = options.clock.monotonicMs();
+    this.#listener = options.exchange.handle("control", "heartbeat", (received) => {
+      this.#hear(received);
+      return Promise.resolve(undefined);
+    });
+    this.#arm();
+  }
+
+  heardMs(peerId: string): number | undefined {
+    return this.#pulses.get(peerId)?.receivedMs;
+  }
+
+  clockOffsetMs(): number | undefined {
+    const offsets = [...this.#pulses.values()]
+      .flatMap(({ offsetMs }) => (offsetMs === undefined ? [] : [offsetMs]))
+      .sort((one, other) => one - other);
+    return offsets.length < MIN_PEERS_FOR_OFFSET ? undefined : offsets[Math.floor(offsets.length / 2)];
+  }
+
+  async beat(): Promise<void> {
+    const sessions = this.#options.exchange.sessions();
+    const greeted = new Set(sessions.filter((one) => one.agreement !== undefined).map((one) => one.peerId));
+    for (const peerId of this.#pulses.keys()) if (!greeted.has(peerId)) this.#pulses.delete(peerId);
+    await Promise.all([...greeted].map((peerId) => this.#tell(peerId)));
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#listener[Symbol.dispose]();
+  }
+
+  #arm(): void {
+    const { clock, random } = this.#options;
+    const spreadMs = nodeLimits.heartbeatMs * SPREAD;
+    const waitMs = nodeLimits.heartbeatMs - spreadMs + random.below(Math.floor(2 * spreadMs) + 1);
+    this.#timer = clock.timer(waitMs, () => {
+      void this.beat();
+      this.#arm();
+    });
+  }
+
+  #hear(received: Received): void {
+    const receivedMs = Math.floor(this.#options.clock.nowMs());
+    const told = (received.message as unknown as Heartbeat).clock;
+    const known = this.#pulses.get(received.from.peerId);
+    const offsetMs = told === undefined ? undefined : (offsetOf(told, receivedMs) ?? known?.offsetMs);
+    this.#pulses.set(received.from.peerId, { sentMs: told?.sent_ms ?? 0, receivedMs, offsetMs });
+  }
+
+  async #tell(peerId: string): Promise<void> {
+    const { exchange, clock, signer } = this.#options;
+    const { status, active, free } = this.#options.state();
+    const last = this.#pulses.get(peerId);
     const echo = last === undefined ? {} : { echo_sent_ms: last.sentMs, echo_received_ms: last.receivedMs };
     const draft = {
       type: "heartbeat",
@@ -53,7 +111,7 @@ export function startHeartbeats(options: HeartbeatOptions): Heartbeats {
       status,
       active_tasks: active,
       available_capacity: free,
-      uptime_seconds: Math.floor((clock.monotonicMs() - startedMs) / 1000),
+      uptime_seconds: Math.floor((clock.monotonicMs() - this.#startedMs) / 1000),
       clock: { sent_ms: Math.floor(clock.nowMs()), ...echo },
     };
     try {
@@ -62,48 +120,7 @@ export function startHeartbeats(options: HeartbeatOptions): Heartbeats {
       // A peer that cannot be told is the supervisor's to notice.
       if (!isProtocolError(error)) throw error;
     }
-  };
-  const beat = async (): Promise<void> => {
-    const greeted = exchange.sessions().filter((session) => session.agreement !== undefined);
-    for (const peerId of pulses.keys()) {
-      if (!greeted.some((session) => session.peerId === peerId)) pulses.delete(peerId);
-    }
-    await Promise.all(greeted.map((session) => tell(session.peerId)));
-  };
-  const arm = () => {
-    const spreadMs = nodeLimits.heartbeatMs * SPREAD;
-    const waitMs = nodeLimits.heartbeatMs - spreadMs + random.below(Math.floor(2 * spreadMs) + 1);
-    timer = clock.timer(waitMs, () => {
-      void beat();
-      arm();
-    });
-  };
-  const listener = exchange.handle("control", "heartbeat", (received) => {
-    const receivedMs = Math.floor(clock.nowMs());
-    const told = (received.message as unknown as Heartbeat).clock;
-    const known = pulses.get(received.from.peerId);
-    const offsetMs = told === undefined ? undefined : (offsetOf(told, receivedMs) ?? known?.offsetMs);
-    pulses.set(received.from.peerId, { sentMs: told?.sent_ms ?? 0, receivedMs, offsetMs });
-    return Promise.resolve(undefined);
-  });
-  arm();
-
-  return {
-    beat,
-    heardMs: (peerId) => pulses.get(peerId)?.receivedMs,
-    clockOffsetMs() {
-      const offsets = [...pulses.values()].flatMap(({ offsetMs }) =>
-        offsetMs === undefined ? [] : [offsetMs],
-      );
-      if (offsets.length < MIN_PEERS_FOR_OFFSET) return undefined;
-      offsets.sort((a, b) => a - b);
-      return offsets[Math.floor(offsets.length / 2)];
-    },
-    [Symbol.dispose]() {
-      timer?.[Symbol.dispose]();
-      listener[Symbol.dispose]();
-    },
-  };
+  }
 }
 
 /** ((t1 − t0) + (t2 − t3)) / 2, as NTP has it: t0, t3 on our clock, t1, t2 on the peer's. */

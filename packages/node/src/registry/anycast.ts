@@ -116,11 +116,8 @@ function rank(
     const late = (row.presence === "live" ? 0 : 1e6) + (restUntilMs > by.nowMs ? 1e7 : 0);
     return late + latencyMs * (inFlight + 1);
   };
-  const shuffled = [...rows];
-  for (let at = shuffled.length - 1; at > 0; at--) {
-    const other = by.random.below(at + 1);
-    [shuffled[at], shuffled[other]] = [shuffled[other]!, shuffled[at]!];
-  }
+  const shuffled: AgentRow[] = [];
+  for (const row of rows) shuffled.splice(by.random.below(shuffled.length + 1), 0, row);
   // A fixed best would draw the whole herd: the first is the better of two drawn, the rest follow by cost.
   const [one, two, ...rest] = shuffled;
   const pair = [one, two].filter((row) => row !== undefined).sort((a, b) => cost(a) - cost(b));

@@ -18,8 +18,6 @@ export interface RecordCache {
    * @throws RECORD_EXPIRED, RECORD_OUTDATED, EQUIVOCATION, REGISTRY_FULL.
    */
   take(record: AgentRecord): boolean;
-  /** A node said it has no such agent, whatever its record says. */
-  forget(agentId: string): void;
   /** Gone ones left out. */
   rows(): readonly AgentRow[];
   byId(agentId: string): AgentRow | undefined;
@@ -34,66 +32,63 @@ export interface RecordCacheOptions {
 export function createRecordCache(options: RecordCacheOptions): RecordCache {
   const { clock } = options;
   const entries = new Map<string, Entry>();
-
-  const presence = ({ record, heardMs }: Entry): Presence =>
-    presenceOf({
-      nowMs: clock.nowMs(),
-      validUntil: record.validUntil,
-      status: record.status,
-      linkHeardMs: options.linkHeardMs(record.nodeId),
-      recordHeardMs: heardMs,
-    });
-  const toRow = (entry: Entry): AgentRow => {
-    const { name, agentId, nodeId, words, validUntil } = entry.record;
-    const address = `${nodeId}:${name}`;
-    return {
-      name,
-      agentId,
-      nodeId,
-      address,
-      capabilities: words,
-      presence: presence(entry),
-      local: false,
-      validUntil,
-    };
-  };
-  const sweep = () => {
-    const oldestMs = clock.nowMs() - nodeLimits.goneKeptMs;
-    for (const [agentId, entry] of entries) {
-      const endMs = Math.max(entry.heardMs, entry.record.validUntil * 1000);
-      if (endMs < oldestMs) entries.delete(agentId);
-    }
-  };
-  const makeRoom = (nodeId: string) => {
-    const ofNode = [...entries.values()].filter((entry) => entry.record.nodeId === nodeId).length;
-    if (ofNode >= nodeLimits.recordsPerNode) {
-      throw new ProtocolError("REGISTRY_FULL", `${nodeId} has ${ofNode} records here`);
-    }
-    if (entries.size >= nodeLimits.records) sweep();
-    if (entries.size >= nodeLimits.records) throw new ProtocolError("REGISTRY_FULL", "the registry is full");
-  };
-
+  const rowOf = (entry: Entry) => toRow(entry, presenceIn(options, entry));
   return {
     take(record) {
-      if (record.validUntil * 1000 <= clock.nowMs()) {
+      const nowMs = clock.nowMs();
+      if (record.validUntil * 1000 <= nowMs) {
         throw new ProtocolError("RECORD_EXPIRED", `the record of ${record.name} has expired`);
       }
       const known = entries.get(record.agentId)?.record;
-      if (known === undefined) makeRoom(record.nodeId);
-      else if (known.seq === record.seq) {
-        if (known.hash === record.hash) return false;
-        throw new ProtocolError("EQUIVOCATION", `${record.agentId} signed two records ${record.seq}`);
-      } else if (known.seq > record.seq) {
-        throw new ProtocolError("RECORD_OUTDATED", `record ${known.seq} of ${record.name} is known`);
-      }
-      entries.set(record.agentId, { record, heardMs: clock.nowMs() });
+      if (known === undefined) makeRoom(entries, record.nodeId, nowMs);
+      else if (!isNewer(record, known)) return false;
+      entries.set(record.agentId, { record, heardMs: nowMs });
       return true;
     },
-    forget: (agentId) => void entries.delete(agentId),
-    rows: () => [...entries.values()].map((entry) => toRow(entry)).filter((row) => row.presence !== "gone"),
+    rows: () => [...entries.values()].map(rowOf).filter((row) => row.presence !== "gone"),
     byId(agentId) {
       const entry = entries.get(agentId);
-      return entry === undefined ? undefined : toRow(entry);
+      return entry === undefined ? undefined : rowOf(entry);
     },
   };
+}
+
+/** False for the very record that is known. @throws EQUIVOCATION, RECORD_OUTDATED. */
+function isNewer(record: AgentRecord, known: AgentRecord): boolean {
+  if (known.seq > record.seq) {
+    throw new ProtocolError("RECORD_OUTDATED", `record ${known.seq} of ${record.name} is known`);
+  }
+  if (known.seq < record.seq) return true;
+  if (known.hash === record.hash) return false;
+  throw new ProtocolError("EQUIVOCATION", `${record.agentId} signed two records ${record.seq}`);
+}
+
+/** @throws REGISTRY_FULL. */
+function makeRoom(entries: Map<string, Entry>, nodeId: string, nowMs: number): void {
+  const ofNode = [...entries.values()].filter((entry) => entry.record.nodeId === nodeId).length;
+  if (ofNode >= nodeLimits.recordsPerNode) {
+    throw new ProtocolError("REGISTRY_FULL", `${nodeId} has ${ofNode} records here`);
+  }
+  if (entries.size < nodeLimits.records) return;
+  for (const [agentId, { heardMs, record }] of entries) {
+    const endMs = Math.max(heardMs, record.validUntil * 1000);
+    if (endMs < nowMs - nodeLimits.goneKeptMs) entries.delete(agentId);
+  }
+  if (entries.size >= nodeLimits.records) throw new ProtocolError("REGISTRY_FULL", "the registry is full");
+}
+
+function presenceIn(options: RecordCacheOptions, { record, heardMs }: Entry): Presence {
+  return presenceOf({
+    nowMs: options.clock.nowMs(),
+    validUntil: record.validUntil,
+    status: record.status,
+    linkHeardMs: options.linkHeardMs(record.nodeId),
+    recordHeardMs: heardMs,
+  });
+}
+
+function toRow({ record }: Entry, presence: Presence): AgentRow {
+  const { name, agentId, nodeId, words, validUntil } = record;
+  const address = `${nodeId}:${name}`;
+  return { name, agentId, nodeId, address, capabilities: words, presence, local: false, validUntil };
 }

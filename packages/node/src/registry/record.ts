@@ -89,7 +89,7 @@ export function openRecord(
     seq: body.seq,
     validUntil: body.valid_until,
     status: body.status,
-    words: wordsOf(body.capabilities as JsonObject),
+    words: wordsOf(body.capabilities),
     hash: createHash("sha256").update(canonicalBytes(opened.message)).digest("hex"),
     message: opened.message,
   };

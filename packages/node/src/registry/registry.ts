@@ -7,6 +7,7 @@ import { startDeadline } from "../deadline.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Transport } from "../network/transport.ts";
+import type { MethodCall } from "../route/forward.ts";
 import type { RecordCache } from "./cache.ts";
 import type { AgentRecord } from "./record.ts";
 import type { AgentRow, Registry, RegistryQuery } from "./types.ts";
@@ -23,7 +24,7 @@ export interface RegistryOptions {
   /** Agents of this node, in order of registration. */
   readonly own: () => readonly AgentRow[];
   /** Calls a method of another node. */
-  readonly call: (peerId: string, method: string, params: JsonValue, wait: Wait) => Promise<JsonValue>;
+  readonly call: (peerId: string, call: MethodCall, wait: Wait) => Promise<JsonValue>;
   /** Verifies a record as it came. @throws RECORD_INVALID and the codes of the ladder. */
   readonly open: (message: JsonObject) => AgentRecord;
 }
@@ -54,7 +55,7 @@ export function createRegistry(options: RegistryOptions): DistributedRegistry {
   const fetch = async (peerId: string, wait: Wait & { readonly capability?: string | undefined }) => {
     const { capability, ...limits } = wait;
     const params = { signed: true, ...(capability === undefined ? {} : { capability }) };
-    const answer = await options.call(peerId, `${peerId}:node/list_agents`, params, limits);
+    const answer = await options.call(peerId, { method: `${peerId}:node/list_agents`, params }, limits);
     for (const message of recordsIn(answer)) {
       try {
         const record = options.open(message);
@@ -129,26 +130,25 @@ async function* fetchProviders(
 ): AsyncGenerator<string> {
   const { options } = search;
   const asked = new Set<string>([options.peerId]);
-  const running = new Set<Promise<string>>();
-  const ask = (peerId: string) => {
-    asked.add(peerId);
-    const done = search
-      .fetch(peerId, { timeoutMs: nodeLimits.fetchTimeoutMs, signal })
-      .catch(() => undefined)
-      .then(() => {
-        running.delete(done);
-        return peerId;
-      });
-    running.add(done);
+  const running = new Map<string, Promise<string>>();
+  const fetchFrom = async (peerId: string): Promise<string> => {
+    await search.fetch(peerId, { timeoutMs: nodeLimits.fetchTimeoutMs, signal }).catch(() => undefined);
+    return peerId;
+  };
+  const next = async (): Promise<string> => {
+    const peerId = await Promise.race(running.values());
+    running.delete(peerId);
+    return peerId;
   };
   for (const word of words) {
     for await (const peerId of providersOf(options, word, signal)) {
       if (asked.has(peerId)) continue;
-      while (running.size >= nodeLimits.fetchesAtOnce) yield await Promise.race(running);
-      ask(peerId);
+      while (running.size >= nodeLimits.fetchesAtOnce) yield await next();
+      asked.add(peerId);
+      running.set(peerId, fetchFrom(peerId));
     }
   }
-  while (running.size > 0) yield await Promise.race(running);
+  while (running.size > 0) yield await next();
 }
 
 async function* providersOf(

@@ -12,7 +12,7 @@ import type { Clock, Wait } from "../clock.ts";
 import { startDeadline, until } from "../deadline.ts";
 import { maySee } from "../gate/access.ts";
 import { nodeLimits } from "../limits.ts";
-import type { Forwarder } from "./forward.ts";
+import type { Forwarder, MethodCall } from "./forward.ts";
 import type { InboundCall } from "./rpc-callee.ts";
 import type { CapabilityCall, LocalAgent, LocalAgents, NodeMethods } from "./types.ts";
 
@@ -35,7 +35,7 @@ export interface Router {
    */
   call(address: string, params: JsonValue, wait?: Wait): Promise<JsonValue>;
   /** As `call`, for an agent reference (`agent1`, `<PeerId>:agent1`) and a method. */
-  callAgent(target: string, method: string, params: JsonValue, wait?: Wait): Promise<JsonValue>;
+  callAgent(target: string, call: MethodCall, wait?: Wait): Promise<JsonValue>;
   /** A call that came in on a stream. */
   receive(call: InboundCall): Promise<JsonValue>;
   /** Whether a peer may open a stream to this target. @throws AGENT_NOT_FOUND, DRAINING. */
@@ -45,87 +45,109 @@ export interface Router {
 }
 
 export function createRouter(options: RouterOptions): Router {
-  const { peerId, agents } = options;
-  let running = 0;
-  const local: Caller = { kind: "local", peerId };
+  return new CallRouter(options);
+}
 
-  const track = async (work: Promise<JsonValue>): Promise<JsonValue> => {
-    running += 1;
+class CallRouter implements Router {
+  readonly #node: RouterOptions;
+  #running = 0;
+
+  constructor(options: RouterOptions) {
+    this.#node = options;
+  }
+
+  async call(address: string, params: JsonValue, wait: Wait = {}): Promise<JsonValue> {
+    return this.#leave(parseAddress(address), params, wait);
+  }
+
+  async callAgent(target: string, { method, params }: MethodCall, wait: Wait = {}): Promise<JsonValue> {
+    const { nodeId, agent } = parseAgentReference(target);
+    return this.#leave(parseAddress(`${nodeId}:${agent}/${method}`), params, wait);
+  }
+
+  async receive(call: InboundCall): Promise<JsonValue> {
+    this.#refuseWhenDraining();
+    const { to, params, peerId, signal, deadlineMs } = call;
+    const context: CallContext = { caller: { kind: "peer", peerId }, signal, deadlineMs };
+    if (to !== "node") return this.#toAgent(to, { method: call.method, params }, context);
+    const address = parseAddress(call.method);
+    if (address.kind === "bare") {
+      throw new ProtocolError("ADDRESS_INVALID", "a peer names the agent it calls");
+    }
+    if (address.kind === "capability" || !this.#isOwn(address.nodeId)) {
+      const data = { reason: "forwarding_off" };
+      throw new ProtocolError("UNAUTHORIZED", "this node forwards for nobody", { data });
+    }
+    return this.#arrive(address, params, context);
+  }
+
+  accept(to: string, peerId: string): void {
+    this.#refuseWhenDraining();
+    if (to !== "node") visible(this.#node.agents, to, { kind: "peer", peerId });
+  }
+
+  inFlight(): number {
+    return this.#running;
+  }
+
+  /** A local caller's call, wherever it goes. */
+  async #leave(address: Address, params: JsonValue, wait: Wait): Promise<JsonValue> {
+    const { clock, peerId, forwarder, callCapability } = this.#node;
+    this.#refuseWhenDraining();
+    if (address.kind === "capability") {
+      return callCapability(address.capability, { method: address.method, params }, wait);
+    }
+    if (address.kind !== "bare" && !this.#isOwn(address.nodeId)) {
+      const tail = address.kind === "node" ? "node" : address.agent;
+      const method = `${address.nodeId}:${tail}/${address.method}`;
+      return forwarder.call(address.nodeId, { method, params }, wait);
+    }
+    using deadline = startDeadline(clock, wait, nodeLimits.callTimeoutMs);
+    const { signal, atMs: deadlineMs } = deadline;
+    const context: CallContext = { caller: { kind: "local", peerId }, signal, deadlineMs };
+    return await until(this.#arrive(address, params, context), signal);
+  }
+
+  /** A call that is at its node. */
+  async #arrive(
+    address: Exclude<Address, { kind: "capability" }>,
+    params: JsonValue,
+    context: CallContext,
+  ): Promise<JsonValue> {
+    const { agents, nodeMethods } = this.#node;
+    const { method } = address;
+    if (address.kind === "agent") return this.#toAgent(address.agent, { method, params }, context);
+    if (address.kind === "bare") {
+      const first = agents.list().find((agent) => agent.state === "ready");
+      if (first === undefined) throw new ProtocolError("AGENT_NOT_FOUND", "no agent is ready here");
+      return this.#count(first.call(method, params, context));
+    }
+    const handler = nodeMethods.get(method);
+    if (handler === undefined) throw new ProtocolError("METHOD_NOT_FOUND", `no method node/${method}`);
+    return this.#count(Promise.resolve(handler(params, context)));
+  }
+
+  async #toAgent(name: string, { method, params }: MethodCall, context: CallContext): Promise<JsonValue> {
+    const agent = visible(this.#node.agents, name, context.caller);
+    return this.#count(agent.call(method, params, context));
+  }
+
+  async #count(work: Promise<JsonValue>): Promise<JsonValue> {
+    this.#running += 1;
     try {
       return await work;
     } finally {
-      running -= 1;
+      this.#running -= 1;
     }
-  };
-  const refuseWhenDraining = () => {
-    if (options.draining()) throw new ProtocolError("DRAINING", "this node is stopping");
-  };
-  const toAgent = (name: string, method: string, params: JsonValue, context: CallContext) => {
-    const agent = visible(agents, name, context.caller);
-    return track(agent.call(method, params, context));
-  };
-  const toNode = (method: string, params: JsonValue, context: CallContext) => {
-    const handler = options.nodeMethods.get(method);
-    if (handler === undefined) throw new ProtocolError("METHOD_NOT_FOUND", `no method node/${method}`);
-    return track(Promise.resolve(handler(params, context)));
-  };
-  const toFirst = (method: string, params: JsonValue, context: CallContext) => {
-    const first = agents.list().find((agent) => agent.state === "ready");
-    if (first === undefined) throw new ProtocolError("AGENT_NOT_FOUND", "no agent is ready here");
-    return track(first.call(method, params, context));
-  };
-  const isOwn = (nodeId: string) => nodeId === "local" || nodeId === peerId;
+  }
 
-  const goFromHere = async (address: Address, params: JsonValue, wait: Wait): Promise<JsonValue> => {
-    refuseWhenDraining();
-    if (address.kind === "capability") {
-      return options.callCapability(address.capability, { method: address.method, params }, wait);
-    }
-    if (address.kind !== "bare" && !isOwn(address.nodeId)) {
-      const tail = address.kind === "node" ? "node" : address.agent;
-      const far = `${address.nodeId}:${tail}/${address.method}`;
-      return options.forwarder.call(address.nodeId, far, params, wait);
-    }
-    using deadline = startDeadline(options.clock, wait, nodeLimits.callTimeoutMs);
-    const context: CallContext = { caller: local, signal: deadline.signal, deadlineMs: deadline.atMs };
-    if (address.kind === "bare")
-      return await until(toFirst(address.method, params, context), deadline.signal);
-    const work =
-      address.kind === "node"
-        ? toNode(address.method, params, context)
-        : toAgent(address.agent, address.method, params, context);
-    return await until(work, deadline.signal);
-  };
+  #isOwn(nodeId: string): boolean {
+    return nodeId === "local" || nodeId === this.#node.peerId;
+  }
 
-  return {
-    call: async (address, params, wait = {}) => goFromHere(parseAddress(address), params, wait),
-    async callAgent(target, method, params, wait = {}) {
-      const { nodeId, agent } = parseAgentReference(target);
-      return goFromHere(parseAddress(`${nodeId}:${agent}/${method}`), params, wait);
-    },
-    async receive(call) {
-      refuseWhenDraining();
-      const { method, params, signal, deadlineMs } = call;
-      const context: CallContext = { caller: { kind: "peer", peerId: call.peerId }, signal, deadlineMs };
-      if (call.to !== "node") return toAgent(call.to, method, params, context);
-      const address = parseAddress(method);
-      if (address.kind === "bare") {
-        throw new ProtocolError("ADDRESS_INVALID", "a peer names the agent it calls");
-      }
-      if (address.kind === "capability" || !isOwn(address.nodeId)) {
-        throw new ProtocolError("UNAUTHORIZED", "this node forwards for nobody", {
-          data: { reason: "forwarding_off" },
-        });
-      }
-      if (address.kind === "node") return toNode(address.method, params, context);
-      return toAgent(address.agent, address.method, params, context);
-    },
-    accept(to, caller) {
-      refuseWhenDraining();
-      if (to !== "node") visible(agents, to, { kind: "peer", peerId: caller });
-    },
-    inFlight: () => running,
-  };
+  #refuseWhenDraining(): void {
+    if (this.#node.draining()) throw new ProtocolError("DRAINING", "this node is stopping");
+  }
 }
 
 /** Who may not see an agent gets the same answer as for one that does not exist. */

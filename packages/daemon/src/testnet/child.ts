@@ -20,6 +20,8 @@ export interface Exit {
 export interface ChildFolders {
   readonly home: string;
   readonly logs: string;
+  /** Compiled modules: what the bootstrap daemon leaves there, the others need not compile again. */
+  readonly cache: string;
 }
 
 export class Child {
@@ -64,7 +66,7 @@ export class Child {
       detached: true,
       stdio: ["ignore", log, log, "ipc"],
       execArgv: [],
-      env: cleanEnvironment(),
+      env: { ...cleanEnvironment(), NODE_COMPILE_CACHE: this.#folders.cache },
     });
     closeSync(log);
     this.#process = child;

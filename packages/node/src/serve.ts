@@ -17,7 +17,7 @@ import {
 import type { Clock, Random, Wait } from "./clock.ts";
 import { type Deadline, startDeadline, until } from "./deadline.ts";
 import type { Bans } from "./gate/admit.ts";
-import type { Pacer } from "./gate/pace.ts";
+import { type Pacer, patiently } from "./gate/pace.ts";
 import type { RateGate } from "./gate/rate-limit.ts";
 import type { Verifier } from "./gate/verify.ts";
 import { nodeLimits } from "./limits.ts";
@@ -208,7 +208,9 @@ export class Serve implements LinkExchange, Disposable {
   ): Promise<Received> {
     using deadline = startDeadline(this.#node.clock, wait, nodeLimits.callTimeoutMs);
     const channel = await this.#channelTo(peerId, protocol, deadline);
-    const { answer } = await this.#asked(channel, draft, { deadline, signer: wait.signer });
+    const { answer } = await patiently(this.#node.clock, deadline.signal, () =>
+      this.#asked(channel, draft, { deadline, signer: wait.signer }),
+    );
     return answer;
   }
 

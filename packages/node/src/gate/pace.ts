@@ -1,7 +1,24 @@
 /** The other side's rate limit, kept on ours: an honest node waits instead of being refused. */
 
-import { DualBucket, limits } from "@gridmesh/protocol";
+import { DualBucket, isProtocolError, limits } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
+
+/** Tries of one message that the other side found too many. */
+const TRIES = 5;
+
+/** Sends again, later, what was refused as one too many: such a message was not acted on. */
+export async function patiently<T>(clock: Clock, signal: AbortSignal, send: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await send();
+    } catch (error) {
+      if (!isProtocolError(error) || error.code !== "RATE_LIMITED" || attempt === TRIES) throw error;
+      const told = error.data?.["retry_after_ms"];
+      const waitMs = typeof told === "number" ? told : 0;
+      await clock.sleep(Math.min(Math.max(waitMs, MIN_WAIT_MS) * attempt, MAX_WAIT_MS), signal);
+    }
+  }
+}
 
 export interface Pacer {
   /** Resolves when one more message may go to this peer, in the order of asking; rejects with the signal's reason. */
@@ -10,9 +27,12 @@ export interface Pacer {
   note(peerId: string): void;
 }
 
-/** A little below what the peer allows: messages sent apart may arrive together. */
+/** Below what the peer allows: messages sent apart arrive together when its event loop was held up. */
 const SHARE = 0.9;
+const PEAK_SHARE = 0.5;
 const SWEEP_ABOVE = 1_024;
+const MIN_WAIT_MS = 50;
+const MAX_WAIT_MS = 2_000;
 
 interface Lane {
   readonly bucket: DualBucket;
@@ -33,8 +53,8 @@ export function createPacer(clock: Clock): Pacer {
     const bucket = new DualBucket(nowMs, {
       perSecond: limits.messagesPerSecond * SHARE,
       burst: limits.messageBurst * SHARE,
-      peakPerSecond: limits.messagePeakPerSecond * SHARE,
-      peakBurst: limits.messagePeakBurst * SHARE,
+      peakPerSecond: limits.messagePeakPerSecond * PEAK_SHARE,
+      peakBurst: limits.messagePeakBurst * PEAK_SHARE,
     });
     const fresh: Lane = { bucket, last: Promise.resolve(), waiting: 0 };
     lanes.set(peerId, fresh);

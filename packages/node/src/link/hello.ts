@@ -15,6 +15,7 @@ import {
 import type { Clock } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
+import { TimerSet } from "../network/timer-set.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Received } from "../signed-exchange.ts";
 import type { LinkExchange, Reply } from "./exchange.ts";
@@ -42,12 +43,11 @@ const LOSS_WINDOW_MS = 60_000;
 export function startGreeter(options: GreeterOptions): Disposable {
   const { transport, exchange } = options;
   const stack = new DisposableStack();
-  const stopped = new AbortController();
-  stack.defer(() => stopped.abort());
+  const timers = stack.use(new TimerSet(options.clock));
   stack.use(exchange.greet("hello", (received) => acceptHello(options, received)));
   stack.use(
     transport.on("link", ({ peerId }) => {
-      if (peerId !== undefined) meet(options, peerId, stopped.signal);
+      if (peerId !== undefined) meet(options, peerId, timers);
     }),
   );
   stack.use(
@@ -58,26 +58,26 @@ export function startGreeter(options: GreeterOptions): Disposable {
   stack.use(
     exchange.onChannelEnd(({ peerId, protocol, outbound }) => {
       const lost = protocol === "control" && outbound && isLinked(transport, peerId);
-      if (lost && !stopped.signal.aborted) greetAgain(options, peerId, stopped.signal);
+      if (lost && !stack.disposed) greetAgain(options, peerId, timers);
     }),
   );
   return stack;
 }
 
 /** The dialer speaks first; if it stays silent, the other side does. */
-function meet(options: GreeterOptions, peerId: string, stopped: AbortSignal): void {
-  const { clock, exchange, transport } = options;
+function meet(options: GreeterOptions, peerId: string, timers: TimerSet): void {
+  const { exchange, transport } = options;
   const session = exchange.session(peerId);
-  watch(options, session, stopped);
+  watch(options, session, timers);
   const link = transport.links().find((one) => one.peerId === peerId);
   if (link?.inbound === false) return void greet(options, peerId);
-  clock.timer(PATIENCE_MS, () => {
+  timers.after(PATIENCE_MS, () => {
     const silent = session.ended === undefined && !session.admitted;
-    if (silent && !stopped.aborted) void greet(options, peerId);
+    if (silent) void greet(options, peerId);
   });
 }
 
-function greetAgain(options: GreeterOptions, peerId: string, stopped: AbortSignal): void {
+function greetAgain(options: GreeterOptions, peerId: string, timers: TimerSet): void {
   const { clock, exchange, transport } = options;
   const session = exchange.session(peerId);
   const nowMs = clock.monotonicMs();
@@ -86,8 +86,8 @@ function greetAgain(options: GreeterOptions, peerId: string, stopped: AbortSigna
     void transport.hangUp(peerId, "the control stream was lost too often");
     return;
   }
-  clock.timer(nodeLimits.controlReopenMs, () => {
-    if (!stopped.aborted && isLinked(transport, peerId)) void greet(options, peerId);
+  timers.after(nodeLimits.controlReopenMs, () => {
+    if (isLinked(transport, peerId)) void greet(options, peerId);
   });
 }
 
@@ -96,15 +96,11 @@ function isLinked(transport: Transport, peerId: string): boolean {
 }
 
 /** No hello in time: the peer is told nothing more. */
-function watch(options: GreeterOptions, session: PeerSession, stopped: AbortSignal): void {
-  const timer = options.clock.timer(nodeLimits.helloMs, () => {
-    if (session.agreement !== undefined || session.ended !== undefined || stopped.aborted) return;
+function watch(options: GreeterOptions, session: PeerSession, timers: TimerSet): void {
+  timers.after(nodeLimits.helloMs, () => {
+    if (session.agreement !== undefined || session.ended !== undefined) return;
     part(options, session.peerId, new ProtocolError("HELLO_REQUIRED", "no hello in time"));
   });
-  session.greeted.then(
-    () => timer[Symbol.dispose](),
-    () => timer[Symbol.dispose](),
-  );
 }
 
 async function greet(options: GreeterOptions, peerId: string): Promise<void> {

@@ -9,7 +9,7 @@ import {
 } from "@gridmesh/protocol";
 import type { Clock, Wait } from "../clock.ts";
 import { startDeadline, until } from "../deadline.ts";
-import type { Pacer } from "../gate/pace.ts";
+import { type Pacer, patiently } from "../gate/pace.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Transport } from "../network/transport.ts";
 import { CallLine } from "./call-line.ts";
@@ -61,8 +61,10 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
       } catch (error) {
         throw unsent(error, peerId);
       }
-      await options.pacer.turn(peerId, deadline.signal);
-      return await line.call(method, params, deadline);
+      return await patiently(options.clock, deadline.signal, async () => {
+        await options.pacer.turn(peerId, deadline.signal);
+        return line.call(method, params, deadline);
+      });
     },
     close() {
       const reason = new ProtocolError("STREAM_RESET", "the node stops");

@@ -1,5 +1,4 @@
 /** The room's face. */
-export { boundedStream } from "./bounded-stream.ts";
 export { libp2p, type Libp2pOptions } from "./libp2p/choice.ts";
 export {
   type KnownPeerRow,

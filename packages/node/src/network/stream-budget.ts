@@ -8,7 +8,7 @@ export interface BudgetLimits {
   readonly unreadBytes: number;
 }
 
-export const defaultBudget: BudgetLimits = {
+const defaultBudget: BudgetLimits = {
   unreadBytesPerPeer: 8 * 1024 * 1024,
   unreadBytes: 256 * 1024 * 1024,
 };

@@ -2,7 +2,7 @@ import { ProtocolError } from "@gridmesh/protocol";
 import type { Clock, Wait } from "../clock.ts";
 
 /** What ended a wait early, as an error of the table. */
-export function endedEarly(signal: AbortSignal | undefined): Error {
+function endedEarly(signal: AbortSignal | undefined): Error {
   const reason: unknown = signal?.reason;
   if (reason instanceof ProtocolError) return reason;
   return new ProtocolError("CALL_CANCELLED", "the caller ended the wait", { cause: reason });

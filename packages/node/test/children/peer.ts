@@ -17,3 +17,4 @@ const transport = await libp2p({ listen: [`/ip4/127.0.0.1/tcp/${port}`] }).creat
 });
 await transport.start();
 process.send?.(transport.addresses()[0]);
+process.on("disconnect", () => process.exit());

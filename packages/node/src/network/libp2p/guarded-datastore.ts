@@ -7,7 +7,7 @@ export interface DatastoreLimits {
   readonly bytes: number;
 }
 
-export const defaultDatastoreLimits: DatastoreLimits = {
+const defaultLimits: DatastoreLimits = {
   recordsPerProvider: 256,
   records: 20_000,
   bytes: 32 * 1024 * 1024,
@@ -27,7 +27,7 @@ export class GuardedDatastore extends MemoryDatastore {
   /** Refused writes by reason. */
   readonly refused: Record<string, number> = {};
 
-  constructor(limits: DatastoreLimits = defaultDatastoreLimits) {
+  constructor(limits: DatastoreLimits = defaultLimits) {
     super();
     this.#limits = limits;
   }

@@ -12,6 +12,9 @@ const BIN = fileURLToPath(new URL("../../bin/gridmesh.js", import.meta.url));
 const POLL_MS = 50;
 const ASK_TIMEOUT_MS = 2_000;
 
+/** Thirteen heaps on one machine: a small nursery keeps each a hundred megabytes lower at the same CPU time. */
+const CHILD_FLAGS = ["--max-semi-space-size=4"];
+
 export interface Exit {
   readonly code: number | null;
   readonly signal: string | null;
@@ -65,7 +68,7 @@ export class Child {
       // Own process group: a Ctrl-C at the terminal reaches the parent alone, which then ends the run in order.
       detached: true,
       stdio: ["ignore", log, log, "ipc"],
-      execArgv: [],
+      execArgv: CHILD_FLAGS,
       env: { ...cleanEnvironment(), NODE_COMPILE_CACHE: this.#folders.cache },
     });
     closeSync(log);

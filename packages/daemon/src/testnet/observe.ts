@@ -119,10 +119,10 @@ export class Observer {
     for (const [child, view] of metrics) this.#take(child, view);
     const sum = [...metrics.values()].reduce((total, view) => total + view.rssBytes, 0);
     this.peakRssBytes = Math.max(this.peakRssBytes, sum);
-    this.rss = new Map([
-      ...this.rss,
-      ...[...metrics].map(([child, view]) => [child, view.rssBytes] as const),
-    ]);
+    const newest = (of: (view: MetricsView) => number) =>
+      [...metrics].map(([child, view]): [Child, number] => [child, of(view)]);
+    this.rss = new Map([...this.rss, ...newest((view) => view.rssBytes)]);
+    this.peers = new Map([...this.peers, ...newest((view) => view.links)]);
   }
 
   #take(child: Child, view: MetricsView): void {

@@ -1,25 +1,11 @@
 /** The room's face. */
 export { libp2p, type Libp2pOptions } from "./libp2p/choice.ts";
-export {
-  type KnownPeerRow,
-  type KnownPeers,
-  type KnownPeerStore,
-  knownPeers,
-  memoryPeerStore,
-} from "./known-peers.ts";
+export { type KnownPeerRow, type KnownPeerStore, knownPeers, memoryPeerStore } from "./known-peers.ts";
 export { memory, type MemoryOptions } from "./memory.ts";
 export { type MemoryFaults, type MemoryHub, memoryHub } from "./memory-hub.ts";
 export type { NetworkChoice, TransportContext } from "./network-choice.ts";
-export { type NetworkProfile, type ProfileName, profiles } from "./profiles.ts";
+export { profiles } from "./profiles.ts";
 export { createSupervisor } from "./supervisor.ts";
-export type { PeerView, Supervisor, SupervisorOptions, SupervisorState } from "./supervisor-types.ts";
-export type { BoundedStream, StreamLimits, WritePriority } from "./stream-types.ts";
-export type {
-  Link,
-  NetworkEvent,
-  NetworkEventName,
-  NetworkSnapshot,
-  PeerHint,
-  Transport,
-  Verdict,
-} from "./transport.ts";
+export type { Supervisor } from "./supervisor-types.ts";
+export type { BoundedStream } from "./stream-types.ts";
+export type { NetworkSnapshot, Transport, Verdict } from "./transport.ts";

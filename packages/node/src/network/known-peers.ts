@@ -12,7 +12,7 @@ const HALF_LIFE_MS = 14 * DAY_MS;
 
 export type PeerSource = "bootstrap" | "static" | "mdns" | "dht" | "introduction" | "inbound" | "manual";
 
-export interface KnownAddress {
+interface KnownAddress {
   readonly address: string;
   /** When a dial to it last held; 0: never. */
   readonly lastSuccessMs: number;

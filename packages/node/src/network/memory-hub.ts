@@ -46,7 +46,7 @@ export interface MemoryHub {
 }
 
 /** For the memory transport only. */
-export interface HubInner {
+interface HubInner {
   enter(station: MemoryStation): void;
   /** Lets this station and the others that sight each other know of one another. */
   announce(station: MemoryStation): void;

@@ -5,7 +5,7 @@ import type { PeerHint } from "./transport.ts";
 const MAX_ADDRESSES = 8;
 const MAX_CANDIDATES = 1_000;
 
-export type PeerState = "known" | "waiting" | "dialing" | "linked" | "parked";
+type PeerState = "known" | "waiting" | "dialing" | "linked" | "parked";
 
 /** One peer, or one configured address whose peer is not known yet. */
 export interface PeerEntry {

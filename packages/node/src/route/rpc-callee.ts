@@ -47,6 +47,8 @@ interface Load {
   readonly peers: Map<string, number>;
 }
 
+const MAX_UNSENT = 128;
+
 /** Answers calls of peers until disposed. */
 export function serveRpc(options: RpcCalleeOptions): Disposable {
   const load: Load = { node: 0, peers: new Map() };
@@ -69,8 +71,11 @@ async function serveStream(options: RpcCalleeOptions, load: Load, session: Sessi
     await stream.write(
       toLine({ ok: true, era: "modern", versions: [], maxInFlight: nodeLimits.rpcInFlight }),
     );
+    const work: Work = { options, load, session, running, to, unsent: new Set() };
     for await (const message of pipe(linesOf(stream), decodeMessages)) {
-      receive({ options, load, session, running, to }, message);
+      receive(work, message);
+      // Who does not read its answers is not read either.
+      while (work.unsent.size >= MAX_UNSENT) await Promise.race(work.unsent);
     }
     await stream.close({ timeoutMs: nodeLimits.rpcOpeningMs });
   } catch (error) {
@@ -117,7 +122,7 @@ async function readOpening(stream: BoundedStream): Promise<string> {
 function parseOpening(line: Uint8Array): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(line));
-    if (typeof value === "object" && value !== null) return { ...value };
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
   } catch (error) {
     throw new ProtocolError("PARSE_ERROR", "the opening line is no JSON", { cause: error });
   }
@@ -130,15 +135,21 @@ interface Work {
   readonly session: Session;
   readonly running: Map<RpcId, AbortController>;
   readonly to: string;
+  /** Lines whose writing has not ended. */
+  readonly unsent: Set<Promise<void>>;
+}
+
+/** A write that fails means the stream is gone, which the reader sees too. */
+async function send(work: Work, line: Uint8Array): Promise<void> {
+  const writing = work.session.stream.write(line).catch(() => undefined);
+  work.unsent.add(writing);
+  await writing;
+  work.unsent.delete(writing);
 }
 
 function receive(work: Work, message: RpcMessage): void {
   if (message.kind === "request") return void answer(work, message);
-  if (message.kind === "unreadable") {
-    // A write that fails means the stream is gone, which the reader sees too.
-    work.session.stream.write(errorLine(message.id, message.error)).catch(() => undefined);
-    return;
-  }
+  if (message.kind === "unreadable") return void send(work, errorLine(message.id, message.error));
   if (message.kind !== "notification" || message.method !== "notifications/cancelled") return;
   const params = message.params;
   const id = isObject(params) ? params["requestId"] : undefined;
@@ -147,19 +158,16 @@ function receive(work: Work, message: RpcMessage): void {
 }
 
 async function answer(work: Work, request: RpcMessage & { kind: "request" }): Promise<void> {
-  const { session, running } = work;
   let line: Uint8Array;
   try {
     line = resultLine(request.id, await run(work, request));
   } catch (error) {
     line = errorLine(request.id, forPeer(toProtocolError(error, "INTERNAL_ERROR")));
-  } finally {
-    running.delete(request.id);
   }
   if (line.length > nodeLimits.rpcLineBytes) {
     line = errorLine(request.id, new ProtocolError("FRAME_TOO_LARGE", "the result is over the line's limit"));
   }
-  await session.stream.write(line).catch(() => undefined);
+  await send(work, line);
 }
 
 async function run(work: Work, request: RpcMessage & { kind: "request" }): Promise<JsonValue> {
@@ -170,6 +178,7 @@ async function run(work: Work, request: RpcMessage & { kind: "request" }): Promi
   using _place = takePlace(work.load, peerId);
   const controller = new AbortController();
   running.set(request.id, controller);
+  using _listed = { [Symbol.dispose]: () => running.delete(request.id) };
   using deadline = startDeadline(
     options.clock,
     {

@@ -336,6 +336,25 @@ test("a seller that signs two deliveries, or two decisions, is convicted and not
   assert.equal(seller.desk.orders()[0]?.state, "DELIVERED");
 });
 
+test("a message that had its effect is a replay after kill −9 too, with every memory of nonces gone", async () => {
+  const world = new World(109);
+  const seller = await world.house("seller", { energyMilliWh: 14 * KWH });
+  const buyer = await world.house("buyer");
+  const terms = world.terms(buyer, seller, { offerId: await world.offer(seller, 5 * KWH) });
+  await world.buy(buyer, terms);
+  await seller.desk.deliver(seller.agentId, terms, KWH);
+  await world.clock.pass(5_000);
+  world.kill(buyer);
+  await world.restart(buyer);
+  await world.clock.pass(5_000);
+  world.mail.forgetNonces();
+  const letters = world.mail.sent.length;
+  const first = world.mail.sent.findIndex((letter) => letter.to === buyer.peerId);
+  world.mail.replay(first);
+  await world.clock.pass(5_000);
+  assert.equal(world.mail.sent.length, letters);
+});
+
 test("a journal of another node is refused", async () => {
   const world = new World(106);
   const house = await world.house("house");

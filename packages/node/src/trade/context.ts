@@ -43,6 +43,8 @@ export interface DeskContext {
   readonly shelf: Shelf;
   readonly sends: Sends;
   readonly watch: DiskWatch;
+  /** `<signer> <nonce>` of the journal as it was found: messages that had their effect before the restart. */
+  readonly spentNonces: ReadonlySet<string>;
   /** `<agentId> <slotId>` → mWh that purchases may fill. */
   readonly needs: Map<string, number>;
   courier: { resend(terms: OrderTerms, order: SignedBytes): Promise<void> } | undefined;

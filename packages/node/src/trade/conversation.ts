@@ -30,7 +30,9 @@ export function listen(context: DeskContext): Disposable {
   const stack = new DisposableStack();
   stack.use(
     context.exchange.handle("trade", "trade_send", async (received) => {
-      const answers = await receiveDocuments(context, senderOf(received), documentsIn(received));
+      const sender = senderOf(received);
+      checkUnspent(context, sender);
+      const answers = await receiveDocuments(context, sender, documentsIn(received));
       return answers.length === 0 ? undefined : reply(context, received, answers);
     }),
   );
@@ -145,6 +147,13 @@ function senderOf(received: Received): Sender {
       ? { signer: signerId, nonce, timestamp }
       : undefined;
   return { signerId, recipientId: String(recipientId), peerId: from.peerId, nonce: recorded };
+}
+
+/** The nonce of an effect is in its record: a crash between the two cannot open a door. */
+function checkUnspent(context: DeskContext, { signerId, nonce }: Sender): void {
+  if (nonce !== undefined && context.spentNonces.has(`${signerId} ${nonce.nonce}`)) {
+    throw new ProtocolError("MESSAGE_REPLAYED", `a message of ${signerId} from before the restart`);
+  }
 }
 
 /** The ladder has checked the body against its schema already. */

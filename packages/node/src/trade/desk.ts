@@ -120,6 +120,7 @@ function createContext(options: TradeDeskOptions, { state, journal, listeners }:
     shelf: createShelf(),
     sends: createSends({ clock, random, log }),
     watch: watchDisk({ disk, clock, log, reserveBytes }),
+    spentNonces: new Set(state.nonces.map(({ signer, nonce }) => `${signer} ${nonce}`)),
     needs: new Map(),
     courier: undefined,
     commit(draft) {

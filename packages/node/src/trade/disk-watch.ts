@@ -33,7 +33,12 @@ export function watchDisk(options: DiskWatchOptions): DiskWatch {
   let isLow = false;
   let lookedAtMs = Number.NEGATIVE_INFINITY;
   let looking: Promise<void> | undefined;
+  let filling: Promise<void> | undefined;
 
+  // Nobody waits for 16 MiB of zeros: the first orders may come meanwhile.
+  const fillLater = () => {
+    filling ??= fill(disk).catch((error: unknown) => log.warn("disk.reserve", String(error)));
+  };
   const measure = async () => {
     const free = await disk.free();
     if (free < reserveBytes && !isLow)
@@ -41,7 +46,7 @@ export function watchDisk(options: DiskWatchOptions): DiskWatch {
     isLow = free < reserveBytes;
     const names = await disk.list();
     if (free < RESERVE_FILE_BYTES && names.includes(RESERVE)) await disk.remove(RESERVE);
-    else if (!isLow && disk.keepsReserve === true && !names.includes(RESERVE)) await fill(disk);
+    else if (!isLow && disk.keepsReserve === true && !names.includes(RESERVE)) fillLater();
   };
   const look = () => {
     lookedAtMs = clock.monotonicMs();
@@ -61,6 +66,7 @@ export function watchDisk(options: DiskWatchOptions): DiskWatch {
     look,
     async stop() {
       await looking;
+      await filling;
     },
   };
 }

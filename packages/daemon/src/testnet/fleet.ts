@@ -27,6 +27,7 @@ export class Fleet {
   readonly agents: readonly FleetAgent[];
   readonly #plan: TestnetPlan;
   readonly #fixedPorts: boolean;
+  #closed = false;
   #clock: ClockView | undefined;
   #untilMs: number | undefined;
 
@@ -86,7 +87,7 @@ export class Fleet {
   }
 
   async startBootstrap(): Promise<void> {
-    await this.#start(this.bootstrap, []);
+    this.#start(this.bootstrap, []);
     await this.bootstrap.untilRunning(START_DEADLINE_MS);
   }
 
@@ -95,20 +96,20 @@ export class Fleet {
     const running: Promise<void>[] = [];
     for (const child of this.children.slice(1)) {
       await pause(STAGGER_MS);
-      await this.#start(child, addresses);
+      this.#start(child, addresses);
       running.push(child.untilRunning(START_DEADLINE_MS));
     }
     const failed = (await Promise.allSettled(running)).find((one) => one.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }
 
-  async #start(child: Child, bootstrap: readonly string[]): Promise<void> {
+  #start(child: Child, bootstrap: readonly string[]): void {
+    if (this.#closed) throw new ProtocolError("DRAINING", "the testnet is ending");
     const net = { network: this.network, bootstrap, fixedPorts: this.#fixedPorts };
     writeFileSync(join(child.home, "config.toml"), configText(child.planned, this.#plan, net), {
       mode: 0o600,
     });
     child.start();
-    await Promise.resolve();
   }
 
   /** The same market time for all, and the end of trading if there is one. */
@@ -126,6 +127,7 @@ export class Fleet {
   /** SIGKILL, start again with the same home, and tell it what the others know. */
   async killAndRestart(child: Child): Promise<void> {
     await child.kill();
+    if (this.#closed) return;
     child.restarts += 1;
     child.start();
     await child.untilRunning(START_DEADLINE_MS);
@@ -152,6 +154,11 @@ export class Fleet {
       }),
     );
     return new Map(answers.filter((answer) => answer !== undefined));
+  }
+
+  /** Starts nothing more. */
+  close(): void {
+    this.#closed = true;
   }
 
   killAllNow(): void {

@@ -67,10 +67,11 @@ async function live(
   { output, interrupts }: { readonly output: Output; readonly interrupts: Interrupts },
 ): Promise<void> {
   try {
-    const fleet = await start(figures, options, output);
-    await ready(figures, fleet, output);
-    const { observer } = figures;
-    if (observer === undefined) return;
+    const up = start(figures, options, output).then((fleet) => ready(figures, fleet, output));
+    await Promise.race([up, interrupts.first]);
+    up.catch(() => undefined);
+    const { observer, fleet } = figures;
+    if (interrupts.signal !== undefined || observer === undefined || fleet === undefined) return;
     const run = { figures, fleet, observer, output };
     const deadlineMs = figures.startedAtMs + deadlineOf(figures, options);
     await cycles({ ...run, interrupts, kills: options.kill ?? 0, deadlineMs });
@@ -82,9 +83,10 @@ async function live(
     const node = error instanceof RunFailed ? error.node : undefined;
     const text = error instanceof Error ? error.message : String(error);
     figures.failures.push({ code, text, ...(node === undefined ? {} : { node }) });
+  } finally {
+    figures.interrupted ||= interrupts.signal !== undefined;
+    if (figures.fleet !== undefined) await stop({ figures, fleet: figures.fleet, output });
   }
-  figures.interrupted ||= interrupts.signal !== undefined;
-  if (figures.fleet !== undefined) await stop({ figures, fleet: figures.fleet, output });
 }
 
 function deadlineOf(figures: RunFigures, options: TestnetOptions): number {

@@ -99,7 +99,11 @@ export async function audit({ figures, fleet, observer, output }: Settling): Pro
     figures.failures.push({ code: "LEDGER_DISAGREES", text: `${child.name}: ${text}`, node: child.name });
   }
   const books = await observer.books();
-  judge(figures, fleet, books);
+  judge(figures, books, new Set(fleet.agentsOf("utility").map((agent) => agent.name)));
+  if (books.length !== fleet.tradingAgents.length) {
+    const text = `${books.length} of ${fleet.tradingAgents.length} ledgers could be read`;
+    figures.failures.push({ code: "LEDGER_DISAGREES", text });
+  }
   const { agreeing } = figures.audit;
   const differences = figures.audit.differences.length;
   const wanted = fleet.tradingAgents.length;
@@ -110,20 +114,20 @@ export async function audit({ figures, fleet, observer, output }: Settling): Pro
   });
 }
 
-function judge(figures: RunFigures, fleet: Fleet, books: readonly BookSnapshot[]): void {
+/** Audits the books together and names what does not fit. `utilities`: names of those that are no households. */
+export function judge(
+  figures: RunFigures,
+  books: readonly BookSnapshot[],
+  utilities: ReadonlySet<string>,
+): void {
   const { failures, plan } = figures;
   const result = auditBooks(books);
-  const utilities = new Set(fleet.agentsOf("utility").map((agent) => agent.name));
   const operators = new Set(books.filter((book) => utilities.has(book.name)).map((book) => book.agentId));
   figures.audit = result;
   figures.totals = ledgerTotals(books, { operators, tariff: plan.tariff });
   for (const { a, b, transactionId, what } of result.differences.slice(0, MAX_NAMED)) {
     const who = [a, b].filter((name) => name !== "").join(" and ");
     const text = `${who}${transactionId === "" ? "" : `, transaction ${transactionId}`}: ${what}`;
-    failures.push({ code: "LEDGER_DISAGREES", text });
-  }
-  if (books.length !== fleet.tradingAgents.length) {
-    const text = `${books.length} of ${fleet.tradingAgents.length} ledgers could be read`;
     failures.push({ code: "LEDGER_DISAGREES", text });
   }
   const [energy, money] = [result.conservationErrorMilliWh, result.conservationErrorMicro];
@@ -145,6 +149,7 @@ const MAX_NAMED = 5;
 /** SIGTERM to all; whoever needs more than 5 s is killed, which is a failure. */
 export async function stop({ figures, fleet, output }: Omit<Settling, "observer">): Promise<void> {
   const startedMs = Date.now();
+  fleet.close();
   const wanted = fleet.children.filter((child) => child.pid !== null);
   let clean = 0;
   await Promise.all(
@@ -155,7 +160,7 @@ export async function stop({ figures, fleet, output }: Omit<Settling, "observer"
       if (!exit.inTime) {
         const text = `${child.name} did not stop in ${STOP_DEADLINE_MS / 1_000} s`;
         figures.failures.push({ code: "STOP_LATE", text, node: child.name });
-      } else if (exit.code === 0) {
+      } else if (exit.code === 0 || (figures.interrupted && exit.signal === "SIGTERM")) {
         clean += 1;
       } else {
         const text = `${child.name} ended with ${how}. Last log line: ${child.lastLine()}`;

@@ -24,7 +24,7 @@ import { nodeLimits } from "./limits.ts";
 import type { BindingBook } from "./link/bindings.ts";
 import { bodiesOf, type Channel, channelLimits, CRITICAL, protocolIds, sendMessage } from "./link/channel.ts";
 import type { Exchanged, LinkExchange, MessageHandler } from "./link/exchange.ts";
-import { endsLink, endsStream, idIn, isProven } from "./link/refusal.ts";
+import { endsLink, endsStream, causeOf, isProven } from "./link/refusal.ts";
 import { PeerSession } from "./link/session.ts";
 import type { Log } from "./log.ts";
 import type { Link, Transport } from "./network/transport.ts";
@@ -63,6 +63,7 @@ export class Serve implements LinkExchange, Disposable {
   readonly #greetings = new Set<string>();
   readonly #sessions = new Map<string, PeerSession>();
   readonly #endListeners = new Set<(channel: Channel) => void>();
+  readonly #partings = new Set<(peerId: string, error: ProtocolError) => void>();
   readonly #listeners = new DisposableStack();
 
   constructor(options: ServeOptions) {
@@ -85,7 +86,7 @@ export class Serve implements LinkExchange, Disposable {
       for await (const body of bodiesOf(channel)) await this.#climb(channel, from, body);
     } catch (error) {
       ended = toProtocolError(error, "STREAM_RESET");
-      if (ended.code !== "STREAM_RESET") await this.#refuse(channel, ended, null);
+      if (ended.code !== "STREAM_RESET") await this.#refuse(channel, ended, undefined);
     }
     this.#sessions.get(channel.peerId)?.lose(channel, ended);
     channel.stream
@@ -109,7 +110,7 @@ export class Serve implements LinkExchange, Disposable {
       void this.#run(channel, received, handler);
     } catch (error) {
       const known = toProtocolError(error, "INTERNAL_ERROR");
-      await this.#refuse(channel, known, idIn(body));
+      await this.#refuse(channel, known, body);
       if (endsStream(known.code)) throw new ProtocolError("STREAM_RESET", `ended by ${known.code}`);
     }
   }
@@ -159,14 +160,19 @@ export class Serve implements LinkExchange, Disposable {
       );
       reply.afterwards?.();
     } catch (error) {
-      await this.#refuse(channel, toProtocolError(error, "INTERNAL_ERROR"), received.messageId);
+      await this.#refuse(channel, toProtocolError(error, "INTERNAL_ERROR"), received.message);
     } finally {
       session.inFlight -= 1;
     }
   }
 
-  async #refuse(channel: Channel, error: ProtocolError, original: string | null): Promise<void> {
-    const { bans, log, rates, signer, transport } = this.#node;
+  /** @param cause - the message that failed, or its bytes if it could not be opened */
+  async #refuse(
+    channel: Channel,
+    error: ProtocolError,
+    cause: Uint8Array | Received["message"] | undefined,
+  ): Promise<void> {
+    const { bans, log, rates, transport } = this.#node;
     const { peerId } = channel;
     const level = error.code === "INTERNAL_ERROR" ? "error" : "debug";
     log[level]("message.error", `${error.code}: ${error.message}`, { peer: peerId, code: error.code });
@@ -174,21 +180,35 @@ export class Serve implements LinkExchange, Disposable {
     const told = bannedNow
       ? new ProtocolError("PEER_BANNED", `banned for ${error.code}`, bans.left(peerId))
       : error;
-    if (error.code !== "STREAM_RESET" && (bannedNow || isProven(error.code) || rates.mayTellError(peerId))) {
-      const draft = { type: "error_response", recipient_id: peerId, ...errorResponseOf(told, original) };
+    const tells = bannedNow || isProven(error.code) || rates.mayTellError(peerId);
+    if (error.code !== "STREAM_RESET" && tells) {
+      const sealed = this.#sealError(peerId, told, cause);
       // A stream that cannot take the error is gone already.
-      await sendMessage(channel, this.#seal(draft, signer), { timeoutMs: nodeLimits.errorFlushMs }).catch(
-        () => undefined,
-      );
+      await sendMessage(channel, sealed, { timeoutMs: nodeLimits.errorFlushMs }).catch(() => undefined);
     }
     if (!bannedNow && !endsLink(error.code)) return;
     log.warn("peer.refused", `${peerId}: ${told.message}`, { peer: peerId, code: told.code });
     await channel.stream.closeWrite({ timeoutMs: nodeLimits.errorFlushMs }).catch(() => undefined);
+    // Cutting the link at once would overtake the error: who reads it leaves by itself.
+    await Promise.race([channel.stream.closed, this.#node.clock.sleep(nodeLimits.errorFlushMs)]);
+    if (!bannedNow) for (const fn of this.#partings) fn(peerId, error);
     await transport.hangUp(peerId, told.code);
   }
 
-  #seal(draft: Draft, signer: Signer): SealedMessage {
-    const { network, clock, random, bindings } = this.#node;
+  #sealError(
+    peerId: string,
+    error: ProtocolError,
+    cause: Uint8Array | Received["message"] | undefined,
+  ): SealedMessage {
+    const { signer, network } = this.#node;
+    const { id, network: theirs } = causeOf(cause);
+    const draft = { type: "error_response", recipient_id: peerId, ...errorResponseOf(error, id) };
+    // A node of another network can read this one error only under its own network's name.
+    return this.#seal(draft, signer, error.code === "NETWORK_MISMATCH" ? (theirs ?? network) : network);
+  }
+
+  #seal(draft: Draft, signer: Signer, network: string = this.#node.network): SealedMessage {
+    const { clock, random, bindings } = this.#node;
     const nowS = Math.floor(clock.nowMs() / 1000);
     return seal(draft, { network, signer, nowS, random, binding: bindings.of(signer.agentId) });
   }
@@ -302,6 +322,11 @@ export class Serve implements LinkExchange, Disposable {
   onChannelEnd(fn: (channel: Channel) => void): Disposable {
     this.#endListeners.add(fn);
     return { [Symbol.dispose]: () => this.#endListeners.delete(fn) };
+  }
+
+  onParted(fn: (peerId: string, error: ProtocolError) => void): Disposable {
+    this.#partings.add(fn);
+    return { [Symbol.dispose]: () => this.#partings.delete(fn) };
   }
 
   forget(peerId: string): void {

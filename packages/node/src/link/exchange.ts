@@ -1,6 +1,6 @@
 /** What the link room uses of the signed exchange beyond its public face. */
 
-import type { SealedMessage, Signer } from "@gridmesh/protocol";
+import type { ProtocolError, SealedMessage, Signer } from "@gridmesh/protocol";
 import type { Wait } from "../clock.ts";
 import type { Draft, Received, SignedExchange, SignedProtocol } from "../signed-exchange.ts";
 import type { Channel } from "./channel.ts";
@@ -33,6 +33,8 @@ export interface LinkExchange extends SignedExchange {
   openChannel(peerId: string, protocol: SignedProtocol, wait: Wait): Promise<Channel>;
   /** Told when a channel ends. */
   onChannelEnd(fn: (channel: Channel) => void): Disposable;
+  /** Told of a peer that was left because it belongs elsewhere or speaks no version of ours. */
+  onParted(fn: (peerId: string, error: ProtocolError) => void): Disposable;
   /** Ends the session of a peer whose link went. */
   forget(peerId: string): void;
 }

@@ -44,6 +44,7 @@ export function startGreeter(options: GreeterOptions): Disposable {
   const { transport, exchange } = options;
   const stack = new DisposableStack();
   const timers = stack.use(new TimerSet(options.clock));
+  stack.use(exchange.onParted(options.onForeign));
   stack.use(exchange.greet("hello", (received) => acceptHello(options, received)));
   stack.use(
     transport.on("link", ({ peerId }) => {

@@ -1,6 +1,6 @@
 /** Which errors are told to whom. */
 
-import { type ErrorCode, type JsonObject, parseCanonical } from "@gridmesh/protocol";
+import { type ErrorCode, isUuid, parseCanonical } from "@gridmesh/protocol";
 
 /** Causes that prove nothing about their sender: told once a second, lest we amplify. */
 const UNPROVEN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -47,12 +47,24 @@ export function endsLink(code: ErrorCode): boolean {
   return ENDS_LINK.has(code);
 }
 
-/** The id of a message that failed, if it can be read: an error names it, so that its sender's wait ends. */
-export function idIn(body: Uint8Array): string | null {
+/** What can be read of a message that failed: its id, so that its sender's wait ends, and the network a hello names. */
+export function causeOf(cause: Uint8Array | Readonly<Record<string, unknown>> | undefined): {
+  readonly id: string | null;
+  readonly network: string | undefined;
+} {
+  const message = cause instanceof Uint8Array ? readable(cause) : (cause ?? {});
+  const { message_id: id, network } = message;
+  return {
+    id: typeof id === "string" && isUuid(id) ? id : null,
+    network: typeof network === "string" ? network : undefined,
+  };
+}
+
+function readable(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   try {
-    const id = (parseCanonical(body) as JsonObject)["message_id"];
-    return typeof id === "string" && /^[0-9a-f-]{36}$/i.test(id) ? id : null;
+    const value = parseCanonical(bytes);
+    return typeof value === "object" && value !== null ? { ...value } : {};
   } catch {
-    return null;
+    return {};
   }
 }

@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type ErrorCode, isProtocolError, ProtocolError } from "@gridmesh/protocol";
+import { createBans } from "../src/gate/admit.ts";
+import { createNonceMemory } from "../src/gate/fresh.ts";
+import { createPacer, patiently } from "../src/gate/pace.ts";
+import { createRateGate } from "../src/gate/rate-limit.ts";
+import { memoryStore } from "../src/store/memory.ts";
+import type { StateStore } from "../src/store/types.ts";
+import { manualClock } from "../src/testing/index.ts";
+
+const PEER = "12D3KooWA4Xop1JaT3MHxwYMkCepYsv4iPVopMXwCz5iHYdBfeSB";
+const OTHER = "12D3KooWBdJqV7f55m2WZN1UAkdr4VsYMqwu86JAifbZ9y9WYfVb";
+const code = (expected: ErrorCode) => (error: unknown) => isProtocolError(error) && error.code === expected;
+
+test("ten malformed messages within a minute ban, nine do not, nor ten over an hour", async () => {
+  for (const [count, apartMs, expected] of [
+    [10, 6_500, true],
+    [9, 0, false],
+    [10, 360_000, false],
+  ] as const) {
+    const clock = manualClock();
+    const bans = createBans(memoryStore(), clock);
+    for (let n = 0; n < count; n += 1) {
+      bans.offence(PEER, "MESSAGE_MALFORMED");
+      await clock.advance(apartMs);
+    }
+    assert.equal(bans.banned(PEER), expected, `${count} each ${apartMs} ms`);
+  }
+});
+
+test("a ban lasts five minutes, the next twice as long, up to a day; seven quiet days halve it", async () => {
+  const clock = manualClock();
+  const store = memoryStore();
+  const bans = createBans(store, clock);
+  const lasts: number[] = [];
+  for (let n = 0; n < 12; n += 1) {
+    bans.ban(PEER, "MESSAGE_MALFORMED");
+    const ms = bans.left(PEER).data.retry_after_ms;
+    lasts.push(ms / 1000);
+    assert.throws(() => bans.check(PEER), code("PEER_BANNED"));
+    clock.shiftWall(ms + 1);
+    assert.doesNotThrow(() => bans.check(PEER));
+  }
+  assert.deepEqual(lasts.slice(0, 4), [300, 600, 1_200, 2_400]);
+  assert.equal(lasts.at(-1), 86_400);
+  clock.shiftWall(8 * 86_400_000);
+  bans.ban(PEER, "MESSAGE_MALFORMED");
+  assert.ok((store.bans()[0]?.strikes ?? 0) <= 7);
+  bans.lift(PEER);
+  assert.ok(!bans.banned(PEER));
+  bans.ban(PEER, "EQUIVOCATION");
+  assert.equal(bans.left(PEER).data.retry_after_ms, 30 * 86_400_000);
+  assert.equal(createBans(store, clock).banned(PEER), true, "kept in the store");
+});
+
+test("errors of time, state and policy cost nothing; being over the rate counts once a second", async () => {
+  const clock = manualClock();
+  const bans = createBans(memoryStore(), clock);
+  for (let n = 0; n < 1_000; n += 1) {
+    for (const harmless of [
+      "MESSAGE_STALE",
+      "MESSAGE_REPLAYED",
+      "ORDER_CONFLICT",
+      "AGENT_NOT_FOUND",
+    ] as const) {
+      assert.equal(bans.offence(PEER, harmless), false);
+    }
+    assert.equal(bans.offence(PEER, "RATE_LIMITED"), false);
+  }
+  let seconds = 1;
+  while (!bans.banned(PEER) && seconds < 100) {
+    await clock.advance(1_000);
+    bans.offence(PEER, "RATE_LIMITED");
+    seconds += 1;
+  }
+  assert.equal(seconds, 10);
+});
+
+test("a peer over its rate is refused with the time to wait, another is not", async () => {
+  const clock = manualClock();
+  const rates = createRateGate(clock);
+  for (let n = 0; n < 20; n += 1) rates.admit(PEER);
+  assert.throws(
+    () => rates.admit(PEER),
+    (error: unknown) =>
+      code("RATE_LIMITED")(error) && (error as ProtocolError).data?.["retry_after_ms"] === 5,
+  );
+  assert.doesNotThrow(() => rates.admit(OTHER));
+  assert.equal(rates.mayTellError(PEER), true);
+  assert.equal(rates.mayTellError(PEER), false);
+  await clock.advance(1_000);
+  assert.equal(rates.mayTellError(PEER), true);
+  assert.doesNotThrow(() => rates.admit(PEER));
+});
+
+test("who keeps the pace is never refused, in order, over twenty seconds of wanting more", async () => {
+  const clock = manualClock();
+  const pacer = createPacer(clock);
+  const rates = createRateGate(clock);
+  const never = new AbortController().signal;
+  const order: number[] = [];
+  let refused = 0;
+  for (let n = 0; n < 3_000; n += 1) {
+    void pacer.turn(PEER, never).then(() => {
+      order.push(n);
+      try {
+        rates.admit(PEER);
+      } catch {
+        refused += 1;
+      }
+    });
+  }
+  await clock.advance(20_000);
+  assert.equal(refused, 0);
+  assert.ok(order.length > 1_800, `${order.length} went out`);
+  assert.deepEqual(
+    order,
+    order.toSorted((a, b) => a - b),
+  );
+  const gone = new AbortController();
+  const waits = assert.rejects(pacer.turn(PEER, gone.signal), code("CALL_CANCELLED"));
+  gone.abort(new ProtocolError("CALL_CANCELLED", "gone"));
+  await clock.advance(40_000);
+  await waits;
+});
+
+test("what came too fast is sent again a few times, anything else is not", async () => {
+  const clock = manualClock();
+  const never = new AbortController().signal;
+  let tries = 0;
+  const limited = () => {
+    tries += 1;
+    if (tries < 3) throw new ProtocolError("RATE_LIMITED", "slow down", { data: { retry_after_ms: 100 } });
+    return Promise.resolve("done");
+  };
+  const sent = patiently(clock, never, async () => limited());
+  await clock.advance(1_000);
+  assert.equal(await sent, "done");
+  await assert.rejects(
+    patiently(clock, never, () => Promise.reject(new ProtocolError("CALL_TIMEOUT", "late"))),
+    code("CALL_TIMEOUT"),
+  );
+});
+
+test("nonces are written together and come back with the store; a store that fails is fatal", async () => {
+  const clock = manualClock();
+  const written: number[] = [];
+  const store: StateStore = {
+    ...memoryStore(),
+    nonces: () => [{ senderId: "a", nonce: "old", keepUntilS: clock.nowMs() / 1000 + 10 }],
+    saveNonces(batch) {
+      written.push(batch.length);
+      if (batch.length > 2) throw new ProtocolError("DISK_FAILED", "full");
+    },
+  };
+  const fatal: unknown[] = [];
+  const memory = createNonceMemory(store, clock, (error) => fatal.push(error));
+  assert.ok(memory.seen("a", "old"));
+  memory.add("a", "one");
+  memory.add("b", "one");
+  assert.throws(() => memory.add("a", "one"), code("MESSAGE_REPLAYED"));
+  assert.deepEqual(written, []);
+  await clock.advance(50);
+  assert.deepEqual(written, [2]);
+  memory.add("a", "two");
+  memory.close();
+  assert.deepEqual(written, [2, 1]);
+  for (const nonce of ["3", "4", "5"]) memory.add("a", nonce);
+  await clock.advance(50);
+  assert.ok(code("DISK_FAILED")(fatal[0]));
+});

@@ -1,6 +1,6 @@
 /** Which errors are told to whom. */
 
-import { type ErrorCode, isUuid, parseCanonical } from "@gridmesh/protocol";
+import { type ErrorCode, isUuid, type JsonObject, parseCanonical } from "@gridmesh/protocol";
 
 /** Causes that prove nothing about their sender: told once a second, lest we amplify. */
 const UNPROVEN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -63,7 +63,7 @@ export function causeOf(cause: Uint8Array | Readonly<Record<string, unknown>> | 
 function readable(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   try {
     const value = parseCanonical(bytes);
-    return typeof value === "object" && value !== null ? { ...value } : {};
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
   } catch {
     return {};
   }

@@ -26,7 +26,7 @@ export interface PeerRow {
 }
 
 /** An agent of another node, as its record tells. */
-export interface KnownAgent {
+interface KnownAgent {
   readonly name: string;
   readonly agentId: string;
   readonly address: string;

@@ -19,13 +19,13 @@ export interface Hosted {
   readonly tariff: Tariff | undefined;
 }
 
-export interface Tariff {
+interface Tariff {
   readonly retailMicroPerKWh: number;
   readonly feedInMicroPerKWh: number;
 }
 
 /** A record before the journal numbers and dates it. */
-export type RecordDraft<K extends RecordKind = RecordKind> = K extends RecordKind
+type RecordDraft<K extends RecordKind = RecordKind> = K extends RecordKind
   ? Omit<RecordOf<K>, "seq" | "atMs" | "kind"> & { readonly kind: K }
   : never;
 

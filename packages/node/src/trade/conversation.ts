@@ -127,7 +127,7 @@ function halfWith(book: Book, asker: string, orderId: string): OrderHalf | undef
 }
 
 /** What this side said last, and would say again. */
-export function lastOwnDocument(half: OrderHalf): TradeDocument | undefined {
+function lastOwnDocument(half: OrderHalf): TradeDocument | undefined {
   const { trade_delivery, trade_payment, trade_receipt } = half.documents;
   if (half.role === "seller") return trade_receipt ?? trade_delivery;
   return isState(half, "PAID", "CLOSED") ? trade_payment : undefined;

@@ -4,7 +4,7 @@ import type { Random } from "../clock.ts";
 import type { DiskFile, JournalDisk } from "./disk.ts";
 
 /** What to do at the next operation of this kind. */
-export interface DiskFaults {
+interface DiskFaults {
   /** Called before each write and sync; a throw fails it, a promise that stays pending hangs it. */
   beforeWrite?: ((name: string, bytes: Uint8Array) => Promise<void> | void) | undefined;
   beforeSync?: ((name: string) => Promise<void> | void) | undefined;

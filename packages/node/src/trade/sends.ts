@@ -9,7 +9,7 @@ const MAX_MS = 10_000;
 /** Requests to one peer at a time; the rest waits its turn. */
 const PER_PEER = 8;
 
-export interface Errand {
+interface Errand {
   /** One errand per key. */
   readonly key: string;
   readonly peerId: string;

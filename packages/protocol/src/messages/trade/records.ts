@@ -52,20 +52,20 @@ export interface RecordedTerms {
 }
 
 /** First record of every journal. */
-export interface BootRecord extends RecordBase {
+interface BootRecord extends RecordBase {
   readonly kind: "boot";
   readonly epoch: string;
   readonly network: string;
   readonly peerId: string;
 }
-export interface OpenRecord extends BookRecordBase {
+interface OpenRecord extends BookRecordBase {
   readonly kind: "open";
   readonly name: string;
   readonly moneyMicro: number;
   readonly energyMilliWh: number;
   readonly capacityMilliWh: number;
 }
-export interface OfferRecord extends BookRecordBase {
+interface OfferRecord extends BookRecordBase {
   readonly kind: "offer";
   readonly offerId: string;
   readonly slotId: string;
@@ -74,18 +74,18 @@ export interface OfferRecord extends BookRecordBase {
   readonly currency: string;
   readonly untilMs: number;
 }
-export interface WithdrawRecord extends BookRecordBase {
+interface WithdrawRecord extends BookRecordBase {
   readonly kind: "withdraw";
   readonly offerId: string;
 }
 /** Opens an order in a book: the buyer's hold, or the seller's decision. */
-export interface HoldRecord extends BookRecordBase {
+interface HoldRecord extends BookRecordBase {
   readonly kind: "hold";
   readonly terms: RecordedTerms;
   readonly orderHash: string;
   readonly order: RecordedBytes;
 }
-export interface AcceptRecord extends BookRecordBase {
+interface AcceptRecord extends BookRecordBase {
   readonly kind: "accept";
   readonly terms: RecordedTerms;
   readonly orderHash: string;
@@ -93,7 +93,7 @@ export interface AcceptRecord extends BookRecordBase {
   readonly answer: RecordedBytes;
   readonly contractId: string;
 }
-export interface RejectRecord extends BookRecordBase {
+interface RejectRecord extends BookRecordBase {
   readonly kind: "reject";
   readonly terms: RecordedTerms;
   readonly orderHash: string;
@@ -106,31 +106,31 @@ export interface RejectRecord extends BookRecordBase {
 interface OrderStepBase extends BookRecordBase {
   readonly key: string;
 }
-export interface CommitRecord extends OrderStepBase {
+interface CommitRecord extends OrderStepBase {
   readonly kind: "commit";
   readonly contractId: string;
   readonly answer: RecordedBytes;
 }
-export interface ReleaseRecord extends OrderStepBase {
+interface ReleaseRecord extends OrderStepBase {
   readonly kind: "release";
   readonly reason: string;
   readonly heldMicro: number;
   readonly answer: RecordedBytes;
 }
-export interface VoidRecord extends OrderStepBase {
+interface VoidRecord extends OrderStepBase {
   readonly kind: "void";
   readonly reason: string;
   readonly slotId: string;
   readonly quantityMilliWh: number;
 }
-export interface DeliverRecord extends OrderStepBase {
+interface DeliverRecord extends OrderStepBase {
   readonly kind: "deliver";
   readonly buyer: string;
   readonly slotId: string;
   readonly quantityMilliWh: number;
   readonly deliveredMilliWh: number;
 }
-export interface ReceiveRecord extends OrderStepBase {
+interface ReceiveRecord extends OrderStepBase {
   readonly kind: "receive";
   readonly seller: string;
   readonly area: string;
@@ -139,7 +139,7 @@ export interface ReceiveRecord extends OrderStepBase {
   readonly feesMicro: number;
   readonly heldMicro: number;
 }
-export interface CreditRecord extends OrderStepBase {
+interface CreditRecord extends OrderStepBase {
   readonly kind: "credit";
   readonly buyer: string;
   readonly area: string;
@@ -149,23 +149,23 @@ export interface CreditRecord extends OrderStepBase {
   readonly amountMicro: number;
   readonly feesMicro: number;
 }
-export interface CloseRecord extends OrderStepBase {
+interface CloseRecord extends OrderStepBase {
   readonly kind: "close";
 }
 /** Two contents for one id: both are kept, nothing is booked. */
-export interface EvidenceRecord extends OrderStepBase {
+interface EvidenceRecord extends OrderStepBase {
   readonly kind: "evidence";
   readonly what: string;
   readonly bytes: RecordedBytes;
 }
-export interface EnergyRecord extends BookRecordBase {
+interface EnergyRecord extends BookRecordBase {
   readonly kind: "produce" | "consume" | "loss";
   readonly key: string;
   readonly quantityMilliWh: number;
   readonly plan?: Readonly<Record<string, number>>;
 }
 /** From the book owner's side: positive energy came in, positive money went out. */
-export interface ImbalanceRecord extends BookRecordBase {
+interface ImbalanceRecord extends BookRecordBase {
   readonly kind: "imbalance";
   readonly side: "agent" | "operator";
   readonly counterparty: string;
@@ -175,7 +175,7 @@ export interface ImbalanceRecord extends BookRecordBase {
   readonly priceMicroPerKWh: number;
   readonly amountMicro: number;
 }
-export interface ImbalanceReceiptRecord extends BookRecordBase {
+interface ImbalanceReceiptRecord extends BookRecordBase {
   readonly kind: "imbalance_receipt";
   readonly counterparty: string;
   readonly slotId: string;

@@ -9,7 +9,7 @@ import { type ControlClient, controlClient } from "../client.ts";
 import type { PlannedDaemon } from "./plan.ts";
 
 const BIN = fileURLToPath(new URL("../../bin/gridmesh.js", import.meta.url));
-const POLL_MS = 50;
+const POLL_MS = 100;
 const ASK_TIMEOUT_MS = 2_000;
 
 /** Thirteen heaps on one machine: a small nursery keeps each a hundred megabytes lower at the same CPU time. */

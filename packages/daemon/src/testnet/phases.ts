@@ -10,7 +10,7 @@ import type { TestnetOptions } from "./options.ts";
 import type { Output } from "./output.ts";
 
 const READY_DEADLINE_MS = 30_000;
-const READY_POLL_MS = 200;
+const READY_POLL_MS = 300;
 /** Records travel by gossip and at greeting; who has not heard of an agent by then looks for it. */
 const SEEK_AFTER_MS = 3_000;
 

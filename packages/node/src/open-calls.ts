@@ -145,8 +145,15 @@ function openRegistry(
     cache,
     own,
     call: (nodeId, call, wait) => rooms.forwarder.call(nodeId, call, wait),
+    settling: () => isSettling(base, parts.links),
     open: (message) => openRecord(canonicalBytes(message), { network, engine, nowS: nowS(base) }),
   });
+}
+
+/** No link yet though there are ways to one, or a link whose hello is not over. */
+function isSettling({ choice }: NodeBase, { transport, serve }: LinkRoom): boolean {
+  if (transport.links().length === 0) return choice.bootstrap.length > 0 || choice.mdns;
+  return serve.sessions().some((session) => session.agreement === undefined);
 }
 
 function openAdvertiser(base: NodeBase, parts: CallParts, agents: AgentList): Advertiser {

@@ -25,6 +25,8 @@ export interface RegistryOptions {
   readonly own: () => readonly AgentRow[];
   /** Calls a method of another node. */
   readonly call: (peerId: string, call: MethodCall, wait: Wait) => Promise<JsonValue>;
+  /** Is the node still meeting its first peers, so that silence proves nothing? */
+  readonly settling: () => boolean;
   /** Verifies a record as it came. @throws RECORD_INVALID and the codes of the ladder. */
   readonly open: (message: JsonObject) => AgentRecord;
 }
@@ -33,10 +35,15 @@ export interface DistributedRegistry extends Registry {
   /** Takes a verified record and tells listeners. @throws as `RecordCache.take`. */
   take(record: AgentRecord): void;
   /** Asks a peer for the records of its agents. @throws the call's codes. */
-  fetch(peerId: string, wait: Wait & { readonly capability?: string | undefined }): Promise<void>;
+  fetch(peerId: string, wait: FetchWait): Promise<void>;
   /** Tells listeners that own agents changed. */
   touch(): void;
 }
+
+type FetchWait = Wait & { readonly capability?: string | undefined };
+
+/** How often a look-up that found nothing yet looks whether the node still meets its first peers. */
+const SETTLING_TURN_MS = 100;
 
 /** Where the DHT keeps who offers a word. */
 export function capabilityKey(network: string, word: string): Uint8Array {
@@ -46,16 +53,29 @@ export function capabilityKey(network: string, word: string): Uint8Array {
 export function createRegistry(options: RegistryOptions): DistributedRegistry {
   const { cache } = options;
   const listeners = new Set<() => void>();
+  let fetching = 0;
   const touch = () => {
     for (const fn of listeners) fn();
+  };
+  const onChange = (fn: () => void): Disposable => {
+    listeners.add(fn);
+    return { [Symbol.dispose]: () => listeners.delete(fn) };
   };
   const take = (record: AgentRecord) => {
     if (record.nodeId !== options.peerId && cache.take(record)) touch();
   };
-  const fetch = async (peerId: string, wait: Wait & { readonly capability?: string | undefined }) => {
+  const ask = async (peerId: string, wait: FetchWait): Promise<JsonValue> => {
     const { capability, ...limits } = wait;
     const params = { signed: true, ...(capability === undefined ? {} : { capability }) };
-    const answer = await options.call(peerId, { method: `${peerId}:node/list_agents`, params }, limits);
+    fetching += 1;
+    try {
+      return await options.call(peerId, { method: `${peerId}:node/list_agents`, params }, limits);
+    } finally {
+      fetching -= 1;
+    }
+  };
+  const fetch = async (peerId: string, wait: FetchWait) => {
+    const answer = await ask(peerId, wait);
     for (const message of recordsIn(answer)) {
       try {
         const record = options.open(message);
@@ -75,15 +95,18 @@ export function createRegistry(options: RegistryOptions): DistributedRegistry {
     touch,
     known,
     byId: (agentId) => options.own().find((row) => row.agentId === agentId) ?? cache.byId(agentId),
-    find: (query) => findRows({ options, fetch, known }, query),
-    onChange(fn) {
-      listeners.add(fn);
-      return { [Symbol.dispose]: () => listeners.delete(fn) };
-    },
+    find: (query) =>
+      findRows(
+        { options, fetch, known, onChange, settling: () => fetching > 0 || options.settling() },
+        query,
+      ),
+    onChange,
   };
 }
 
 interface Search {
+  readonly onChange: (fn: () => void) => Disposable;
+  readonly settling: () => boolean;
   readonly options: RegistryOptions;
   readonly fetch: DistributedRegistry["fetch"];
   readonly known: () => readonly AgentRow[];
@@ -102,20 +125,38 @@ async function* findRows(search: Search, query: RegistryQuery): AsyncGenerator<A
     byPresence(rows.filter((row) => !seen.has(row.agentId) && matches(row))).slice(0, limit - seen.size);
 
   const scope = query.scope ?? "network";
-  const near = scope === "local" ? options.own() : search.known();
-  for (const row of fresh(near)) {
+  const near = () => fresh(scope === "local" ? options.own() : search.known());
+  for (const row of near()) {
     seen.add(row.agentId);
     yield row;
   }
-  if (scope !== "network" || !options.dht || seen.size >= limit) return;
+  if (scope !== "network" || seen.size >= limit) return;
   using deadline = startDeadline(options.clock, query, nodeLimits.findTimeoutMs);
-  for await (const _peer of fetchProviders(search, words, deadline.signal)) {
-    for (const row of fresh(search.known())) {
+  for await (const _news of newsOf({ ...search, words, unlucky: () => seen.size === 0 }, deadline.signal)) {
+    for (const row of near()) {
       seen.add(row.agentId);
       yield row;
     }
     if (seen.size >= limit) return;
   }
+}
+
+/** Turns at which more may be known: while the first peers are met, then as providers from the DHT answer. */
+async function* newsOf(
+  search: Search & { readonly words: readonly string[]; readonly unlucky: () => boolean },
+  signal: AbortSignal,
+): AsyncGenerator<void> {
+  const { words, unlucky } = search;
+  const { clock, dht } = search.options;
+  while (unlucky() && search.settling() && !signal.aborted) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    using _listener = search.onChange(resolve);
+    using _turn = clock.timer(SETTLING_TURN_MS, resolve);
+    await promise;
+    yield;
+  }
+  if (!dht) return;
+  for await (const _peer of fetchProviders(search, words, signal)) yield;
 }
 
 function byPresence(rows: readonly AgentRow[]): readonly AgentRow[] {

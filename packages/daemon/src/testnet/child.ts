@@ -23,8 +23,6 @@ export interface Exit {
 export interface ChildFolders {
   readonly home: string;
   readonly logs: string;
-  /** Compiled modules: what the bootstrap daemon leaves there, the others need not compile again. */
-  readonly cache: string;
 }
 
 export class Child {
@@ -69,7 +67,7 @@ export class Child {
       detached: true,
       stdio: ["ignore", log, log, "ipc"],
       execArgv: CHILD_FLAGS,
-      env: { ...cleanEnvironment(), NODE_COMPILE_CACHE: this.#folders.cache },
+      env: cleanEnvironment(),
     });
     closeSync(log);
     this.#process = child;

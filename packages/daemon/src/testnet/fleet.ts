@@ -55,11 +55,9 @@ export class Fleet {
     this.network = options.network;
     this.runDir = mkdtempSync(join(shortTmp(), "gridmesh-testnet-"));
     const logs = join(this.runDir, "logs");
-    const cache = join(this.runDir, "cache");
-    for (const folder of [logs, cache]) mkdirSync(folder, { mode: 0o700 });
+    mkdirSync(logs, { mode: 0o700 });
     this.children = daemons.map(
-      (daemon) =>
-        new Child(withFolders(daemon, this.runDir), { home: join(this.runDir, daemon.name), logs, cache }),
+      (daemon) => new Child(withFolders(daemon, this.runDir), { home: join(this.runDir, daemon.name), logs }),
     );
     this.agents = this.children.flatMap((child) =>
       child.planned.agents.map((agent) => ({ ...agent, child })),

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createNode } from "../src/create-node.ts";
-import { type MemoryHub, memory, memoryHub } from "../src/network/index.ts";
+import { libp2p, type MemoryHub, memory, memoryHub } from "../src/network/index.ts";
 import { eventually, heartbeat, NETWORK, rawPeer } from "./node-fixture.ts";
 
 async function nodeAndStranger(home?: string) {
@@ -102,3 +102,24 @@ async function spam(home: string): Promise<string> {
   assert.equal(node.peers().find((row) => row.peerId === peer.identity.peerId)?.state, "banned");
   return peer.identity.peerId;
 }
+
+test("over libp2p a tampered and a replayed message get their codes, and the node goes on", async () => {
+  await using node = await createNode({ network: libp2p(), networkName: NETWORK });
+  await using peer = await rawPeer(libp2p(), 21);
+  await peer.transport.dial({ addresses: node.addresses }, { timeoutMs: 2_000 });
+  const channel = await peer.control(node.id);
+  assert.equal((await channel.hello())?.["type"], "hello_ack");
+  const errorFor = async (message: Parameters<typeof channel.send>[0]) => {
+    await channel.send(message);
+    let answer = await channel.next();
+    while (answer !== undefined && answer["type"] !== "error_response") answer = await channel.next();
+    return codeOf(answer);
+  };
+  const good = channel.seal(heartbeat);
+  await channel.send(good);
+  assert.equal(await errorFor(good), "MESSAGE_REPLAYED");
+  assert.equal(await errorFor({ ...channel.seal(heartbeat), active_tasks: 1 }), "SIGNATURE_INVALID");
+  await channel.send(channel.seal(heartbeat));
+  assert.equal(node.state, "running");
+  assert.equal(node.snapshot().links, 1);
+});

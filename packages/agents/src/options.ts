@@ -29,7 +29,7 @@ function describe(issue: z.core.$ZodIssue, names: readonly string[]): string {
 }
 
 /** The name with the fewest edits to `wanted`; the first of equals. */
-export function nearestName(wanted: string, names: readonly string[]): string {
+function nearestName(wanted: string, names: readonly string[]): string {
   let best = "";
   let least = Number.POSITIVE_INFINITY;
   for (const name of names) {

@@ -29,7 +29,7 @@ export interface TradeCounters {
   readonly searchToConfirmMs: number[];
 }
 
-export interface SlotTrade {
+interface SlotTrade {
   /** Orders whose energy is still undecided. */
   readonly open: number;
   readonly boughtMilliWh: number;

@@ -48,7 +48,7 @@ export interface TestnetPlan {
 const HOUSEHOLDS = 10;
 
 /** `household-agent-01` … `household-agent-10`. */
-export function householdName(n: number): string {
+function householdName(n: number): string {
   return `household-agent-${String(n).padStart(2, "0")}`;
 }
 

@@ -24,7 +24,7 @@ export interface HomePlan extends SlotPlan {
   readonly storedMilliWh: number;
 }
 
-export interface OpenSlot {
+interface OpenSlot {
   readonly slot: Slot;
   readonly plan: HomePlan;
   readonly buying: boolean;

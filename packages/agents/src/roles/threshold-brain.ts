@@ -22,7 +22,7 @@ export interface ThresholdOptions {
   readonly coolingCycles: number;
 }
 
-export type ThresholdPhase = "idle" | "buying" | "selling";
+type ThresholdPhase = "idle" | "buying" | "selling";
 
 export interface ThresholdState {
   readonly phase: ThresholdPhase;

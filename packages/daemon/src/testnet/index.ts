@@ -1,2 +1,1 @@
-export type { TestnetIo, TestnetOptions } from "./options.ts";
 export { runTestnet } from "./run.ts";

@@ -2,7 +2,7 @@
 
 import type { TestnetIo, TestnetOptions } from "./options.ts";
 
-export type Phase = "plan" | "start" | "ready" | "cycle" | "drain" | "collect" | "audit" | "stop" | "report";
+type Phase = "plan" | "start" | "ready" | "cycle" | "drain" | "collect" | "audit" | "stop" | "report";
 
 export interface Output {
   /** A step: its text for people, its fields for programs. */

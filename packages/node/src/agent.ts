@@ -1,11 +1,11 @@
 /** What a program hands to `createNode` to host an agent, and what the agent gets in return. */
 
-import type { JsonValue, Slot } from "@gridmesh/protocol";
+import type { JsonValue } from "@gridmesh/protocol";
 import type { BecknExchange, BuyOptions, BuyOutcome, Offer, SearchIntent } from "./beckn/types.ts";
 import type { Clock, Random, Wait } from "./clock.ts";
 import type { Log } from "./log.ts";
 import type { MarketClock } from "./market-clock.ts";
-import type { AgentRow, Registry } from "./registry/types.ts";
+import type { Registry } from "./registry/types.ts";
 import type { SigningPolicy, TradeDesk } from "./trade/types.ts";
 
 export type Access = "private" | "network" | "public";
@@ -76,5 +76,3 @@ export interface AgentContext {
   /** Aborted when the agent is stopped. */
   readonly signal: AbortSignal;
 }
-
-export type { AgentRow, Slot };

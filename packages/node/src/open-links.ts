@@ -80,7 +80,7 @@ export async function openLinks(
     targetLinks: base.links?.target,
   });
   const bans = createBans(store, clock);
-  const reach = createReach({ transport, clock, bans, connect: (to, wait) => supervisor.connect(to, wait) });
+  const reach = createReach({ transport, clock, bans, connect: (to, wait) => supervisor.reach(to, wait) });
   const bindings = createBindingBook({ network, peerId, clock });
   const nonces = createNonceMemory(store, clock, hooks.onFatal);
   undo.defer(() => nonces.close());

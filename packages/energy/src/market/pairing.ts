@@ -7,7 +7,7 @@ export interface Filled {
   left: number;
 }
 
-export interface Pair {
+interface Pair {
   readonly bid: AuctionOrder;
   readonly ask: AuctionOrder;
   readonly qtyMilliWh: number;

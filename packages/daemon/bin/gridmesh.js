@@ -28,10 +28,12 @@ if (process.env.NODE_COMPILE_CACHE === undefined) {
 const source = new URL("../src/bin.ts", import.meta.url);
 if (existsSync(fileURLToPath(source))) {
   // A checkout runs its sources, so that what was built earlier is never mistaken for what is there now.
-  module.registerHooks({
-    resolve: (specifier, context, next) =>
-      next(specifier, { ...context, conditions: [...context.conditions, "gridmesh-source"] }),
-  });
+  if (!process.execArgv.includes("--conditions=gridmesh-source")) {
+    module.registerHooks({
+      resolve: (specifier, context, next) =>
+        next(specifier, { ...context, conditions: [...context.conditions, "gridmesh-source"] }),
+    });
+  }
   await import(source.href);
 } else {
   await import(new URL("../dist/bin.js", import.meta.url).href);

@@ -62,6 +62,8 @@ export const nodeLimits = {
   advertiseMs: 60_000,
   /** Two records of one agent on gossip are at least this far apart. */
   advertiseApartMs: limits.advertisementGapS * 1000,
+  /** Words enter the DHT this long after the last look at who is there, and up to twice that. */
+  provideSettleMs: 2_000,
   /** Seconds a record is valid. */
   recordValidS: limits.advertisementValidS,
   /** Records remembered, and of one node. */

@@ -1,7 +1,8 @@
 import type { Clock } from "../clock.ts";
 import type { Transport } from "./transport.ts";
 
-const FIRST_MS = 300;
+/** Bootstrap peers introduce others at once, for less than a walk costs: the walk is for when they do not. */
+const FIRST_MS = 3_000;
 const LONGEST_MS = 30_000;
 const QUERY_MS = 5_000;
 

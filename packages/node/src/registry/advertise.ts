@@ -62,12 +62,13 @@ class RecordAdvertiser implements Advertiser {
   readonly #links: Disposable;
   #renewal: Disposable | undefined;
   #later: Disposable | undefined;
+  #providing: Disposable | undefined;
   #stopped = false;
 
   constructor(options: AdvertiserOptions) {
     this.#options = options;
     // Words can be provided once somebody is there to keep them.
-    this.#links = options.transport.on("link", () => void this.#provide());
+    this.#links = options.transport.on("link", () => this.#provideSoon());
     this.#arm();
   }
 
@@ -93,7 +94,7 @@ class RecordAdvertiser implements Advertiser {
         this.#tell({ ...told.agent, status: "gone" });
     }
     if (waits) this.#later ??= this.#options.clock.timer(nodeLimits.advertiseApartMs, () => this.#again());
-    void this.#provide();
+    this.#provideSoon();
   }
 
   async withdraw(): Promise<void> {
@@ -112,6 +113,19 @@ class RecordAdvertiser implements Advertiser {
     this.#links[Symbol.dispose]();
     this.#renewal?.[Symbol.dispose]();
     this.#later?.[Symbol.dispose]();
+    this.#providing?.[Symbol.dispose]();
+  }
+
+  /** While links still come, each word would have to move again; and all at once they are a storm of queries. */
+  #provideSoon(): void {
+    if (this.#stopped) return;
+    this.#providing ??= this.#options.clock.timer(
+      nodeLimits.provideSettleMs + this.#options.random.below(nodeLimits.provideSettleMs),
+      () => {
+        this.#providing = undefined;
+        void this.#provide();
+      },
+    );
   }
 
   #again(): void {

@@ -71,6 +71,7 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
     disk: diskOf(options),
     onFatal: (error) => node.fail(error),
     onLink: (fn) => links.onGreeted(fn),
+    clockOffsetMs: () => links.heartbeats.clockOffsetMs(),
   });
   undo.defer(() => desk.stop());
 

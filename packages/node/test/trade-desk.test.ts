@@ -297,7 +297,7 @@ test("the seller refuses what its offer does not say", async () => {
   await seller.desk.record({ kind: "consume", agentId: seller.agentId, key: "k", quantityMilliWh: 12 * KWH });
   assert.equal(await reasonFor({}), "QUANTITY_UNAVAILABLE");
   await seller.desk.withdraw(offerId);
-  assert.equal(await reasonFor({}), "OFFER_NOT_FOUND");
+  assert.equal(await reasonFor({}), "OFFER_EXPIRED");
   assert.deepEqual(seller.desk.openOffers(), []);
 });
 

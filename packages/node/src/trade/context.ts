@@ -10,7 +10,10 @@ import type { DiskWatch } from "./disk-watch.ts";
 import type { Sends } from "./sends.ts";
 import type { Shelf } from "./shelf.ts";
 import type { Book, DeskState, ImbalanceState, OrderHalf } from "./state.ts";
-import type { OrderTerms, SignedBytes, SigningPolicy, TradeEvent } from "./types.ts";
+import type { OpenOffer, OrderTerms, SignedBytes, SigningPolicy, TradeEvent } from "./types.ts";
+
+/** Further off than this, a node makes no new trade. */
+const MAX_CLOCK_OFFSET_MS = 60_000;
 
 /** An agent whose signer is at hand: its book was opened since the start. */
 export interface Hosted {
@@ -56,6 +59,9 @@ export interface DeskContext {
   /** Resolves once everything that made this state is on the disk. @throws DISK_FAILED. */
   durable(seq: number): Promise<void>;
   emit(kind: TradeEvent["kind"], half: OrderHalf): void;
+  tellOffer(offer: OpenOffer): void;
+  /** How far the peers' clocks are from ours, ms; undefined while too few have told. */
+  readonly clockOffsetMs: () => number | undefined;
   /** Says what this order's state calls for, until it calls for nothing. */
   pursue(half: OrderHalf, delayMs?: number): void;
   /** Sends this statement until it is receipted. */
@@ -76,6 +82,20 @@ export function hostedOf(context: DeskContext, agentId: string): Hosted {
   const hosted = context.hosted.get(agentId);
   if (hosted === undefined) throw new ProtocolError("AGENT_UNAVAILABLE", `${agentId} does not run yet`);
   return hosted;
+}
+
+/** Nobody can rely on when this node says it promised or refused. */
+export function clockIsOff(context: DeskContext): boolean {
+  return Math.abs(context.clockOffsetMs() ?? 0) > MAX_CLOCK_OFFSET_MS;
+}
+
+/** @throws MARKET_HALTED while the own clock is off. */
+export function checkClock(context: DeskContext): void {
+  if (!clockIsOff(context)) return;
+  const offsetMs = context.clockOffsetMs();
+  throw new ProtocolError("MARKET_HALTED", `the own clock is off by ${offsetMs} ms`, {
+    data: { reason: "clock" },
+  });
 }
 
 export function isState(half: OrderHalf, ...states: readonly (BuyerState | SellerState)[]): boolean {

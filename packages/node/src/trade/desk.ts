@@ -7,6 +7,7 @@ import type { Log } from "../log.ts";
 import type { MarketClock } from "../market-clock.ts";
 import type { SignedExchange } from "../signed-exchange.ts";
 import { apply } from "./apply.ts";
+import { type Audience, createAudience } from "./audience.ts";
 import { auditLive } from "./audit.ts";
 import {
   availableMilliWh,
@@ -24,14 +25,14 @@ import type { JournalDisk } from "./disk.ts";
 import { watchDisk } from "./disk-watch.ts";
 import { bookImbalance } from "./imbalance.ts";
 import { openJournal, type Journal } from "./journal.ts";
-import { makeOffer, openOffers, reserve, withdrawOffer } from "./offers.ts";
+import { makeOffer, offerOf, openOffers, reserve, withdrawOffer } from "./offers.ts";
 import { concludeOrder, decideOrder, holdOrder } from "./orders.ts";
 import { pursueOrder, pursueStatement } from "./pursuit.ts";
 import { resumeAgent, resumePeer } from "./reconcile.ts";
 import { createSends } from "./sends.ts";
 import { createShelf } from "./shelf.ts";
 import { type DeskState, emptyState, summaryOf } from "./state.ts";
-import type { TradeDesk, TradeEvent } from "./types.ts";
+import type { OpenOffer, TradeDesk, TradeEvent } from "./types.ts";
 
 export interface TradeDeskOptions {
   readonly disk: JournalDisk;
@@ -47,6 +48,8 @@ export interface TradeDeskOptions {
   readonly onFatal?: ((error: ProtocolError) => void) | undefined;
   /** Tells of each peer that is linked, so that what is due goes out at once. */
   readonly onLink?: ((fn: (peerId: string) => void) => Disposable) | undefined;
+  /** How far the peers' clocks are from ours, ms; over 60 s no new trade is made. */
+  readonly clockOffsetMs?: (() => number | undefined) | undefined;
   /** Free bytes below which no new order begins, default 200 MiB. */
   readonly reserveBytes?: number | undefined;
 }
@@ -71,7 +74,7 @@ export async function openTradeDesk(options: TradeDeskOptions): Promise<TradeDes
   if (journal.tornBytes > 0) {
     log.warn("journal.torn", "cut a group that was never finished", { bytes: journal.tornBytes });
   }
-  const listeners = new Set<(event: TradeEvent) => void>();
+  const listeners: Listeners = { events: createAudience(log), offers: createAudience(log) };
   const context = createContext({ ...options, log }, { state, journal, listeners });
   await context.watch.look();
   if (state.boot === undefined) {
@@ -101,7 +104,12 @@ function replay(state: DeskState, record: JournalRecord): void {
 interface Parts {
   readonly state: DeskState;
   readonly journal: Journal;
-  readonly listeners: Set<(event: TradeEvent) => void>;
+  readonly listeners: Listeners;
+}
+
+interface Listeners {
+  readonly events: Audience<TradeEvent>;
+  readonly offers: Audience<OpenOffer>;
 }
 
 function createContext(options: TradeDeskOptions, { state, journal, listeners }: Parts): DeskContext {
@@ -131,15 +139,10 @@ function createContext(options: TradeDeskOptions, { state, journal, listeners }:
     },
     durable: (seq) => journal.durable(seq),
     emit(kind, half) {
-      const event: TradeEvent = { kind, agentId: half.agentId, order: summaryOf(half) };
-      for (const fn of listeners) {
-        try {
-          fn(event);
-        } catch (error) {
-          log.error("trade.listener", String(error), { kind });
-        }
-      }
+      listeners.events.tell({ kind, agentId: half.agentId, order: summaryOf(half) });
     },
+    tellOffer: (offer) => listeners.offers.tell(offer),
+    clockOffsetMs: options.clockOffsetMs ?? (() => undefined),
     pursue: (half, delayMs = 0) => pursueOrder(context, half, delayMs),
     pursueStatement: (imbalance) => pursueStatement(context, imbalance),
     resume: (agentId) => resumeAgent(context, agentId),
@@ -149,7 +152,7 @@ function createContext(options: TradeDeskOptions, { state, journal, listeners }:
 
 interface Running {
   readonly journal: Journal;
-  readonly listeners: Set<(event: TradeEvent) => void>;
+  readonly listeners: Listeners;
   readonly stack: DisposableStack;
   readonly disk: JournalDisk;
 }
@@ -171,6 +174,8 @@ function deskOver(context: DeskContext, { journal, listeners, stack, disk }: Run
     offer: (terms) => makeOffer(context, terms),
     withdraw: (offerId) => withdrawOffer(context, offerId),
     openOffers: (filter) => openOffers(context, filter),
+    offerOf: (agentId, offerId) => offerOf(context, agentId, offerId),
+    onOffer: (fn) => listeners.offers.add(fn),
     reserve: (options) => reserve(context, options),
     unreserve: (offerId, transactionId) => context.shelf.unreserve(offerId, transactionId),
     hold: (terms, order) => holdOrder(context, terms, order),
@@ -184,13 +189,12 @@ function deskOver(context: DeskContext, { journal, listeners, stack, disk }: Run
       const half = state.books.get(agentId)?.orders.get(orderKey(buyer, orderId));
       return half === undefined ? undefined : summaryOf(half);
     },
+    signedOrder: (agentId, { buyer, orderId }) =>
+      state.books.get(agentId)?.orders.get(orderKey(buyer, orderId))?.order,
     setCourier(courier) {
       context.courier = courier;
     },
-    onEvent(fn) {
-      listeners.add(fn);
-      return { [Symbol.dispose]: () => void listeners.delete(fn) };
-    },
+    onEvent: (fn) => listeners.events.add(fn),
     pending: () => ({ orders: openCount(state), imbalances: state.unreceipted.size }),
     async audit() {
       await journal.durable(state.lastSeq);

@@ -2,17 +2,18 @@
 
 import { parseSlotId, ProtocolError, slotId, uuidV7 } from "@gridmesh/protocol";
 import { availableMilliWh } from "./books.ts";
-import { bookOf, type DeskContext } from "./context.ts";
+import { bookOf, checkClock, clockIsOff, type DeskContext } from "./context.ts";
 import { checkOnSale } from "./shelf.ts";
 import { balance, type OfferState } from "./state.ts";
 import { checkQuantityAndPrice } from "./terms.ts";
 import type { OfferTerms, OpenOffer, TradeDesk } from "./types.ts";
 
-/** @throws AGENT_NOT_FOUND, AMOUNT_INVALID, SLOT_INVALID, OFFER_EXPIRED, QUANTITY_UNAVAILABLE, DISK_FAILED (nearly full). */
+/** @throws AGENT_NOT_FOUND, AMOUNT_INVALID, SLOT_INVALID, OFFER_EXPIRED, QUANTITY_UNAVAILABLE, DISK_FAILED (nearly full), MARKET_HALTED. */
 export async function makeOffer(context: DeskContext, terms: OfferTerms): Promise<OpenOffer> {
   const { agentId, slot, quantityMilliWh, priceMicroPerKWh, currency, untilMs } = terms;
   const book = bookOf(context, agentId);
   const nowMs = context.market.nowMs();
+  checkClock(context);
   checkQuantityAndPrice(quantityMilliWh, priceMicroPerKWh);
   const slotText = slotId(slot);
   parseSlotId(slotText);
@@ -35,7 +36,19 @@ export async function makeOffer(context: DeskContext, terms: OfferTerms): Promis
   const offer = checkOnSale(context.state.offers.get(offerId), nowMs);
   await written;
   context.shelf.put(offer);
-  return openOffer(context, offer);
+  const open = openOffer(context, offer);
+  context.tellOffer(open);
+  return open;
+}
+
+/** @throws OFFER_NOT_FOUND, OFFER_EXPIRED, MARKET_HALTED. */
+export function offerOf(context: DeskContext, agentId: string, offerId: string): OpenOffer {
+  const offer = context.state.offers.get(offerId);
+  if (offer?.agentId !== agentId) throw new ProtocolError("OFFER_NOT_FOUND", "no such offer");
+  checkClock(context);
+  // Offers count as withdrawn while the disk is nearly full.
+  if (context.watch.low()) throw new ProtocolError("OFFER_EXPIRED", "nothing is on sale for now");
+  return openOffer(context, checkOnSale(offer, context.market.nowMs()));
 }
 
 /** @throws OFFER_NOT_FOUND. */
@@ -50,7 +63,7 @@ export function openOffers(
   context: DeskContext,
   filter: Parameters<TradeDesk["openOffers"]>[0] = {},
 ): readonly OpenOffer[] {
-  if (context.watch.low()) return [];
+  if (context.watch.low() || clockIsOff(context)) return [];
   return context.shelf
     .onSale(context.market.nowMs())
     .filter(
@@ -64,6 +77,7 @@ export function openOffers(
 
 export function reserve(context: DeskContext, options: Parameters<TradeDesk["reserve"]>[0]): void {
   const { offerId, transactionId, quantityMilliWh, untilMs } = options;
+  checkClock(context);
   const offer = checkOnSale(context.state.offers.get(offerId), context.market.nowMs());
   const left = leftMilliWh(context, offer, transactionId);
   // What this transaction had set aside before is replaced, so it counts as free.

@@ -9,7 +9,15 @@ import {
   uuidV7,
 } from "@gridmesh/protocol";
 import { roomMilliWh } from "./books.ts";
-import { bookOf, type DeskContext, type Hosted, hostedOf, isState } from "./context.ts";
+import {
+  bookOf,
+  checkClock,
+  clockIsOff,
+  type DeskContext,
+  type Hosted,
+  hostedOf,
+  isState,
+} from "./context.ts";
 import { deliverNow } from "./delivery.ts";
 import { keepEvidence } from "./evidence.ts";
 import { leftMilliWh } from "./offers.ts";
@@ -20,7 +28,7 @@ import type { Decision, OrderTerms, SignedBytes } from "./types.ts";
 /** How long the sender of an order itself waits for the answer before the desk asks again. */
 const FIRST_RESEND_MS = 2_000;
 
-/** @throws FUNDS_INSUFFICIENT, QUANTITY_UNAVAILABLE, AMOUNT_INVALID, ORDER_CONFLICT, SPEND_LIMIT, SLOT_INVALID. */
+/** @throws FUNDS_INSUFFICIENT, QUANTITY_UNAVAILABLE, AMOUNT_INVALID, ORDER_CONFLICT, SPEND_LIMIT, SLOT_INVALID, MARKET_HALTED. */
 export async function holdOrder(context: DeskContext, terms: OrderTerms, order: SignedBytes): Promise<void> {
   const recorded = checkTerms(terms);
   const book = bookOf(context, terms.buyer);
@@ -31,6 +39,7 @@ export async function holdOrder(context: DeskContext, terms: OrderTerms, order: 
     if (known.orderHash !== orderHash) throw await conflict(context, known, order);
     return context.durable(known.lastSeq);
   }
+  checkClock(context);
   checkPurchase(context, { book, hosted, terms: recorded });
   if (context.watch.low()) throw new ProtocolError("DISK_FAILED", "the disk is nearly full");
   const written = context.commit({ kind: "hold", agent: terms.buyer, terms: recorded, orderHash, order });
@@ -113,8 +122,9 @@ function refusalOf(context: DeskContext, book: Book, terms: RecordedTerms): Erro
   const nowMs = context.market.nowMs();
   const offer = context.state.offers.get(terms.offerId);
   if (terms.offerEpoch !== context.state.boot?.epoch) return "OFFER_EXPIRED";
-  if (offer === undefined || offer.withdrawn || offer.agentId !== book.agentId) return "OFFER_NOT_FOUND";
-  if (context.watch.low()) return "OFFER_NOT_FOUND";
+  if (offer?.agentId !== book.agentId) return "OFFER_NOT_FOUND";
+  if (clockIsOff(context)) return "MARKET_HALTED";
+  if (offer.withdrawn || context.watch.low()) return "OFFER_EXPIRED";
   if (nowMs > Math.min(terms.untilMs, offer.untilMs)) return "OFFER_EXPIRED";
   if (nowMs >= endMsOf(offer.slotId)) return "MARKET_CLOSED";
   return mismatchOf(terms, offer) ?? shortageOf(context, { book, terms, offer });

@@ -64,9 +64,10 @@ export function createShelf(): Shelf {
   };
 }
 
-/** @throws OFFER_NOT_FOUND (unknown, withdrawn), OFFER_EXPIRED. */
+/** @throws OFFER_NOT_FOUND, OFFER_EXPIRED (ended, withdrawn). */
 export function checkOnSale(offer: OfferState | undefined, nowMs: number): OfferState {
-  if (offer === undefined || offer.withdrawn) throw new ProtocolError("OFFER_NOT_FOUND", "no such offer");
-  if (nowMs > offer.untilMs) throw new ProtocolError("OFFER_EXPIRED", `offer ${offer.offerId} ended`);
+  if (offer === undefined) throw new ProtocolError("OFFER_NOT_FOUND", "no such offer");
+  if (offer.withdrawn || nowMs > offer.untilMs)
+    throw new ProtocolError("OFFER_EXPIRED", `offer ${offer.offerId} ended`);
   return offer;
 }

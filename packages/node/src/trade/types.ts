@@ -143,8 +143,15 @@ export interface TradeDesk {
   withdraw(offerId: string): Promise<void>;
   openOffers(filter?: { readonly agentId?: string; readonly slotId?: string }): readonly OpenOffer[];
   /**
+   * One offer that orders may still be made for, also when nothing is left of it.
+   * @throws OFFER_NOT_FOUND (unknown, another agent's), OFFER_EXPIRED (ended, withdrawn), MARKET_HALTED.
+   */
+  offerOf(agentId: string, offerId: string): OpenOffer;
+  /** Told of each new offer once it is on sale. */
+  onOffer(fn: (offer: OpenOffer) => void): Disposable;
+  /**
    * Sets quantity aside for one transaction until `untilMs` (market time); memory only.
-   * @throws OFFER_NOT_FOUND, OFFER_EXPIRED, QUANTITY_UNAVAILABLE.
+   * @throws OFFER_NOT_FOUND, OFFER_EXPIRED, QUANTITY_UNAVAILABLE, MARKET_HALTED.
    */
   reserve(options: {
     readonly offerId: string;
@@ -156,7 +163,7 @@ export interface TradeDesk {
 
   /**
    * Buyer, step 1: money on hold, the order's bytes journaled and fsynced; only then may they be sent.
-   * @throws FUNDS_INSUFFICIENT, QUANTITY_UNAVAILABLE (no room), AMOUNT_INVALID, ORDER_CONFLICT.
+   * @throws FUNDS_INSUFFICIENT, QUANTITY_UNAVAILABLE (no room), AMOUNT_INVALID, ORDER_CONFLICT, MARKET_HALTED.
    */
   hold(terms: OrderTerms, order: SignedBytes): Promise<void>;
   /**
@@ -187,6 +194,8 @@ export interface TradeDesk {
   }): readonly OrderSummary[];
   /** One order by its key; `orders` looks at all of them. */
   order(agentId: string, orderKey: { buyer: string; orderId: string }): OrderSummary | undefined;
+  /** The order's bytes as they were held or decided: header and body of its confirm. */
+  signedOrder(agentId: string, orderKey: { buyer: string; orderId: string }): SignedBytes | undefined;
   /** How a held order is sent again after a restart or a lost answer; set by the Beckn room. */
   setCourier(courier: { resend(terms: OrderTerms, order: SignedBytes): Promise<void> }): void;
   onEvent(fn: (event: TradeEvent) => void): Disposable;

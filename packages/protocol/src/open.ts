@@ -35,6 +35,8 @@ export interface OpenContext {
   readonly schemas?: ReadonlyMap<string, MessageSchema>;
   /** Stored records are valid by their own fields: they skip freshness and nonce. */
   readonly live?: boolean;
+  /** Is this type also taken as a published record: to `*`, valid by its own fields? */
+  isPublished?(type: string): boolean;
 }
 
 /** A message whose signature held; the caller stores the nonce and caches the binding, in that order, before acting. */
@@ -66,10 +68,11 @@ export function openEnvelope(bytes: Uint8Array, context: OpenContext): OpenedMes
   const { header, message } = readHeader(parseCanonical(bytes));
   const schema = schemaOf(header.type, context);
   const { signerId, key } = signerOf(message, schema);
-  if (!context.isMine(header.recipientId)) {
+  const published = header.recipientId === "*" && context.isPublished?.(header.type) === true;
+  if (!published && !context.isMine(header.recipientId)) {
     throw new ProtocolError("RECIPIENT_WRONG", `meant for ${header.recipientId}`);
   }
-  if (context.live !== false) {
+  if (!published && context.live !== false) {
     checkFresh(header, context.nowS);
     if (context.nonceSeen?.(signerId, header.nonce)) {
       throw new ProtocolError("MESSAGE_REPLAYED", `message ${header.messageId}`);

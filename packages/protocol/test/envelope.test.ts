@@ -199,6 +199,19 @@ test("an advertisement always carries its binding, and as a record outlives its 
   assert.equal(open(message, everybody).signerId, agent.agentId);
   assert.throws(() => open(message, { ...everybody, nowS: NOW + 120 }), { code: "MESSAGE_STALE" });
   assert.doesNotThrow(() => open(message, { ...everybody, nowS: NOW + 120, live: false }));
+  const isPublished = (type: string) => type === "capability_advertisement";
+  const onStream = { isPublished, nowS: NOW + 120, nonceSeen: () => true };
+  assert.equal(open(message, onStream).recipientId, "*");
+  const elsewhere = sealed(advertisement, { signer: agent, binding: boundTo(me) });
+  assert.throws(() => open(elsewhere, onStream), { code: "BINDING_INVALID" });
+  assert.throws(() => open(sealed({ ...heartbeat, recipient_id: "*" }), { isPublished }), {
+    code: "RECIPIENT_WRONG",
+  });
+  const toMe = sealed(
+    { ...advertisement, recipient_id: me },
+    { signer: agent, binding: boundTo(nodePeerId) },
+  );
+  assert.throws(() => open(toMe, onStream), { code: "MESSAGE_STALE" });
 });
 
 test("a hello of another network is NETWORK_MISMATCH", () => {

@@ -43,6 +43,8 @@ export const nodeLimits = {
   goneMs: limits.heartbeatDeadS * 1000,
   /** One bootstrap_request per peer in this time. */
   bootstrapRequestMs: 10_000,
+  /** So many linked peers are asked for others, anchors aside. */
+  bootstrapAsked: 4,
   /** Candidates in a bootstrap_response. */
   bootstrapPeers: limits.bootstrapPeers,
   /** Peers in the answer to another peer's node/list_peers. */
@@ -76,6 +78,9 @@ export const nodeLimits = {
   /** Fetches at once, and the time of each. */
   fetchesAtOnce: 8,
   fetchTimeoutMs: 3_000,
+  /** Tries to fetch a greeted peer's records, and the wait after the first that failed; each next is doubled. */
+  greetFetches: 3,
+  greetFetchAgainMs: 1_000,
   /** Candidates tried for one `cap:` call. */
   anycastTries: 5,
   /** Agent bindings live this long and are renewed at half of it, seconds. */

@@ -1,6 +1,12 @@
 /** Agents, router, rpc stream and registry of a node, wired. */
 
-import { canonicalBytes, type JsonObject, toProtocolError, verdictOf } from "@gridmesh/protocol";
+import {
+  canonicalBytes,
+  type JsonObject,
+  type SealedMessage,
+  toProtocolError,
+  verdictOf,
+} from "@gridmesh/protocol";
 import type { AgentContext } from "./agent.ts";
 import { type AgentList, createAgentList, type SeatedAgent } from "./host/agent-list.ts";
 import type { Identity } from "./identity.ts";
@@ -11,8 +17,9 @@ import type { LinkRoom } from "./open-links.ts";
 import { type Advertised, type Advertiser, createAdvertiser } from "./registry/advertise.ts";
 import { createAnycast } from "./registry/anycast.ts";
 import { createRecordCache } from "./registry/cache.ts";
-import { type AgentRecord, openRecord, sealRecord } from "./registry/record.ts";
+import { type AgentRecord, openRecord, readRecord, sealRecord } from "./registry/record.ts";
 import { createRegistry, type DistributedRegistry } from "./registry/registry.ts";
+import { createPeerTeller } from "./registry/tell-peers.ts";
 import type { AgentRow } from "./registry/types.ts";
 import { createForwarder, type Forwarder } from "./route/forward.ts";
 import { createNodeMethods, type NodeFacts, type PeerRow } from "./route/node-methods.ts";
@@ -59,6 +66,7 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
   const registry = openRegistry(base, parts, { forwarder, agents });
   const advertiser = openAdvertiser(base, parts, agents);
   undo.defer(() => advertiser.stop());
+  undo.use(takeRecords(base, links, registry));
   const nodeMethods = createNodeMethods({
     facts: parts.facts,
     agents,
@@ -169,7 +177,15 @@ function openAdvertiser(base: NodeBase, parts: CallParts, agents: AgentList): Ad
         words: hosted.capabilities,
         status: "available",
       }));
-  return createAdvertiser({
+  const teller = parts.undo.use(
+    createPeerTeller({
+      exchange: links.serve,
+      log: base.log.child("registry"),
+      records: () => advertiser.records(),
+    }),
+  );
+  parts.undo.use(links.onHello((peerId) => teller.greet(peerId)));
+  const advertiser: Advertiser = createAdvertiser({
     network,
     topic: topicOf(base),
     transport: links.transport,
@@ -178,7 +194,8 @@ function openAdvertiser(base: NodeBase, parts: CallParts, agents: AgentList): Ad
     random,
     log: base.log.child("registry"),
     agents: visible,
-    seal(agent): JsonObject {
+    tellPeers: (record) => teller.tell(record),
+    seal(agent): SealedMessage {
       const seat = links.bindings.signerOf(agent.agentId);
       return sealRecord({
         network,
@@ -192,6 +209,15 @@ function openAdvertiser(base: NodeBase, parts: CallParts, agents: AgentList): Ad
       });
     },
   });
+  return advertiser;
+}
+
+/** Takes the records that linked peers tell of their own agents; the ladder has proven them and their binding. */
+function takeRecords(base: NodeBase, links: LinkRoom, registry: DistributedRegistry): Disposable {
+  return links.serve.handle("control", "capability_advertisement", ({ message }) => {
+    registry.take(readRecord(message as JsonObject, nowS(base)));
+    return Promise.resolve(undefined);
+  });
 }
 
 /** Listens to others' records on gossip, and asks each greeted peer for its own. */
@@ -199,6 +225,8 @@ export function joinRegistry(base: NodeBase, links: LinkRoom, registry: Distribu
   const { network, engine } = base;
   const log = base.log.child("registry");
   const stack = new DisposableStack();
+  const end = new AbortController();
+  stack.defer(() => end.abort());
   const take = (data: Uint8Array): Verdict => {
     if (data.length > CAPABILITY_BYTES) return "reject";
     let record: AgentRecord | undefined;
@@ -215,17 +243,40 @@ export function joinRegistry(base: NodeBase, links: LinkRoom, registry: Distribu
     }
   };
   stack.use(links.transport.join(topicOf(base), (_from, data) => Promise.resolve(take(data))));
-  stack.use(
-    links.onGreeted((peerId) => {
-      const told = (error: unknown) => {
-        const { code, message } = toProtocolError(error, "INTERNAL_ERROR");
-        log.debug("registry.unasked", message, { peer: peerId, code });
-      };
-      links.introducer.ask(peerId).catch(told);
-      registry.fetch(peerId, { timeoutMs: nodeLimits.fetchTimeoutMs }).catch(told);
-    }),
-  );
+  const meet = (peerId: string): void => {
+    const told = (error: unknown) => {
+      const { code, message } = toProtocolError(error, "INTERNAL_ERROR");
+      log.debug("registry.unasked", message, { peer: peerId, code });
+    };
+    links.introducer.meet(peerId).catch(told);
+    fetchAtGreeting(base, { links, registry, signal: end.signal }, peerId).catch(told);
+  };
+  stack.use(links.onGreeted(meet));
+  // A transport listens before it has started: those who came in between are met now.
+  for (const { peerId, agreement } of links.serve.sessions()) if (agreement !== undefined) meet(peerId);
   return stack;
+}
+
+/** Tries again while the link lives: at greeting both sides are often at their busiest. */
+async function fetchAtGreeting(
+  { clock }: NodeBase,
+  rooms: {
+    readonly links: LinkRoom;
+    readonly registry: DistributedRegistry;
+    readonly signal: AbortSignal;
+  },
+  peerId: string,
+): Promise<void> {
+  const session = rooms.links.serve.session(peerId);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await rooms.registry.fetch(peerId, { timeoutMs: nodeLimits.fetchTimeoutMs });
+    } catch (error) {
+      if (attempt === nodeLimits.greetFetches || session.ended !== undefined) throw error;
+    }
+    await clock.sleep(nodeLimits.greetFetchAgainMs * 2 ** (attempt - 1), rooms.signal);
+    if (session.ended !== undefined) return;
+  }
 }
 
 function topicOf(base: NodeBase): string {

@@ -39,6 +39,8 @@ export interface LinkRoom {
   readonly strangers: ReadonlyMap<string, string>;
   /** Told of each peer once both sides have greeted. */
   onGreeted(fn: (peerId: string) => void): Disposable;
+  /** Told of each hello that is over, also that of a control stream opened anew. */
+  onHello(fn: (peerId: string) => void): Disposable;
 }
 
 /** What the link room asks of the rooms above it. */
@@ -114,7 +116,7 @@ export async function openLinks(
   return { ...parts, ...startTalk(base, hooks, { ...parts, undo }) };
 }
 
-type Talk = Pick<LinkRoom, "heartbeats" | "introducer" | "strangers" | "onGreeted">;
+type Talk = Pick<LinkRoom, "heartbeats" | "introducer" | "strangers" | "onGreeted" | "onHello">;
 
 /** Hello, heartbeats and introductions with whoever is linked. */
 function startTalk(
@@ -126,6 +128,7 @@ function startTalk(
   const { transport, supervisor, serve, undo } = parts;
   const { signer, peerId } = hooks.identity;
   const greeted = new Set<(peerId: string) => void>();
+  const helloed = new Set<(peerId: string) => void>();
   const strangers = new Map<string, string>();
   const log = base.log.child("link");
   const introducer = undo.use(
@@ -139,6 +142,7 @@ function startTalk(
       clock,
       words: hooks.words,
       protocols: PROTOCOLS,
+      isAnchor: (to) => supervisor.state().anchors.some((anchor) => anchor.peerId === to),
       onHint: (hint) => supervisor.introduce(hint),
     }),
   );
@@ -151,10 +155,12 @@ function startTalk(
     strangers.delete(session.peerId);
     for (const fn of greeted) fn(session.peerId);
   };
+  const onHello = (session: { readonly peerId: string }) => {
+    for (const fn of helloed) fn(session.peerId);
+  };
   const { software } = base;
-  undo.use(
-    startGreeter({ network, software, transport, exchange: serve, signer, clock, log, onGreeted, onForeign }),
-  );
+  const told = { onGreeted, onHello, onForeign };
+  undo.use(startGreeter({ network, software, transport, exchange: serve, signer, clock, log, ...told }));
   const state = () => {
     const active = hooks.active();
     return { status: hooks.status(), active, free: Math.max(0, 1 - active / CAPACITY) };
@@ -164,11 +170,14 @@ function startTalk(
     heartbeats,
     introducer,
     strangers,
-    onGreeted(fn) {
-      greeted.add(fn);
-      return { [Symbol.dispose]: () => greeted.delete(fn) };
-    },
+    onGreeted: (fn) => listenIn(greeted, fn),
+    onHello: (fn) => listenIn(helloed, fn),
   };
+}
+
+function listenIn<T>(listeners: Set<T>, fn: T): Disposable {
+  listeners.add(fn);
+  return { [Symbol.dispose]: () => listeners.delete(fn) };
 }
 
 function peerStore(store: StateStore): KnownPeerStore {

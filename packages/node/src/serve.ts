@@ -240,6 +240,13 @@ export class Serve implements LinkExchange, Disposable {
     await this.#paced(channel, draft, { deadline, signer: wait.signer });
   }
 
+  async pass(peerId: string, record: SealedMessage, wait: Wait): Promise<void> {
+    using deadline = startDeadline(this.#node.clock, wait, nodeLimits.callTimeoutMs);
+    const channel = await this.#channelTo(peerId, "control", deadline);
+    await this.#node.pacer.turn(peerId, deadline.signal);
+    await sendMessage(channel, record, { timeoutMs: deadline.leftMs(), signal: deadline.signal });
+  }
+
   async ask(channel: Channel, draft: Draft, wait: SignedWait): Promise<Exchanged> {
     using deadline = startDeadline(this.#node.clock, wait, nodeLimits.callTimeoutMs);
     return await this.#asked(channel, draft, { deadline, signer: wait.signer });

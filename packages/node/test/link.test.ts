@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isProtocolError, ProtocolError, signDocument } from "@gridmesh/protocol";
 import { createNode } from "../src/create-node.ts";
+import { nodeEngine } from "../src/gate/engine.ts";
 import { identityFromSeed } from "../src/identity.ts";
+import type { LinkExchange } from "../src/link/exchange.ts";
+import { startIntroducer } from "../src/link/introduce.ts";
 import { createReach } from "../src/link/reach.ts";
 import { createBans } from "../src/gate/admit.ts";
 import { memory, memoryHub, type Transport } from "../src/network/index.ts";
@@ -59,6 +62,45 @@ test("whoever asks is told of the peers that asked before, by their own signed w
   };
   assert.deepEqual(await ask(one), [node.id]);
   assert.deepEqual(await ask(two), [node.id, one.identity.peerId]);
+});
+
+test("few peers are asked for others, anchors always, and others in place of those that went", async () => {
+  const clock = manualClock();
+  const { signer, peerId } = identityFromSeed(new Uint8Array(32).fill(8));
+  const link = { address: "", inbound: false, relayed: false, openedAtMs: 0, lastByteMs: 0 };
+  let linked = ["a", "b", "c", "d", "e", "f", "anchor"];
+  const asked: string[] = [];
+  using introducer = startIntroducer({
+    network: NETWORK,
+    peerId,
+    signer,
+    clock,
+    engine: nodeEngine(),
+    transport: {
+      links: () => linked.map((id) => ({ ...link, peerId: id })),
+      addresses: () => [],
+    } as Partial<Transport> as Transport,
+    exchange: {
+      handle: () => ({ [Symbol.dispose]: () => undefined }),
+      request(to: string) {
+        asked.push(to);
+        return Promise.reject(new ProtocolError(to === "a" ? "CALL_TIMEOUT" : "PEER_UNREACHABLE", to));
+      },
+    } as Partial<LinkExchange> as LinkExchange,
+    words: () => [],
+    protocols: [],
+    isAnchor: (id) => id === "anchor",
+    onHint: () => undefined,
+  });
+  const meetAll = () => Promise.allSettled(linked.map((id) => introducer.meet(id)));
+  await meetAll();
+  assert.deepEqual(asked.splice(0), ["a", "b", "c", "d", "anchor"], "while they have yet to answer");
+  await meetAll();
+  assert.deepEqual(asked.splice(0), ["e", "f"], "in place of those that failed, which have their rest");
+  linked = ["g"];
+  await clock.advance(10_000);
+  await meetAll();
+  assert.deepEqual(asked, ["g"]);
 });
 
 test("two networks of other names never talk, and each says so", async () => {

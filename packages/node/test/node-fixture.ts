@@ -79,7 +79,12 @@ export interface RawChannel {
   hello(network?: string): Promise<JsonObject | undefined>;
 }
 
-export async function rawPeer(choice: NetworkChoice, seed: number): Promise<RawPeer> {
+/** @param onStream - what it does with a stream the other side opens; nothing by default */
+export async function rawPeer(
+  choice: NetworkChoice,
+  seed: number,
+  onStream: (stream: BoundedStream) => void = () => undefined,
+): Promise<RawPeer> {
   const clock = systemClock();
   const random = seededRandom(seed);
   const identity = identityFromSeed(random.bytes(32));
@@ -95,11 +100,7 @@ export async function rawPeer(choice: NetworkChoice, seed: number): Promise<RawP
   });
   // A peer without these is no node at all: the other side may ask for them.
   for (const protocol of ["/gridmesh/control/1", "/gridmesh/rpc/1"]) {
-    transport.handle(
-      protocol,
-      { maxFrameBytes: 65_536, maxInboundPerPeer: 4, relayed: true },
-      () => undefined,
-    );
+    transport.handle(protocol, { maxFrameBytes: 65_536, maxInboundPerPeer: 4, relayed: true }, onStream);
   }
   await transport.start();
 

@@ -6,7 +6,7 @@ import { nodeLimits } from "../limits.ts";
 import type { NonceMemory } from "./fresh.ts";
 
 export interface Verifier {
-  /** Proves a message of this peer and remembers its nonce. @throws the codes of `openEnvelope`. */
+  /** Proves a message of this peer and remembers its nonce; a published record has none to remember. @throws the codes of `openEnvelope`. */
   open(bytes: Uint8Array, peerId: string): OpenedMessage;
   /** Forgets the bindings shown on this peer's connection. */
   forget(peerId: string): void;
@@ -20,6 +20,9 @@ export interface VerifierOptions {
   /** Is this agent_id or PeerId one of this node's? */
   readonly isMine: (recipientId: string) => boolean;
 }
+
+/** An agent's record goes to every peer as it was signed, again after each hello: its seq tells new from old. */
+const isPublished = (type: string) => type === "capability_advertisement";
 
 export function createVerifier(options: VerifierOptions): Verifier {
   const { network, engine, clock, nonces, isMine } = options;
@@ -39,11 +42,12 @@ export function createVerifier(options: VerifierOptions): Verifier {
         engine,
         nowS: Math.floor(clock.nowMs() / 1000),
         isMine,
+        isPublished,
         peerId,
         nonceSeen: (signerId, nonce) => nonces.seen(signerId, nonce),
         bindingFor: (agentId) => bindings.get(peerId)?.get(agentId),
       });
-      nonces.add(opened.signerId, opened.nonce);
+      if (opened.recipientId !== "*") nonces.add(opened.signerId, opened.nonce);
       if (opened.binding !== undefined) remember(peerId, opened.binding);
       return opened;
     },

@@ -26,6 +26,8 @@ export interface LinkExchange extends SignedExchange {
   greet(type: string, on: MessageHandler): Disposable;
   /** Asks over this very channel, hello or not. */
   ask(channel: Channel, draft: Draft, options: Wait & { readonly signer: Signer }): Promise<Exchanged>;
+  /** Sends a published record over the control stream as it was signed; resolves when written. @throws as `tell`. */
+  pass(peerId: string, record: SealedMessage, wait: Wait): Promise<void>;
   /** The peer's session; made at its first link or stream. */
   session(peerId: string): PeerSession;
   sessions(): readonly PeerSession[];

@@ -31,6 +31,8 @@ export interface GreeterOptions {
   readonly log: Log;
   /** Both sides agreed: the peer may be asked. */
   readonly onGreeted: (session: PeerSession) => void;
+  /** A hello is over on a control stream: the first of a link, or one that was opened anew. */
+  readonly onHello: (session: PeerSession) => void;
   /** The peer is no node of this network, or says nothing. */
   readonly onForeign: (peerId: string, error: ProtocolError) => void;
 }
@@ -151,6 +153,7 @@ function agreed(
   const first = session.agreement === undefined;
   session.agree(agreement);
   if (first) options.onGreeted(session);
+  options.onHello(session);
 }
 
 function part(options: GreeterOptions, peerId: string, error: ProtocolError): void {

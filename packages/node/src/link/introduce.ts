@@ -29,13 +29,18 @@ export interface IntroducerOptions {
   /** Searchable words of this node's agents. */
   readonly words: () => readonly string[];
   readonly protocols: readonly string[];
+  /** Is this a peer whose trade is to introduce others? */
+  readonly isAnchor: (peerId: string) => boolean;
   /** A peer that was named to us: a dial candidate, no more. */
   readonly onHint: (hint: PeerHint, by: string) => void;
 }
 
 export interface Introducer extends Disposable {
-  /** Asks a greeted peer for others; at most once in ten seconds each. @throws the call's codes. */
-  ask(peerId: string): Promise<void>;
+  /**
+   * Asks a greeted peer for others if it is an anchor or few that are linked were asked; at most once in ten seconds
+   * each. @throws the call's codes.
+   */
+  meet(peerId: string): Promise<void>;
 }
 
 interface BootstrapAnswer {
@@ -51,22 +56,45 @@ const MAX_ADDRESSES = 8;
 
 export function startIntroducer(options: IntroducerOptions): Introducer {
   const { exchange, signer, clock } = options;
+  /** Monotonic times of the last question. */
   const askedMs = new Map<string, number>();
+  /** Peers that answer, or have yet to. */
+  const asked = new Set<string>();
   const listener = exchange.handle("control", "bootstrap_request", answerer(options));
+  const ask = async (peerId: string): Promise<void> => {
+    const wait = { signer, timeoutMs: nodeLimits.bootstrapRequestMs };
+    const received = await exchange.request(peerId, "control", requestFor(options, peerId), wait);
+    const response = received.message as unknown as BootstrapAnswer;
+    if (!response.accepted)
+      throw new ProtocolError("BOOTSTRAP_REFUSED", response.reason ?? "no reason given");
+    for (const text of response.peers) {
+      const hint = hintIn(recordIn(text), options);
+      if (hint.peerId !== options.peerId) options.onHint(hint, peerId);
+    }
+  };
+  /** What is known of peers that went is dropped: the next ones are asked in their place. */
+  const dropUnlinked = (nowMs: number): void => {
+    const linked = new Set(options.transport.links().map((link) => link.peerId));
+    for (const peerId of asked) if (!linked.has(peerId)) asked.delete(peerId);
+    for (const [peerId, lastMs] of askedMs) {
+      if (!linked.has(peerId) && nowMs - lastMs >= nodeLimits.bootstrapRequestMs) askedMs.delete(peerId);
+    }
+  };
   return {
-    async ask(peerId) {
+    async meet(peerId) {
       const nowMs = clock.monotonicMs();
+      dropUnlinked(nowMs);
       const lastMs = askedMs.get(peerId);
       if (lastMs !== undefined && nowMs - lastMs < nodeLimits.bootstrapRequestMs) return;
+      const enough = [...asked].filter((one) => !options.isAnchor(one)).length >= nodeLimits.bootstrapAsked;
+      if (enough && !options.isAnchor(peerId)) return;
       askedMs.set(peerId, nowMs);
-      const wait = { signer, timeoutMs: nodeLimits.bootstrapRequestMs };
-      const received = await exchange.request(peerId, "control", requestFor(options, peerId), wait);
-      const response = received.message as unknown as BootstrapAnswer;
-      if (!response.accepted)
-        throw new ProtocolError("BOOTSTRAP_REFUSED", response.reason ?? "no reason given");
-      for (const text of response.peers) {
-        const hint = hintIn(recordIn(text), options);
-        if (hint.peerId !== options.peerId) options.onHint(hint, peerId);
+      asked.add(peerId);
+      try {
+        await ask(peerId);
+      } catch (error) {
+        asked.delete(peerId);
+        throw error;
       }
     },
     [Symbol.dispose]: () => listener[Symbol.dispose](),

@@ -1,6 +1,6 @@
-/** Tells the network of this node's agents: signed records on gossip, their words in the DHT. */
+/** Tells the network of this node's agents: signed records on gossip and to linked peers, their words in the DHT. */
 
-import { canonicalBytes, isProtocolError, type JsonObject } from "@gridmesh/protocol";
+import { canonicalBytes, isProtocolError, type JsonObject, type SealedMessage } from "@gridmesh/protocol";
 import type { Clock, Random } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
@@ -28,12 +28,16 @@ export interface AdvertiserOptions {
   /** Agents that others may see. */
   readonly agents: () => readonly Advertised[];
   /** Signs a new record with the agent's next number. */
-  readonly seal: (agent: Advertised) => JsonObject;
+  readonly seal: (agent: Advertised) => SealedMessage;
+  /** Tells linked peers of a change; never rejects. */
+  readonly tellPeers: (record: SealedMessage) => Promise<void>;
 }
 
 export interface Advertiser {
   /** The agent's newest record, if it is told. */
   record(name: string): JsonObject | undefined;
+  /** The newest record of each agent; of one that is gone while somebody may hold an older one. */
+  records(): readonly SealedMessage[];
   /** Agents came, went or changed: tells of it, at most once in five seconds for each. */
   changed(): void;
   /** Tells that all agents are gone, and takes their words out of the DHT. */
@@ -51,7 +55,7 @@ export function createAdvertiser(options: AdvertiserOptions): Advertiser {
 
 interface Told {
   readonly agent: Advertised;
-  readonly record: JsonObject;
+  readonly record: SealedMessage;
   readonly atMs: number;
 }
 
@@ -77,6 +81,14 @@ class RecordAdvertiser implements Advertiser {
     return told === undefined || told.agent.status === "gone" ? undefined : told.record;
   }
 
+  records(): readonly SealedMessage[] {
+    const keptMs = nodeLimits.recordValidS * 1_000;
+    const nowMs = this.#options.clock.monotonicMs();
+    return [...this.#told.values()]
+      .filter(({ agent, atMs }) => agent.status !== "gone" || nowMs - atMs < keptMs)
+      .map(({ record }) => record);
+  }
+
   changed(): void {
     if (this.#stopped) return;
     const nowMs = this.#options.clock.monotonicMs();
@@ -86,12 +98,12 @@ class RecordAdvertiser implements Advertiser {
       const told = this.#told.get(agent.name);
       if (told !== undefined && sameWords(told.agent, agent)) continue;
       if (told !== undefined && nowMs - told.atMs < nodeLimits.advertiseApartMs) waits = true;
-      else this.#tell(agent);
+      else void this.#tell(agent);
     }
     for (const told of this.#told.values()) {
       // What is gone is told at once: nobody should call it any more.
       if (!agents.has(told.agent.name) && told.agent.status !== "gone")
-        this.#tell({ ...told.agent, status: "gone" });
+        void this.#tell({ ...told.agent, status: "gone" });
     }
     if (waits) this.#later ??= this.#options.clock.timer(nodeLimits.advertiseApartMs, () => this.#again());
     this.#provideSoon();
@@ -102,7 +114,7 @@ class RecordAdvertiser implements Advertiser {
     this.stop();
     const gone = [...this.#told.values()]
       .filter(({ agent }) => agent.status !== "gone")
-      .map(({ agent }) => this.#publish(this.#seal({ ...agent, status: "gone" })));
+      .map(({ agent }) => this.#tell({ ...agent, status: "gone" }));
     const words = [...this.#provided].map((word) => transport.withdraw(capabilityKey(network, word)));
     this.#provided.clear();
     await Promise.allSettled([...gone, ...words]);
@@ -138,16 +150,17 @@ class RecordAdvertiser implements Advertiser {
     const waitMs =
       nodeLimits.advertiseMs - spreadMs + this.#options.random.below(Math.floor(2 * spreadMs) + 1);
     this.#renewal = this.#options.clock.timer(waitMs, () => {
-      for (const agent of this.#options.agents()) this.#tell(agent);
+      for (const agent of this.#options.agents()) void this.#publish(this.#seal(agent));
       this.#arm();
     });
   }
 
-  #tell(agent: Advertised): void {
-    void this.#publish(this.#seal(agent));
+  async #tell(agent: Advertised): Promise<void> {
+    const record = this.#seal(agent);
+    await Promise.all([this.#options.tellPeers(record), this.#publish(record)]);
   }
 
-  #seal(agent: Advertised): JsonObject {
+  #seal(agent: Advertised): SealedMessage {
     const record = this.#options.seal(agent);
     this.#told.set(agent.name, { agent, record, atMs: this.#options.clock.monotonicMs() });
     return record;

@@ -1,10 +1,10 @@
 /** Records heard of other nodes' agents: the newest of each, within bounds. */
 
-import { ProtocolError } from "@gridmesh/protocol";
+import { type JsonObject, ProtocolError } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import { type Presence, presenceOf } from "./presence.ts";
-import type { AgentRecord } from "./record.ts";
+import { type AgentRecord, hashOf } from "./record.ts";
 import type { AgentRow } from "./types.ts";
 
 interface Entry {
@@ -18,6 +18,8 @@ export interface RecordCache {
    * @throws RECORD_EXPIRED, RECORD_OUTDATED, EQUIVOCATION, REGISTRY_FULL.
    */
   take(record: AgentRecord): boolean;
+  /** Is this very message the newest record of its agent? Then it was verified before. */
+  holds(message: JsonObject): boolean;
   /** Gone ones left out. */
   rows(): readonly AgentRow[];
   byId(agentId: string): AgentRow | undefined;
@@ -44,6 +46,11 @@ export function createRecordCache(options: RecordCacheOptions): RecordCache {
       else if (!isNewer(record, known)) return false;
       entries.set(record.agentId, { record, heardMs: nowMs });
       return true;
+    },
+    holds(message) {
+      const { agent_id: agentId } = message;
+      const known = typeof agentId === "string" ? entries.get(agentId)?.record : undefined;
+      return known !== undefined && known.seq === message["seq"] && known.hash === hashOf(message);
     },
     rows: () => [...entries.values()].map(rowOf).filter((row) => row.presence !== "gone"),
     byId(agentId) {

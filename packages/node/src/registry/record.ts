@@ -9,6 +9,7 @@ import {
   openEnvelope,
   ProtocolError,
   seal,
+  type SealedMessage,
   type Signer,
   type VerifyEngine,
 } from "@gridmesh/protocol";
@@ -49,7 +50,7 @@ export interface RecordTerms {
 }
 
 /** Signs a record as the agent. */
-export function sealRecord(terms: RecordTerms): JsonObject {
+export function sealRecord(terms: RecordTerms): SealedMessage {
   const { network, signer, binding, nowS, random } = terms;
   const words = terms.capabilities.slice(0, nodeLimits.wordsPerAgent);
   return seal(
@@ -73,24 +74,41 @@ export function openRecord(
   context: { readonly network: string; readonly engine: VerifyEngine; readonly nowS: number },
 ): AgentRecord {
   const opened = openEnvelope(bytes, { ...context, isMine: (id) => id === "*", live: false });
-  if (opened.type !== "capability_advertisement" || opened.binding === undefined) {
-    throw new ProtocolError("RECORD_INVALID", `a ${opened.type} is no record`);
+  return readRecord(opened.message, context.nowS);
+}
+
+type RecordMessage = CapabilityAdvertisement & {
+  readonly type: string;
+  readonly agent_id: string;
+  readonly recipient_id: string;
+  readonly binding: AgentBinding;
+};
+
+/** Reads a message whose signature and binding held. @throws RECORD_INVALID. */
+export function readRecord(message: JsonObject, nowS: number): AgentRecord {
+  const { type, recipient_id, binding, ...body } = message as unknown as RecordMessage;
+  if (type !== "capability_advertisement") {
+    throw new ProtocolError("RECORD_INVALID", `a ${type} is no record`);
   }
-  const body = opened.body as unknown as CapabilityAdvertisement;
-  if (body.name !== opened.binding.name)
-    throw new ProtocolError("RECORD_INVALID", "bound under another name");
-  if (body.valid_until > context.nowS + MAX_LIFE_S) {
+  if (recipient_id !== "*") throw new ProtocolError("RECORD_INVALID", "a record is for everybody");
+  if (body.name !== binding.name) throw new ProtocolError("RECORD_INVALID", "bound under another name");
+  if (body.valid_until > nowS + MAX_LIFE_S) {
     throw new ProtocolError("RECORD_INVALID", "the record lasts too long");
   }
   return {
     name: body.name,
-    agentId: opened.signerId,
-    nodeId: opened.binding.peer_id,
+    agentId: body.agent_id,
+    nodeId: binding.peer_id,
     seq: body.seq,
     validUntil: body.valid_until,
     status: body.status,
     words: wordsOf(body.capabilities),
-    hash: createHash("sha256").update(canonicalBytes(opened.message)).digest("hex"),
-    message: opened.message,
+    hash: hashOf(message),
+    message,
   };
+}
+
+/** sha256 of the canonical bytes, hex. */
+export function hashOf(message: JsonObject): string {
+  return createHash("sha256").update(canonicalBytes(message)).digest("hex");
 }

@@ -77,6 +77,8 @@ export function createRegistry(options: RegistryOptions): DistributedRegistry {
   const fetch = async (peerId: string, wait: FetchWait) => {
     const answer = await ask(peerId, wait);
     for (const message of recordsIn(answer)) {
+      // Told on the control stream a moment ago: what was proven once need not be again.
+      if (cache.holds(message)) continue;
       try {
         const record = options.open(message);
         if (record.nodeId !== peerId) throw new ProtocolError("RECORD_INVALID", "a record of another node");

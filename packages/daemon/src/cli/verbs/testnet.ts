@@ -1,11 +1,18 @@
 import { Option } from "commander";
 import type { TestnetOptions } from "../../testnet/options.ts";
-import { durationMs, wholeNumber, type Verb } from "../invocation.ts";
+import { durationMs, type Invocation, wholeNumber, type Verb } from "../invocation.ts";
 
 const ports = ["auto", "seed"] as const;
 const places = ["processes", "memory", "namespaces"] as const;
 
 export const testnet: Verb = (command, attach) => {
+  const node = command
+    .command("node")
+    .summary("one node of a preset, in a home of its own, as a container runs it")
+    .argument("<name>", "e.g. household-agent-01")
+    .option("--preset <name>", "day or seed000; else GRIDMESH_PRESET, else seed000");
+  attach(node, runOne);
+
   const run = command
     .command("run")
     .summary("a whole neighbourhood of daemons on this machine, then a report")
@@ -50,3 +57,15 @@ export const testnet: Verb = (command, attach) => {
     return runTestnet(asked);
   });
 };
+
+/** The home gets the config of one node of a preset; then it is a daemon like any other. */
+async function runOne(invocation: Invocation): Promise<number> {
+  const { paths, options, io } = invocation;
+  const { prepareNode, sharedMarketStartMs } = await import("../../testnet/single.ts");
+  const preset = options["preset"] as string | undefined;
+  await prepareNode(paths, { name: invocation.args[0] ?? "", preset, env: io.env });
+  const startMs = sharedMarketStartMs(paths, io.env, Date.now());
+  const flags = startMs === undefined ? {} : { labMarketStartMs: String(startMs) };
+  const { runDaemon } = await import("../../run-daemon.ts");
+  return runDaemon({ ...invocation, options: { ...options, ...flags } });
+}

@@ -42,6 +42,8 @@ export class World {
   readonly random: Random;
   readonly mail: Mail;
   readonly houses = new Map<string, House>();
+  /** What the heartbeats of all peers say of our clock. */
+  clockOffsetMs: number | undefined;
   #orders = 0;
 
   constructor(seed: number) {
@@ -84,6 +86,7 @@ export class World {
       random: this.random,
       market: marketClock(this.clock),
       log: silentLog(),
+      clockOffsetMs: () => this.clockOffsetMs,
       onFatal: (error) => house.fatal.push(error),
       onLink: (fn) => {
         house.linked = fn;

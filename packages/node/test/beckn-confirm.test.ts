@@ -125,7 +125,7 @@ describe("a confirm", { concurrency: 4 }, () => {
     const outcome = await buyer.buy({ kWh: 2 });
     assert.deepEqual(
       outcome.steps.map((step) => [step.outcome, step.reason]),
-      [["refused", "OFFER_NOT_FOUND"]],
+      [["refused", "OFFER_EXPIRED"]],
     );
     assert.equal(buyer.desk.orders()[0]?.state, "RELEASED");
     assert.equal(seller.desk.orders()[0]?.state, "REJECTED");
@@ -134,15 +134,12 @@ describe("a confirm", { concurrency: 4 }, () => {
   test("a quote dearer than the offer sends the buyer to the next in rank", async () => {
     await using rig = createRig();
     const buyer = await rig.node(1);
-    let looked = 0;
     const greedy = await rig.node(2, {
       view: (desk) => ({
         ...desk,
-        openOffers(filter) {
-          const raiseMicro = looked++ === 0 ? 0 : 50_000;
-          return desk
-            .openOffers(filter)
-            .map((offer) => ({ ...offer, priceMicroPerKWh: offer.priceMicroPerKWh + raiseMicro }));
+        offerOf(...which) {
+          const offer = desk.offerOf(...which);
+          return { ...offer, priceMicroPerKWh: offer.priceMicroPerKWh + 50_000 };
         },
       }),
     });

@@ -167,7 +167,7 @@ describe("a need on the network", { concurrency: 4 }, () => {
     assert.deepEqual(
       outcome.steps.map((step) => [step.sellerName, step.outcome, step.reason]),
       [
-        ["household-agent-02", "refused", "OFFER_NOT_FOUND"],
+        ["household-agent-02", "refused", "OFFER_EXPIRED"],
         ["household-agent-03", "confirmed", undefined],
       ],
     );

@@ -16,6 +16,7 @@ import {
 import type { Verdict } from "../network/transport.ts";
 import type { OpenOffer } from "../trade/types.ts";
 import type { Carrier, Frame } from "./carrier.ts";
+import { createHeardSearches, type HeardSearch } from "./heard.ts";
 import { checkTtl, type Opened, openContext, verifyFrame } from "./inbound.ts";
 import { bodyOf, callbackContext } from "./messages.ts";
 import type { Policy } from "./policy.ts";
@@ -33,6 +34,8 @@ export interface Answers {
   validate(from: string, data: Uint8Array): Promise<Verdict>;
   /** Checks a search's content and answers it; used for streams and our own searches too. @throws SCHEMA_INVALID … */
   hear(search: Opened): void;
+  /** Answers the searches that came before this offer of an own seller. */
+  offered(offer: OpenOffer): void;
   stop(): void;
 }
 
@@ -42,19 +45,34 @@ export function createAnswers(
     readonly policy: Policy;
   },
 ): Answers {
-  const { ports, policy } = parts;
+  const { ports } = parts;
   const waiting = new Set<Disposable>();
+  const searches = createHeardSearches(ports);
 
+  const tryAnswer = (heard: HeardSearch, seller: LocalAgent) => {
+    const offers = matching(ports, seller, heard.intent);
+    // Nothing to sell is silence, until there is something.
+    if (offers.length === 0) {
+      heard.taken.delete(seller.agentId);
+    } else {
+      heard.taken.add(seller.agentId);
+      parts.background(answer(parts, { heard, seller, offers }));
+    }
+  };
   const hear = (search: Opened) => {
     const content = search.wire.decodeContent(search.json, search.context);
     if (content.kind !== "intent") throw new ProtocolError("SCHEMA_INVALID", "a search without an intent");
     const buyerUri = parseBecknUri(search.context.bapUri);
     parts.counters.searchesHeard++;
+    const { intent } = content;
+    const heard: HeardSearch = { search, intent, peerId: buyerUri.peerId, taken: new Set() };
+    searches.keep(heard);
     for (const seller of ports.agents.sellers()) {
       if (seller.agentId === search.signerId || waiting.size >= MAX_WAITING_ANSWERS) continue;
+      heard.taken.add(seller.agentId);
       const timer = ports.clock.timer(ports.random.below(ANSWER_SPREAD_MS + 1), () => {
         waiting.delete(timer);
-        parts.background(answer(parts, { search, seller, intent: content.intent, peerId: buyerUri.peerId }));
+        tryAnswer(heard, seller);
       });
       waiting.add(timer);
     }
@@ -62,35 +80,48 @@ export function createAnswers(
 
   return {
     hear,
-    async validate(_from, data) {
-      try {
-        const frame = gossipFrame(data);
-        const verified = verifyFrame(ports, frame);
-        policy.admit("search", verified.signerId);
-        const search = openContext(ports, verified);
-        if (search.context.action !== "search")
-          throw new ProtocolError("BECKN_CONTEXT_INVALID", "not a search");
-        if (policy.seen(search.signerId, search.context.messageId, search.digest) !== "new") return "ignore";
-        checkTtl(ports, search.context);
-        hear(search);
-        policy.remember(search.signerId, search.context.messageId, search.digest);
-        parts.audit.noteMessage(search.context, "heard");
-        return "accept";
-      } catch (error) {
-        const refusal = toProtocolError(error, "INTERNAL_ERROR");
-        const verdict = verdictFor(refusal);
-        ports.log.debug("trade.search", `search refused: ${refusal.message}`, {
-          code: refusal.code,
-          verdict,
-        });
-        return verdict;
-      }
+    offered(offer) {
+      const open = searches.openFor(offer);
+      const seller = open.length > 0 && ports.agents.sellers().find((one) => one.agentId === offer.agentId);
+      if (seller) for (const heard of open) tryAnswer(heard, seller);
     },
+    validate: async (_from, data) => validate({ ...parts, hear }, data),
     stop() {
       for (const timer of waiting) timer[Symbol.dispose]();
       waiting.clear();
+      searches.clear();
     },
   };
+}
+
+interface HearingParts extends Pick<SearchParts, "ports" | "audit"> {
+  readonly policy: Policy;
+  readonly hear: (search: Opened) => void;
+}
+
+/** What gossip may pass on; what is new and in time is heard here as well. */
+function validate({ ports, audit, policy, hear }: HearingParts, data: Uint8Array): Verdict {
+  try {
+    const frame = gossipFrame(data);
+    const verified = verifyFrame(ports, frame);
+    policy.admit("search", verified.signerId);
+    const search = openContext(ports, verified);
+    if (search.context.action !== "search") throw new ProtocolError("BECKN_CONTEXT_INVALID", "not a search");
+    if (policy.seen(search.signerId, search.context.messageId, search.digest) !== "new") return "ignore";
+    checkTtl(ports, search.context);
+    hear(search);
+    policy.remember(search.signerId, search.context.messageId, search.digest);
+    audit.noteMessage(search.context, "heard");
+    return "accept";
+  } catch (error) {
+    const refusal = toProtocolError(error, "INTERNAL_ERROR");
+    const verdict = verdictFor(refusal);
+    ports.log.debug("trade.search", `search refused: ${refusal.message}`, {
+      code: refusal.code,
+      verdict,
+    });
+    return verdict;
+  }
 }
 
 /** @throws FRAME_TOO_LARGE, MESSAGE_MALFORMED. */
@@ -110,22 +141,19 @@ function verdictFor(error: ProtocolError): Verdict {
   return window === "early" || window === "expired" ? "ignore" : verdictOf(error.code);
 }
 
-interface Question {
-  readonly search: Opened;
+interface Answer {
+  readonly heard: HeardSearch;
   readonly seller: LocalAgent;
-  readonly intent: BecknIntent | undefined;
-  readonly peerId: string;
+  readonly offers: readonly OpenOffer[];
 }
 
-/** One on_search per seller; nothing to sell is silence. */
+/** One on_search per search and seller. */
 async function answer(
   parts: Pick<SearchParts, "ports" | "audit" | "counters"> & { readonly carrier: Carrier },
-  question: Question,
+  { heard, seller, offers }: Answer,
 ): Promise<void> {
   const { ports, audit, counters, carrier } = parts;
-  const { search, seller, intent, peerId } = question;
-  const offers = matching(ports, seller, intent);
-  if (offers.length === 0) return;
+  const { search, peerId } = heard;
   const context = callbackContext(ports, seller, { action: "on_search", request: search.context });
   const fields = { agent: seller.name, transactionId: context.transactionId };
   ports.log.info("trade.offered", `--- BPP (${seller.name}): FORMULATE OFFER ---`, fields);

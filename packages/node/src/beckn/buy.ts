@@ -5,6 +5,7 @@ import { type Deadline, startDeadline } from "../deadline.ts";
 import { rankOffers, refusalOf } from "./choice.ts";
 import { purchase, type PurchaseParts } from "./order.ts";
 import type { BecknPorts, LocalAgent } from "./ports.ts";
+import type { Talk } from "./requests.ts";
 import type { Search } from "./search.ts";
 import type { BuyOptions, BuyOutcome, BuyStep, Offer, SearchIntent } from "./types.ts";
 
@@ -17,7 +18,12 @@ const OWN_FAILURES: ReadonlySet<string> = new Set([
   "SPEND_LIMIT",
   "DISK_FAILED",
   "CALL_CANCELLED",
+  "MARKET_HALTED",
 ]);
+
+/** A search leaves a part of the time to the gate for ordering. */
+const SEARCH_PART = 2 / 3;
+const MIN_SEARCH_MS = 150;
 
 export async function buy(
   parts: PurchaseParts & { readonly startSearch: (buyer: LocalAgent, intent: SearchIntent) => Search },
@@ -28,10 +34,11 @@ export async function buy(
   using deadline = startDeadline(ports.clock, options, MAX_PURCHASE_MS);
   const search = parts.startSearch(buyer, options.intent);
   const offers: Offer[] = [];
-  const window = { windowMs: options.searchWindowMs, signal: deadline.signal };
+  const window = { windowMs: windowMs(ports, options), signal: deadline.signal };
   for await (const offer of search.offers(window)) offers.push(offer);
   const ranked = rankOffers(offers.filter((offer) => keep(parts, offer, options)));
-  const steps = await orderInTurn(parts, { buyer, ranked, options, deadline });
+  const ordered = await orderInTurn(parts, { buyer, ranked, options, deadline });
+  const steps = ordered.map((step) => decidedMeanwhile(parts, buyer, step));
   const firstConfirmed = steps.find((step) => step.outcome === "confirmed");
   return {
     transactionId: search.transactionId,
@@ -41,6 +48,23 @@ export async function buy(
     searchToFirstOfferMs: offers[0]?.latencyMs ?? null,
     searchToConfirmMs: firstConfirmed ? Math.round(firstConfirmed.atMs - search.publishedAtMs) : null,
   };
+}
+
+function windowMs({ market }: BecknPorts, options: BuyOptions): number {
+  if (market.paused) return options.searchWindowMs;
+  const leftMs = (options.untilMs - market.nowMs()) / market.speed;
+  return Math.min(options.searchWindowMs, Math.max(MIN_SEARCH_MS, Math.floor(leftMs * SEARCH_PART)));
+}
+
+/** The decision may have come while the next seller was asked. */
+function decidedMeanwhile({ ports }: PurchaseParts, buyer: LocalAgent, step: TimedStep): TimedStep {
+  if (step.outcome !== "in_doubt") return step;
+  const { agentId } = buyer;
+  const order = ports.desk.order(agentId, { buyer: agentId, orderId: step.orderId });
+  if (order === undefined || order.state === "HELD") return step;
+  const { reason: _doubt, ...decided } = step;
+  if (order.state !== "RELEASED") return { ...decided, outcome: "confirmed" };
+  return { ...decided, outcome: "refused", reason: order.reason ?? "ORDER_REJECTED" };
 }
 
 interface Turn {
@@ -54,21 +78,52 @@ type TimedStep = BuyStep & { readonly atMs: number };
 
 async function orderInTurn(parts: PurchaseParts, turn: Turn): Promise<readonly TimedStep[]> {
   const { ports } = parts;
-  const { buyer, options, deadline } = turn;
+  const { options, deadline } = turn;
   const steps: TimedStep[] = [];
-  for (const offer of turn.ranked) {
+  for (const [rank, offer] of turn.ranked.entries()) {
+    if (ports.market.nowMs() >= gateOf(offer, options)) {
+      noteNotTaken(parts, offer, "its gate is closed");
+      continue;
+    }
     const quantityMilliWh = stillWanted(parts, turn, { offer, steps });
     if (quantityMilliWh === undefined) break;
     if (quantityMilliWh < Math.max(1, options.minFillMilliWh)) continue;
     logChoice(parts, turn, { offer, first: steps.length === 0 });
-    const step = await purchase(parts, { buyer, offer, deadline }, { quantityMilliWh, options });
+    const talk = talkOf(turn, { rank, offer, steps, quantityMilliWh });
+    const step = await purchase(parts, talk, { quantityMilliWh, options });
     steps.push({ ...step, atMs: ports.clock.monotonicMs() });
     if (step.outcome !== "confirmed") logFailure(parts, turn, { offer, step });
-    const bound = step.outcome === "confirmed" || step.outcome === "in_doubt";
-    if (bound && !options.splitNeed) break;
-    if (OWN_FAILURES.has(step.reason ?? "") || deadline.signal.aborted) break;
+    if (isEnough(step, options) || deadline.signal.aborted) break;
   }
   return steps;
+}
+
+/** Market time from which on the offer takes no order, or we make none. */
+function gateOf(offer: Offer, options: BuyOptions): number {
+  return Math.min(options.untilMs, offer.untilMs ?? options.untilMs);
+}
+
+function talkOf(
+  turn: Turn,
+  now: {
+    readonly rank: number;
+    readonly offer: Offer;
+    readonly steps: readonly BuyStep[];
+    readonly quantityMilliWh: number;
+  },
+): Talk {
+  const { buyer, options, deadline } = turn;
+  const { offer } = now;
+  const last = now.rank === turn.ranked.length - 1;
+  const boughtMilliWh = milliWhOf(now.steps, ["confirmed", "in_doubt"]) + now.quantityMilliWh;
+  const moreWanted = options.splitNeed && !last && boughtMilliWh < options.intent.needMilliWh;
+  return { buyer, offer, deadline, untilMs: gateOf(offer, options), last, moreWanted };
+}
+
+/** Nobody else is to be asked: this one has it, or all others would fail as well. */
+function isEnough(step: BuyStep, options: BuyOptions): boolean {
+  const bound = step.outcome === "confirmed" || step.outcome === "in_doubt";
+  return (bound && !options.splitNeed) || OWN_FAILURES.has(step.reason ?? "");
 }
 
 /** How much to ask this seller for; undefined when nothing is wanted any more. What is in doubt may yet be sold to us. */
@@ -89,9 +144,13 @@ function stillWanted(
 function keep(parts: PurchaseParts, offer: Offer, options: BuyOptions): boolean {
   const refusal = refusalOf(offer, options);
   if (refusal === undefined) return true;
-  const { transactionId, sellerUri: from } = offer;
-  parts.audit.note(transactionId, { action: "offer", from, to: "", verdict: `not taken: ${refusal}` });
+  noteNotTaken(parts, offer, refusal);
   return false;
+}
+
+function noteNotTaken(parts: PurchaseParts, offer: Offer, why: string): void {
+  const { transactionId, sellerUri: from } = offer;
+  parts.audit.note(transactionId, { action: "offer", from, to: "", verdict: `not taken: ${why}` });
 }
 
 function logChoice(

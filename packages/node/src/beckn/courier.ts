@@ -15,9 +15,7 @@ export async function resendOrder(
   terms: OrderTerms,
   order: SignedBytes,
 ): Promise<void> {
-  const { agents, desk } = parts.ports;
-  const name = desk.books().find((book) => book.agentId === terms.buyer)?.name;
-  const buyer = name === undefined ? undefined : agents.byName(name);
+  const buyer = parts.ports.agents.bySellerId(terms.buyer);
   if (!buyer) throw new ProtocolError("AGENT_NOT_FOUND", "the buyer is not running here");
   const body = new TextEncoder().encode(order.body);
   const { signer } = buyer;

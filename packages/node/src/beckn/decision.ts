@@ -1,20 +1,15 @@
 /** The buyer's end of a confirm: the seller's signed decision goes to the desk, whoever waits for it or not. */
 
-import {
-  amountMicro,
-  type BecknContent,
-  becknV1,
-  type OrderSummary,
-  ProtocolError,
-} from "@gridmesh/protocol";
+import { amountMicro, type BecknContent, type OrderSummary, ProtocolError } from "@gridmesh/protocol";
 import type { Decision } from "../trade/types.ts";
+import { errorOfFault } from "./faults.ts";
 import type { BecknReceived } from "./inbound.ts";
 import type { BecknPorts } from "./ports.ts";
 
 /** What an on_confirm says. */
 export function becknOutcome(content: BecknContent): Decision {
   if (content.kind === "fault") {
-    return { accepted: false, reason: becknV1.errorOf(content.fault).code, contractId: "" };
+    return { accepted: false, reason: errorOfFault(content.fault).code, contractId: "" };
   }
   if (content.kind !== "order") throw new ProtocolError("SCHEMA_INVALID", "on_confirm holds no order");
   const { status, contractId = "" } = content.order;

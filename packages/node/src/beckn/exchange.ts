@@ -64,6 +64,7 @@ export function createBecknExchange(ports: BecknPorts): BecknExchange {
     ),
   );
   undo.use(transport.join(topic, (from, data) => answers.validate(from, data)));
+  undo.use(desk.onOffer((offer) => answers.offered(offer)));
   undo.use(desk.onEvent((event) => tellBuyer(parts, event)));
   undo.defer(() => answers.stop());
   desk.setCourier({ resend: (terms, order) => resendOrder({ ports, carrier }, terms, order) });

@@ -74,10 +74,6 @@ export function bodyOf(context: BecknContext, content: BecknContent): Uint8Array
   return becknV1.encode({ context, content });
 }
 
-export function faultContent(error: ProtocolError): BecknContent {
-  return { kind: "fault", fault: becknV1.faultOf(error) };
-}
-
 function ttlOf(action: BecknAction): number {
   const rule = becknActions.get(action);
   if (!rule) throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `action ${action}`);

@@ -7,7 +7,7 @@ import { type Frame, signedBytes, signedHeader } from "./carrier.ts";
 import { becknOutcome } from "./decision.ts";
 import { bodyOf, newId, requestContext } from "./messages.ts";
 import { DECISION_WAIT_MS } from "./ports.ts";
-import { answerWithin, ask, type RequestParts, type Talk } from "./requests.ts";
+import { answerWithin, ask, patienceMs, type RequestParts, type Talk } from "./requests.ts";
 import type { BuyOptions, BuyStep } from "./types.ts";
 
 const STATUS_WAIT_MS = 20_000;
@@ -121,7 +121,7 @@ async function confirm(
   );
   try {
     const answer = await answerWithin(ports, expected.callback, {
-      waitMs: DECISION_WAIT_MS,
+      waitMs: Math.min(DECISION_WAIT_MS, decisionMs(parts, talk)),
       deadline: talk.deadline,
     });
     if (!answer) return { ...step, outcome: "in_doubt", reason: "ORDER_IN_DOUBT" };
@@ -136,11 +136,17 @@ async function confirm(
   }
 }
 
+/** What is held stays held, so another seller may be asked for the rest meanwhile. */
+function decisionMs(parts: PurchaseParts, talk: Talk): number {
+  return talk.moreWanted === true ? patienceMs(parts.ports, talk) : Number.POSITIVE_INFINITY;
+}
+
 /** One status after each on_confirm; the purchase does not wait for it. */
 async function askStatus(parts: PurchaseParts, talk: Talk, orderId: string): Promise<void> {
   const wait = { timeoutMs: STATUS_WAIT_MS, signal: parts.signal };
   using deadline = startDeadline(parts.ports.clock, wait, STATUS_WAIT_MS);
-  await ask(parts, { ...talk, deadline }, { action: "status", content: orderId });
+  const { buyer, offer } = talk;
+  await ask(parts, { buyer, offer, deadline }, { action: "status", content: orderId });
 }
 
 function draftOf(
@@ -247,6 +253,7 @@ const FAILURES: ReadonlySet<string> = new Set([
   "FUNDS_INSUFFICIENT",
   "SPEND_LIMIT",
   "DISK_FAILED",
+  "MARKET_HALTED",
 ]);
 
 function failedStep(talk: Talk, order: BecknOrder, error: unknown): BuyStep {

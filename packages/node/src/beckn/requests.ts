@@ -4,13 +4,13 @@ import {
   type BecknCallbackAction,
   type BecknOrder,
   type BecknRequestAction,
-  becknV1,
   isProtocolError,
   ProtocolError,
 } from "@gridmesh/protocol";
 import { type Deadline, startDeadline, until } from "../deadline.ts";
 import type { Audit } from "./audit.ts";
 import type { Carrier } from "./carrier.ts";
+import { errorOfFault } from "./faults.ts";
 import type { BecknReceived } from "./inbound.ts";
 import { bodyOf, newId, requestContext } from "./messages.ts";
 import type { PendingCallbacks } from "./pending.ts";
@@ -29,9 +29,27 @@ export interface Talk {
   readonly buyer: LocalAgent;
   readonly offer: Offer;
   readonly deadline: Deadline;
+  /** Market time of the gate; absent where no gate is near. */
+  readonly untilMs?: number | undefined;
+  /** No other seller is left to be tried in the time that this one does not use. */
+  readonly last?: boolean | undefined;
+  /** What this seller lacks is to be bought from the next. */
+  readonly moreWanted?: boolean | undefined;
 }
 
 const SENDS = 2;
+/** One answer may use up one of so many parts of the time left to the gate … */
+const PARTS_OF_TIME_LEFT = 3;
+/** … but is always waited for so long, wall ms. */
+const MIN_ANSWER_MS = 150;
+
+/** How long an answer may take without costing the next seller in rank its chance, wall ms. */
+export function patienceMs(ports: BecknPorts, talk: Pick<Talk, "untilMs" | "last">): number {
+  const { market } = ports;
+  if (talk.untilMs === undefined || market.paused) return Number.POSITIVE_INFINITY;
+  const leftMs = (talk.untilMs - market.nowMs()) / market.speed;
+  return Math.max(MIN_ANSWER_MS, talk.last === true ? leftMs : leftMs / PARTS_OF_TIME_LEFT);
+}
 
 /**
  * Asks and waits for the callback's order.
@@ -63,15 +81,20 @@ export async function ask(
   const letter = { action, peerId: offer.sellerPeerId, body, signer: buyer.signer, to: offer.seller };
   const answerAction: BecknCallbackAction = `on_${action}`;
   using expected = pending.expect(messageId, { action: answerAction, seller: offer.seller });
-  for (let sent = 0; sent < SENDS; sent++) {
-    try {
-      await carrier.send(letter, { signal: deadline.signal, timeoutMs: deadline.leftMs() });
-      audit.noteMessage(context, "ACK");
-    } catch (error) {
-      audit.noteMessage(context, isProtocolError(error) ? error.code : "failed");
-      throw error;
-    }
-    const answer = await answerWithin(ports, expected.callback, { waitMs: context.ttlMs, deadline });
+  const limitMs = Math.min(patienceMs(ports, talk), deadline.leftMs());
+  using limit = startDeadline(ports.clock, { timeoutMs: limitMs, signal: deadline.signal }, limitMs);
+  for (let sent = 0; sent < SENDS && limit.leftMs() > 0; sent++) {
+    const acknowledged = carrier.send(letter, { signal: limit.signal, timeoutMs: limit.leftMs() }).then(
+      () => audit.noteMessage(context, "ACK"),
+      (error: unknown) => {
+        audit.noteMessage(context, isProtocolError(error) ? error.code : "failed");
+        throw error;
+      },
+    );
+    // The callback comes by a stream of its own and need not be the second to arrive.
+    const callback = Promise.race([expected.callback, acknowledged.then(() => expected.callback)]);
+    const waitMs = Math.min(context.ttlMs, limit.leftMs());
+    const answer = await answerWithin(ports, callback, { waitMs, deadline });
     if (answer) return orderOf(answer);
   }
   throw new ProtocolError("BECKN_CALLBACK_MISSING", `no ${answerAction} from ${offer.sellerName}`);
@@ -99,7 +122,7 @@ export async function answerWithin(
 
 function orderOf(received: BecknReceived): BecknOrder {
   const { content } = received;
-  if (content.kind === "fault") throw becknV1.errorOf(content.fault);
+  if (content.kind === "fault") throw errorOfFault(content.fault);
   if (content.kind !== "order") throw new ProtocolError("SCHEMA_INVALID", "the callback holds no order");
   return content.order;
 }

@@ -4,16 +4,20 @@ import {
   amountMicro,
   type BecknContext,
   type BecknOrder,
+  becknWire,
+  decodeRequestHeader,
   isErrorCode,
   isProtocolError,
   type OrderSummary,
+  parseBecknBody,
   parseBecknUri,
   ProtocolError,
 } from "@gridmesh/protocol";
 import type { Decision, OpenOffer, OrderTerms } from "../trade/types.ts";
 import { signedBytes, signedHeader } from "./carrier.ts";
 import type { BecknReceived } from "./inbound.ts";
-import { bodyOf, callbackContext, faultContent } from "./messages.ts";
+import { callbackCodes, faultContent } from "./faults.ts";
+import { bodyOf, callbackContext } from "./messages.ts";
 import { Recent } from "./policy.ts";
 import { type BecknPorts, QUOTE_VALID_MS } from "./ports.ts";
 
@@ -38,23 +42,15 @@ export interface Seller {
   push(order: OrderSummary): Callback | undefined;
 }
 
-/** Codes told by the callback's `error`; the rest are NACKs. */
-const CALLBACK_CODES: ReadonlySet<string> = new Set([
-  "OFFER_NOT_FOUND",
-  "OFFER_EXPIRED",
-  "QUANTITY_UNAVAILABLE",
-  "QUOTE_CHANGED",
-  "SLOT_INVALID",
-  "MARKET_CLOSED",
-  "GRID_LIMIT",
-  "ORDER_REJECTED",
-]);
+/** An order as its buyer confirmed it, and where its buyer takes its messages. */
+interface Confirmed {
+  readonly order: BecknOrder;
+  readonly context: BecknContext;
+}
 
 export function createSeller(ports: BecknPorts, newMessageId: () => string): Seller {
   const transactions = new Recent<SellerTransaction>(MAX_TRANSACTIONS);
-  const confirmed = new Recent<{ readonly order: BecknOrder; readonly context: BecknContext }>(
-    MAX_TRANSACTIONS,
-  );
+  const confirmed = new Recent<Confirmed>(MAX_TRANSACTIONS);
   const room = { ports, transactions, confirmed };
 
   return {
@@ -70,7 +66,7 @@ export function createSeller(ports: BecknPorts, newMessageId: () => string): Sel
       return { action, context: callback, body: bodyOf(callback, content) };
     },
     push(summary) {
-      const known = confirmed.get(orderName(summary.counterparty, summary.orderId));
+      const known = confirmedOrder(room, summary);
       const seller = ports.agents.bySellerId(summary.agentId);
       if (!known || !seller) return undefined;
       const request = { ...known.context, messageId: newMessageId() };
@@ -84,7 +80,7 @@ export function createSeller(ports: BecknPorts, newMessageId: () => string): Sel
 interface Room {
   readonly ports: BecknPorts;
   readonly transactions: Recent<SellerTransaction>;
-  readonly confirmed: Recent<{ readonly order: BecknOrder; readonly context: BecknContext }>;
+  readonly confirmed: Recent<Confirmed>;
 }
 
 /** A quote for as much as is left, at the offer's own price; the buyer sees whether that is what it asked for. */
@@ -97,7 +93,9 @@ function select(room: Room, received: BecknReceived): BecknOrder {
   if (known?.state === "INITIALISED")
     ports.desk.unreserve(known.order.offerId, received.context.transactionId);
   const offer = openOffer(ports, received, asked);
-  const quantityMilliWh = Math.min(asked.quantityMilliWh, offer.leftMilliWh);
+  // Own use may have drawn on what was offered: what init could not reserve is not quoted.
+  const free = Math.min(offer.leftMilliWh, ports.desk.availableMilliWh(received.to.agentId));
+  const quantityMilliWh = Math.min(asked.quantityMilliWh, free);
   if (quantityMilliWh <= 0) throw new ProtocolError("QUANTITY_UNAVAILABLE", "nothing is left of it");
   const order = quoted(received, { ...asked, quantityMilliWh }, offer);
   transactions.set(key, { state: "SELECTED", order });
@@ -161,11 +159,11 @@ function remember(room: Room, received: BecknReceived, order: BecknOrder): void 
 }
 
 function status(room: Room, received: BecknReceived): Callback {
-  const { ports, confirmed } = room;
+  const { ports } = room;
   const { content, context, signerId, to } = received;
   if (content.kind !== "orderId") throw new ProtocolError("SCHEMA_INVALID", "status names an order");
   const summary = ports.desk.order(to.agentId, { buyer: signerId, orderId: content.orderId });
-  const known = confirmed.get(orderName(signerId, content.orderId));
+  const known = summary?.role === "seller" ? confirmedOrder(room, summary) : undefined;
   if (!summary || !known) throw new ProtocolError("ORDER_NOT_FOUND", "no such order of yours");
   const reply = callbackContext(ports, to, { action: "on_status", request: context });
   return {
@@ -173,6 +171,26 @@ function status(room: Room, received: BecknReceived): Callback {
     context: reply,
     body: bodyOf(reply, { kind: "order", order: orderNow(known.order, summary) }),
   };
+}
+
+/** What `remember` knew before a restart, the journaled confirm still says. */
+function confirmedOrder(room: Room, summary: OrderSummary): Confirmed | undefined {
+  const { desk } = room.ports;
+  const { agentId, counterparty: buyer, orderId } = summary;
+  const name = orderName(buyer, orderId);
+  const known = room.confirmed.get(name);
+  if (known || summary.state === "REJECTED") return known;
+  const signed = desk.signedOrder(agentId, { buyer, orderId });
+  if (!signed) return undefined;
+  const bytes = new TextEncoder();
+  const wire = becknWire(decodeRequestHeader(bytes.encode(signed.header)).profile);
+  const json = parseBecknBody(bytes.encode(signed.body));
+  const context = wire?.decodeContext(json);
+  const content = context && wire?.decodeContent(json, context);
+  if (!context || content?.kind !== "order") return undefined;
+  const found = { order: content.order, context };
+  room.confirmed.set(name, found);
+  return found;
 }
 
 /** The order's terms as the desk books them; the buyer's peer is where its callbacks go. */
@@ -201,7 +219,7 @@ function decisionContent(asked: BecknOrder, context: BecknContext, decision: Dec
   if (!decision.accepted) {
     const reason = decision.reason ?? "";
     const code = isErrorCode(reason) ? reason : "ORDER_REJECTED";
-    return faultContent(new ProtocolError(CALLBACK_CODES.has(code) ? code : "ORDER_REJECTED", reason));
+    return faultContent(new ProtocolError(callbackCodes.has(code) ? code : "ORDER_REJECTED", reason));
   }
   const order: BecknOrder = {
     ...asked,
@@ -227,12 +245,11 @@ function orderNow(order: BecknOrder, summary: OrderSummary): BecknOrder {
 }
 
 function openOffer(ports: BecknPorts, received: BecknReceived, asked: BecknOrder): OpenOffer {
-  const { agentId } = received.to;
-  const offer = ports.desk.openOffers({ agentId }).find((open) => open.offerId === asked.offerId);
-  if (!offer) throw new ProtocolError("OFFER_NOT_FOUND", "no such offer");
-  if (offer.epoch !== asked.offerEpoch)
+  if (asked.offerEpoch !== ports.desk.epoch) {
     throw new ProtocolError("OFFER_EXPIRED", "the offer is of another boot");
-  if (ports.market.nowMs() >= offer.untilMs) throw new ProtocolError("MARKET_CLOSED", "the offer has ended");
+  }
+  const offer = ports.desk.offerOf(received.to.agentId, asked.offerId);
+  if (ports.market.nowMs() >= offer.untilMs) throw new ProtocolError("OFFER_EXPIRED", "the offer has ended");
   return offer;
 }
 
@@ -278,7 +295,9 @@ function tell(step: () => BecknOrder): BecknOrder | ProtocolError {
   try {
     return step();
   } catch (error) {
-    if (isProtocolError(error) && CALLBACK_CODES.has(error.code)) return error;
+    if (!isProtocolError(error)) throw error;
+    if (error.code === "MARKET_HALTED") return new ProtocolError("ORDER_REJECTED", error.message);
+    if (callbackCodes.has(error.code)) return error;
     throw error;
   }
 }

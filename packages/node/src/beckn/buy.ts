@@ -3,7 +3,7 @@
 import { formatDecimal, ProtocolError, slotId } from "@gridmesh/protocol";
 import { type Deadline, startDeadline } from "../deadline.ts";
 import { rankOffers, refusalOf } from "./choice.ts";
-import { purchase, type PurchaseParts } from "./order.ts";
+import { askStatus, purchase, type PurchaseParts } from "./order.ts";
 import type { BecknPorts, LocalAgent } from "./ports.ts";
 import type { Talk } from "./requests.ts";
 import type { Search } from "./search.ts";
@@ -39,11 +39,15 @@ export async function buy(
   const ranked = rankOffers(offers.filter((offer) => keep(parts, offer, options)));
   const ordered = await orderInTurn(parts, { buyer, ranked, options, deadline });
   const steps = ordered.map((step) => decidedMeanwhile(parts, buyer, step));
+  for (const { outcome, offer, orderId } of steps) {
+    // Only now: until here its messages would have delayed those of the next order.
+    if (outcome === "confirmed") parts.background(askStatus(parts, { buyer, offer }, orderId));
+  }
   const firstConfirmed = steps.find((step) => step.outcome === "confirmed");
   return {
     transactionId: search.transactionId,
     offersSeen: offers.length,
-    steps: steps.map(({ atMs: _atMs, ...step }) => step),
+    steps: steps.map(({ atMs: _atMs, offer: _offer, ...step }) => step),
     confirmedMilliWh: milliWhOf(steps, ["confirmed"]),
     searchToFirstOfferMs: offers[0]?.latencyMs ?? null,
     searchToConfirmMs: firstConfirmed ? Math.round(firstConfirmed.atMs - search.publishedAtMs) : null,
@@ -74,7 +78,7 @@ interface Turn {
   readonly deadline: Deadline;
 }
 
-type TimedStep = BuyStep & { readonly atMs: number };
+type TimedStep = BuyStep & { readonly atMs: number; readonly offer: Offer };
 
 async function orderInTurn(parts: PurchaseParts, turn: Turn): Promise<readonly TimedStep[]> {
   const { ports } = parts;
@@ -91,7 +95,7 @@ async function orderInTurn(parts: PurchaseParts, turn: Turn): Promise<readonly T
     logChoice(parts, turn, { offer, first: steps.length === 0 });
     const talk = talkOf(turn, { rank, offer, steps, quantityMilliWh });
     const step = await purchase(parts, talk, { quantityMilliWh, options });
-    steps.push({ ...step, atMs: ports.clock.monotonicMs() });
+    steps.push({ ...step, offer, atMs: ports.clock.monotonicMs() });
     if (step.outcome !== "confirmed") logFailure(parts, turn, { offer, step });
     if (isEnough(step, options) || deadline.signal.aborted) break;
   }

@@ -128,7 +128,6 @@ async function confirm(
     const decision = becknOutcome(answer.content);
     if (!decision.accepted)
       return { ...step, outcome: "refused", reason: decision.reason ?? "ORDER_REJECTED" };
-    background(askStatus(parts, talk, terms.orderId));
     return { ...step, outcome: "confirmed" };
   } catch (error) {
     if (!isProtocolError(error)) throw error;
@@ -141,8 +140,12 @@ function decisionMs(parts: PurchaseParts, talk: Talk): number {
   return talk.moreWanted === true ? patienceMs(parts.ports, talk) : Number.POSITIVE_INFINITY;
 }
 
-/** One status after each on_confirm; the purchase does not wait for it. */
-async function askStatus(parts: PurchaseParts, talk: Talk, orderId: string): Promise<void> {
+/** One status after each on_confirm; no purchase waits for it. */
+export async function askStatus(
+  parts: PurchaseParts,
+  talk: Pick<Talk, "buyer" | "offer">,
+  orderId: string,
+): Promise<void> {
   const wait = { timeoutMs: STATUS_WAIT_MS, signal: parts.signal };
   using deadline = startDeadline(parts.ports.clock, wait, STATUS_WAIT_MS);
   const { buyer, offer } = talk;

@@ -9,6 +9,7 @@ import {
   ProtocolError,
 } from "@gridmesh/protocol";
 import type { Wait } from "../clock.ts";
+import type { AgentRow } from "../registry/types.ts";
 import type { Audit } from "./audit.ts";
 import { type Carrier, signedHeader } from "./carrier.ts";
 import type { BecknReceived } from "./inbound.ts";
@@ -147,7 +148,8 @@ export class Search {
     const header = signedHeader({ action: "search", body, signer: buyer.signer }, ports.clock.nowMs());
     const fields = { agent: buyer.name, transactionId };
     ports.log.info("trade.search", `--- DISPATCHING search to ${topic} ---`, fields);
-    for (const row of this.#knownSellers()) {
+    const sellers = this.#knownSellers();
+    for (const row of sellers) {
       ports.log.debug("trade.search", `forwarding search to ${row.name}`, fields);
     }
     counters.searchesPublished++;
@@ -157,13 +159,13 @@ export class Search {
       FEW_MESH_PEERS;
     background(ports.transport.publish(topic, encodeBecknFrame(decodeRequestHeader(header), body)));
     hearOwn({ header, body });
-    if (few) this.#askDirectly(body);
+    if (few) this.#askDirectly(body, sellers);
   }
 
   /** Few mesh peers may mean that gossip has not formed yet: sellers we know get the same bytes by stream. */
-  #askDirectly(body: Uint8Array): void {
+  #askDirectly(body: Uint8Array, sellers: readonly AgentRow[]): void {
     const { ports, carrier, background, signal } = this.#parts;
-    const remote = this.#knownSellers().filter((row) => !row.local && row.presence !== "gone");
+    const remote = sellers.filter((row) => !row.local && row.presence !== "gone");
     const peers = [...new Set(remote.map((row) => row.nodeId))].slice(0, MAX_DIRECT_SELLERS);
     for (const peerId of peers) {
       const letter = { action: "search", peerId, body, signer: this.buyer.signer, to: undefined } as const;
@@ -172,7 +174,7 @@ export class Search {
     ports.log.debug("trade.search", `search also sent to ${peers.length} sellers directly`);
   }
 
-  #knownSellers() {
+  #knownSellers(): readonly AgentRow[] {
     const { registry } = this.#parts.ports;
     return registry
       .known()

@@ -63,6 +63,7 @@ inside='id -u; grep -h ^CapEff /proc/1/status | cut -f2; touch /app/x 2>/dev/nul
   && ok "inside: uid 1000, no capability, root not writable, /data 0700" || bad "inside: uid, capabilities, root, /data"
 
 # --- what they do
+page() { curl -fsS --max-time 5 "$1"; }
 traded() { run logs --no-color >"$scratch/log" 2>&1; grep -q "Contract confirmed" "$scratch/log"; }
 until traded; do
   if ((SECONDS - since > trade_within_s)); then
@@ -72,12 +73,14 @@ until traded; do
   sleep 2
 done
 traded && ok "a trade: $(grep -c 'Contract confirmed' "$scratch/log") after $((SECONDS - since)) s"
+known() { page http://localhost:8002/registry | grep -c '"name": "household-agent-[0-9]*"'; }
+until [ "$(known)" = 10 ] || ((SECONDS - since > trade_within_s)); do sleep 1; done
 collected=$(run exec -T utility_agent gridmesh call local:utility-agent/collection/run --json)
-grep -q '"answered":10' <<<"$collected" && ok "10 answered collections" || bad "10 answered collections: $collected"
+grep -q '"asked":10,"answered":10,"missing":\[\]' <<<"$collected" \
+  && ok "a collection with 10 of 10 answers after $((SECONDS - since)) s" || bad "a collection: $collected"
 
 # --- the five commands
 count() { [ "$1" -ge "$2" ] && ok "$3" || bad "$3: $1, not $2"; }
-page() { curl -fsS --max-time 5 "$1"; }
 count "$(run ps | grep -c gridmesh-check)" "$services" "ps"
 count "$(timeout 5 "${compose[@]}" logs -f household_agent_1 2>/dev/null | grep -c household_agent_1)" 2 \
   "logs -f household_agent_1"

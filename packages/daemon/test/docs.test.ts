@@ -14,7 +14,7 @@ const page = (name: string) => readFileSync(new URL(`../../../docs/${name}`, imp
 /** Cells of the rows of the table under a heading row. */
 function rowsUnder(text: string, heading: string): string[][] {
   const lines = text.split("\n");
-  const start = lines.findIndex((line) => line.startsWith(heading));
+  const start = lines.findIndex((line) => line.replaceAll(/ +/g, " ").startsWith(heading));
   assert.notEqual(start, -1, `no table ${heading}`);
   const rows: string[][] = [];
   for (const line of lines.slice(start + 2)) {

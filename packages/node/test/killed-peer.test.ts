@@ -37,9 +37,10 @@ test(
     try {
       await supervisor.start();
       await until(() => transport.links().length === 1, "linked");
+      const exited = once(peer.child, "exit");
       peer.child.kill("SIGKILL");
       await until(() => transport.links().length === 0, "missed", 1_000);
-      await once(peer.child, "exit");
+      await exited;
       const port = /\/tcp\/(\d+)/u.exec(peer.address)?.[1] ?? "";
       const before = peer.address;
       peer = await startPeer(seedHex, port);

@@ -8,8 +8,10 @@ import { isProtocolError } from "@gridmesh/protocol";
 import { controlClient } from "../src/client.ts";
 import { loadConfig } from "../src/config/load.ts";
 import { homePaths } from "../src/home.ts";
-import { prepareNode, sharedMarketStartMs } from "../src/testnet/single.ts";
+import { prepareNode } from "../src/testnet/single.ts";
 import { ended, program } from "./running.ts";
+
+const nowMs = Date.UTC(2026, 0, 3);
 
 function emptyHome() {
   const folder = mkdtempSync(join(tmpdir(), "gm-one-"));
@@ -18,14 +20,14 @@ function emptyHome() {
 }
 
 async function configOf(home: string, name: string, env: Record<string, string>) {
-  await prepareNode(homePaths(home, {}), { name, env });
+  await prepareNode(homePaths(home, {}), { name, env, nowMs });
   return loadConfig({ home, env: {}, flags: {} }).config;
 }
 
 async function refusal(name: string, env: Record<string, string>, preset?: string): Promise<string> {
   using place = emptyHome();
   try {
-    await prepareNode(homePaths(place.home, {}), { name, env, preset });
+    await prepareNode(homePaths(place.home, {}), { name, env, preset, nowMs });
     return "not refused";
   } catch (error) {
     return isProtocolError(error) ? `${error.code} ${error.message}` : String(error);
@@ -72,11 +74,11 @@ test("the bootstrap node dials nobody; utility and reporter keep their files in 
 
 test("a config that is there stays as it is, to the byte", async () => {
   using place = emptyHome();
-  await prepareNode(homePaths(place.home, {}), { name: "reporter", env: {} });
+  await prepareNode(homePaths(place.home, {}), { name: "reporter", env: {}, nowMs });
   const path = join(place.home, "config.toml");
   const own = `# mine\n${readFileSync(path, "utf8")}`;
   writeFileSync(path, own);
-  await prepareNode(homePaths(place.home, {}), { name: "utility-agent", env: { AGENT_PORT: "1234" } });
+  await prepareNode(homePaths(place.home, {}), { name: "utility-agent", env: { AGENT_PORT: "1234" }, nowMs });
   assert.equal(readFileSync(path, "utf8"), own);
 });
 
@@ -96,16 +98,20 @@ test("an unknown node is refused with the nearest, a bad variable with its name"
   assert.match(await refusal(home, { BECKN_GATEWAY_URL: "gateway" }), /^CONFIG_INVALID BECKN_GATEWAY_URL /);
 });
 
-test("faster market time counts from the year's beginning, so that all nodes agree", async () => {
+test("faster market time counts from the testnet's beginning, else the year's, so that all nodes agree", async () => {
   using place = emptyHome();
-  const paths = homePaths(place.home, {});
-  await prepareNode(paths, { name: "reporter", env: {} });
-  const nowMs = Date.UTC(2026, 0, 3);
-  assert.equal(sharedMarketStartMs(paths, {}, nowMs), undefined);
+  const at = (env: Record<string, string>, preset = "seed000") =>
+    prepareNode(homePaths(place.home, {}), { name: "reporter", preset, env, nowMs });
+  assert.equal(await at({}), undefined);
   const fast = { GRIDMESH_LAB_CLOCK_SPEED: "10" };
-  assert.equal(sharedMarketStartMs(paths, fast, nowMs), Date.UTC(2026, 0, 21));
-  const told = { ...fast, GRIDMESH_LAB_MARKET_START_MS: "5" };
-  assert.equal(sharedMarketStartMs(paths, told, nowMs), undefined);
+  assert.equal(await at(fast), Date.UTC(2026, 0, 21));
+  assert.equal(await at({ ...fast, GRIDMESH_LAB_MARKET_START_MS: "5" }), undefined);
+  const anHourAgo = { ...fast, TESTNET_BEGAN: String(nowMs / 1_000 - 3_600) };
+  assert.equal(await at(anHourAgo, "day"), Date.UTC(2017, 6, 12, 10));
+  await assert.rejects(at(fast, "day"), {
+    code: "CONFIG_INVALID",
+    message: /begins on 2017-07-12: .*TESTNET_BEGAN=/,
+  });
 });
 
 test("the verb runs the node until SIGTERM, which ends it with 0 within 5 s", async () => {

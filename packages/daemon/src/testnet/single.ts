@@ -9,11 +9,19 @@ import { stringify } from "smol-toml";
 import { loadConfig } from "../config/load.ts";
 import { type HomePaths, makeHome } from "../home.ts";
 import { nearest } from "../nearest.ts";
-import { daemonsOf, loadPlan, type PlannedAgent, type PlannedDaemon, type PlannedRole } from "./plan.ts";
+import {
+  daemonsOf,
+  loadPlan,
+  type PlannedAgent,
+  type PlannedDaemon,
+  type PlannedRole,
+  type TestnetPlan,
+} from "./plan.ts";
 
 const TRADE_PORT = 4801;
 const DEFAULT_PRESET = "seed000";
 const MAX_PORT = 65_535;
+const MAX_EPOCH_S = 9_999_999_999;
 
 /** Where agents that keep files keep them, in the home. */
 const FOLDERS: Partial<Record<PlannedRole, string>> = { utility: "collections", reporter: "reports" };
@@ -26,6 +34,8 @@ export interface SingleNode {
   /** Default: GRIDMESH_PRESET, else seed000. */
   readonly preset?: string | undefined;
   readonly env: Environment;
+  /** Wall time, ms. */
+  readonly nowMs: number;
 }
 
 /** What the environment says of this node. */
@@ -34,30 +44,44 @@ interface Given {
   readonly statusPort: number | null;
   readonly stateOfChargePercent: number | undefined;
   readonly agentName: string | undefined;
+  /** Wall time at which the whole testnet began, ms. */
+  readonly beganMs: number | undefined;
 }
 
 /**
  * Writes the node's `config.toml` where there is none; one that is there stays as it is.
+ * Returns market time at start, ms, so that nodes nobody started together agree; undefined when the settings say it all.
  * @throws CONFIG_INVALID for a node or preset that does not exist, or naming the variable; IDENTITY_UNREADABLE
  */
-export async function prepareNode(paths: HomePaths, asked: SingleNode): Promise<void> {
-  const preset = asked.preset ?? set(asked.env, "GRIDMESH_PRESET") ?? DEFAULT_PRESET;
+export async function prepareNode(paths: HomePaths, asked: SingleNode): Promise<number | undefined> {
+  const { env } = asked;
+  const preset = asked.preset ?? set(env, "GRIDMESH_PRESET") ?? DEFAULT_PRESET;
   const plan = await loadPlan({ preset });
   const planned = named(asked.name, daemonsOf(plan, undefined), preset);
-  const text = singleConfigText(planned, { preset, home: paths.home, given: givenBy(asked.env, planned) });
+  const given = givenBy(env, planned);
+  if (plan.data.day !== null && given.beganMs === undefined) {
+    throw new ProtocolError(
+      "CONFIG_INVALID",
+      `preset "${preset}" begins on ${plan.data.day}: tell all its nodes when that was, TESTNET_BEGAN=$(date +%s)`,
+    );
+  }
+  const text = singleConfigText(planned, { preset, home: paths.home, given });
   makeHome(paths);
   if (!existsSync(paths.config)) writeFileSync(paths.config, text, { mode: 0o600, flag: "wx" });
+  const { lab } = loadConfig({ home: paths.home, env, flags: {} }).config;
+  if (lab.marketStartMs !== undefined) return undefined;
+  return marketMs(plan, { speed: lab.clockSpeed, beganMs: given.beganMs, nowMs: asked.nowMs });
 }
 
-/**
- * Market time at start when it runs faster than the clock on the wall: counted from the year's beginning, so that nodes
- * nobody started together agree, also after a restart. Undefined when the settings need no help.
- */
-export function sharedMarketStartMs(paths: HomePaths, env: Environment, nowMs: number): number | undefined {
-  const { lab } = loadConfig({ home: paths.home, env, flags: {} }).config;
-  if (lab.clockSpeed === 1 || lab.marketStartMs !== undefined) return undefined;
+/** Counted from the testnet's beginning; else from the year's when market time is faster than the clock on the wall. */
+function marketMs(
+  plan: TestnetPlan,
+  wall: { readonly speed: number; readonly beganMs: number | undefined; readonly nowMs: number },
+): number | undefined {
+  const { speed, beganMs, nowMs } = wall;
+  if (beganMs !== undefined) return plan.marketStartMs + speed * Math.max(0, nowMs - beganMs);
   const yearStartMs = Date.UTC(new Date(nowMs).getUTCFullYear(), 0, 1);
-  return yearStartMs + lab.clockSpeed * (nowMs - yearStartMs);
+  return speed === 1 ? undefined : yearStartMs + speed * (nowMs - yearStartMs);
 }
 
 function named(name: string, daemons: readonly PlannedDaemon[], preset: string): PlannedDaemon {
@@ -112,11 +136,13 @@ function optionsOf(
 function givenBy(env: Environment, planned: PlannedDaemon): Given {
   const url = set(env, "BECKN_GATEWAY_URL");
   const isHousehold = planned.role === "household";
+  const beganS = wholeNumber(env, "TESTNET_BEGAN", { least: 0, most: MAX_EPOCH_S });
   return {
     bootstrap: url === undefined || planned.role === "bootstrap" ? [] : [bootstrapOf(url)],
     statusPort: wholeNumber(env, "AGENT_PORT", { least: 1, most: MAX_PORT }) ?? planned.statusPort,
     stateOfChargePercent: isHousehold ? wholeNumber(env, "INITIAL_SOC", { least: 0, most: 100 }) : undefined,
     agentName: isHousehold ? agentNameIn(env) : undefined,
+    beganMs: beganS === undefined ? undefined : beganS * 1_000,
   };
 }
 
@@ -146,7 +172,7 @@ function wholeNumber(
 ): number | undefined {
   const text = set(env, variable);
   if (text === undefined) return undefined;
-  const value = /^\d{1,5}$/.test(text) ? Number(text) : -1;
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : -1;
   if (value >= range.least && value <= range.most) return value;
   throw new ProtocolError(
     "CONFIG_INVALID",

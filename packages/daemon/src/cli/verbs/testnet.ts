@@ -61,10 +61,10 @@ export const testnet: Verb = (command, attach) => {
 /** The home gets the config of one node of a preset; then it is a daemon like any other. */
 async function runOne(invocation: Invocation): Promise<number> {
   const { paths, options, io } = invocation;
-  const { prepareNode, sharedMarketStartMs } = await import("../../testnet/single.ts");
+  const { prepareNode } = await import("../../testnet/single.ts");
   const preset = options["preset"] as string | undefined;
-  await prepareNode(paths, { name: invocation.args[0] ?? "", preset, env: io.env });
-  const startMs = sharedMarketStartMs(paths, io.env, Date.now());
+  const name = invocation.args[0] ?? "";
+  const startMs = await prepareNode(paths, { name, preset, env: io.env, nowMs: Date.now() });
   const flags = startMs === undefined ? {} : { labMarketStartMs: String(startMs) };
   const { runDaemon } = await import("../../run-daemon.ts");
   return runDaemon({ ...invocation, options: { ...options, ...flags } });

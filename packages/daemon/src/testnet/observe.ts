@@ -15,14 +15,8 @@ export interface Readiness {
   readonly minPeers: number;
 }
 
-/** Time a node gets to find what it has not heard of, wall ms. */
-const FIND_TIMEOUT_MS = 5_000;
-
-/**
- * Every node in the mesh of the search topic, and knowing every trading agent. `seek`: a node that lacks some looks
- * for them, as a buyer would who has not heard of a seller.
- */
-export async function readiness(fleet: Fleet, seek: boolean): Promise<Readiness> {
+/** Every node in the mesh of the search topic, and knowing every trading agent. */
+export async function readiness(fleet: Fleet): Promise<Readiness> {
   const topic = `gridmesh/${fleet.network}/search/energy`;
   const wanted = fleet.tradingAgents.map((agent) => agent.name);
   const states = await Promise.all(
@@ -31,7 +25,6 @@ export async function readiness(fleet: Fleet, seek: boolean): Promise<Readiness>
         const [metrics, rows] = await Promise.all([child.control.metrics(), child.control.registry()]);
         const known = new Set(rows.map((row) => row.name));
         const missing = wanted.filter((name) => !known.has(name));
-        if (seek && missing.length > 0) await seekAgents(child);
         const meshPeers = metrics.topics.find((one) => one.topic === topic)?.meshPeers ?? 0;
         return { child, meshPeers, missing, links: metrics.links };
       } catch {
@@ -53,13 +46,6 @@ export async function readiness(fleet: Fleet, seek: boolean): Promise<Readiness>
     lacking: late === undefined ? undefined : { node: late.child.name, what },
     minPeers: Math.min(...states.map((state) => state.links)),
   };
-}
-
-/** Whatever it brings is known at the next look. */
-async function seekAgents(child: Child): Promise<void> {
-  await child.control
-    .registry({ capability: "energy", scope: "network" }, { timeoutMs: FIND_TIMEOUT_MS })
-    .catch(() => []);
 }
 
 /** Sums of counters that survive the restart of a child: each life is added to the ones before. */

@@ -11,8 +11,6 @@ import type { Output } from "./output.ts";
 
 const READY_DEADLINE_MS = 30_000;
 const READY_POLL_MS = 300;
-/** Records travel by gossip and at greeting; who has not heard of an agent by then looks for it. */
-const SEEK_AFTER_MS = 3_000;
 
 /** Ends the cycles; the rest of the run still collects, audits and reports what there is. */
 export class RunFailed extends Error {
@@ -65,7 +63,7 @@ export async function start(
 export async function ready(figures: RunFigures, fleet: Fleet, output: Output): Promise<void> {
   const endMs = Date.now() + READY_DEADLINE_MS;
   for (;;) {
-    const state = await readiness(fleet, Date.now() > endMs - READY_DEADLINE_MS + SEEK_AFTER_MS);
+    const state = await readiness(fleet);
     figures.ready = fleet.children.filter((child) => child.running).length;
     if (state.ready) {
       const [all, agents] = [fleet.children.length, fleet.tradingAgents.length];

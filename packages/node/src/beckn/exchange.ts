@@ -15,6 +15,7 @@ import { BECKN_PROTOCOL, type BecknPorts, type LocalAgent } from "./ports.ts";
 import { createReceiver, type ReceiveParts } from "./receive.ts";
 import { Search } from "./search.ts";
 import { createSeller } from "./seller.ts";
+import { tellSellers } from "./sellers-heard.ts";
 import type { BecknExchange, BuyOptions, SearchIntent } from "./types.ts";
 
 const STREAM_LIMITS = {
@@ -67,6 +68,7 @@ export function createBecknExchange(ports: BecknPorts): BecknExchange {
   undo.use(desk.onOffer((offer) => answers.offered(offer)));
   undo.use(desk.onEvent((event) => tellBuyer(parts, event)));
   undo.defer(() => answers.stop());
+  undo.use(tellSellers(ports));
   desk.setCourier({ resend: (terms, order) => resendOrder({ ports, carrier }, terms, order) });
 
   return {

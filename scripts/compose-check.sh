@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../docker"
 services=13
 healthy_within_s=60
 trade_within_s=120
+known_within_s=180
 stop_within_s=15
 
 skip() { echo "compose-check: skipped, $1"; exit 0; }
@@ -74,7 +75,7 @@ until traded; do
 done
 traded && ok "a trade: $(grep -c 'Contract confirmed' "$scratch/log") after $((SECONDS - since)) s"
 known() { page http://localhost:8002/registry | grep -c '"name": "household-agent-[0-9]*"'; }
-until [ "$(known)" = 10 ] || ((SECONDS - since > trade_within_s)); do sleep 1; done
+until [ "$(known)" = 10 ] || ((SECONDS - since > known_within_s)); do sleep 1; done
 collected=$(run exec -T utility_agent gridmesh call local:utility-agent/collection/run --json)
 grep -q '"asked":10,"answered":10,"missing":\[\]' <<<"$collected" \
   && ok "a collection with 10 of 10 answers after $((SECONDS - since)) s" || bad "a collection: $collected"

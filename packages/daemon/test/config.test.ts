@@ -117,6 +117,11 @@ test("a conflict names both settings and where each comes from", () => {
   assert.match(refusal('[status]\nhosts = ["gateway"]\n'), /conflicts with status\.listen/);
 });
 
+test("what a profile proposes is no conflict with what somebody set", () => {
+  const { config } = resolveConfig(parseConfig('profile = "testnet"\n[discovery]\ndht = false\n'), nothing);
+  assert.equal(config.discovery.dht, false);
+});
+
 test("all problems of a file are told at once", () => {
   try {
     resolveConfig(parseConfig("a = 1\nb = 2\n"), nothing);

@@ -47,7 +47,7 @@ const rules: readonly Rule[] = [
 /** Every broken rule whose setting somebody set; `originOf` tells who. */
 export function conflictsOf(config: Config, originOf: (key: string) => string): ConfigProblem[] {
   return rules
-    .filter((rule) => rule.broken(config))
+    .filter((rule) => rule.broken(config) && !/^(?:default|profile)\b/.test(originOf(rule.keys[0])))
     .map((rule) => {
       const [key, other] = rule.keys;
       return {

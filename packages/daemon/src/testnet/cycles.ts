@@ -107,6 +107,8 @@ async function kill(
     const child = fleet.children.find((child) => child.name === one.node);
     if (child === undefined || run.interrupts.signal !== undefined || !child.running) return;
     await rescue(run, child.name);
+    // What is agreed at this moment must still stand at the end.
+    await run.observer.books();
     figures.killed += 1;
     try {
       await fleet.killAndRestart(child);

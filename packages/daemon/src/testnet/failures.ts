@@ -11,6 +11,8 @@ export type FailureCode =
   | "REPORT_FAILED"
   | "TOTALS_DIFFER"
   | "LEDGER_DISAGREES"
+  | "TRADE_LOST"
+  | "TRADE_TWICE"
   | "CONSERVATION"
   | "FINDING_CRITICAL"
   | "STOP_LATE"

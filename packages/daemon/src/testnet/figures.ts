@@ -6,6 +6,7 @@ import type { Failure } from "./failures.ts";
 import type { Fleet } from "./fleet.ts";
 import type { Observer } from "./observe.ts";
 import type { PlannedDaemon, TestnetPlan } from "./plan.ts";
+import type { Testimony } from "./witness.ts";
 
 /** Collections of the utility: how often, and whom the last one asked. */
 export interface Collections {
@@ -45,6 +46,7 @@ export interface RunFigures {
   reporterTotals: unknown;
   /** Of no books until the audit. */
   totals: LedgerTotals;
+  testimony: Testimony;
   audit: AuditResult;
   readonly firstOfferMs: number[];
   readonly confirmMs: number[];
@@ -77,6 +79,7 @@ export function newFigures(
     reporterTotals: undefined,
     totals: ledgerTotals([], { operators: new Set(), tariff: run.plan.tariff }),
     audit: auditBooks([]),
+    testimony: { witnessed: 0, lost: [], twice: [] },
     firstOfferMs: [],
     confirmMs: [],
     findings: [],

@@ -5,6 +5,7 @@ import type { MetricsView } from "../control/types.ts";
 import type { Child } from "./child.ts";
 import type { Fleet, FleetAgent } from "./fleet.ts";
 import type { TestnetPlan } from "./plan.ts";
+import { Witness } from "./witness.ts";
 
 export interface Readiness {
   readonly ready: boolean;
@@ -87,6 +88,7 @@ const BOUGHT = new Set<OrderSummary["state"]>(["COMMITTED", "PAID", "CLOSED"]);
 /** Watches a run cycle by cycle. */
 export class Observer {
   readonly counters = new Counters();
+  readonly witness = new Witness();
   peakRssBytes = 0;
   rss: ReadonlyMap<Child, number> = new Map();
   peers: ReadonlyMap<Child, number> = new Map();
@@ -118,7 +120,9 @@ export class Observer {
   /** Books of everybody who trades, by name. */
   async books(): Promise<readonly BookSnapshot[]> {
     const views = await this.#fleet.ask(this.#fleet.traders, (control) => control.books());
-    return [...views.values()].flat().sort((a, b) => (a.name < b.name ? -1 : 1));
+    const books = [...views.values()].flat().sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.witness.see(books);
+    return books;
   }
 
   /** Figures of the cycle that begins at this market time. */

@@ -70,6 +70,9 @@ export const reportSchema = z.strictObject({
     rejected: count,
     expired: count,
     open: count,
+    witnessed: count,
+    lost: count,
+    twice: count,
   }),
   energy: z.strictObject({
     tradedMilliWh: milliWh,

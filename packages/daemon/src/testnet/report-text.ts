@@ -20,7 +20,16 @@ export function reportLines(report: TestnetReport): readonly string[] {
     `${INDENT}data ${source}, seed ${report.seed}, ` +
       `first offer p50 ${ms(report.mesh.searchToFirstOfferMs.p50)} p99 ${ms(report.mesh.searchToFirstOfferMs.p99)}, ` +
       `confirmed p50 ${ms(report.mesh.searchToConfirmMs.p50)} p99 ${ms(report.mesh.searchToConfirmMs.p99)}`,
+    ...killLines(report),
     ...table(report).map((line) => `${INDENT}${line}`),
+  ];
+}
+
+function killLines({ processes, trades }: TestnetReport): readonly string[] {
+  if (processes.killed === 0) return [];
+  return [
+    `${INDENT}${processes.killed} daemons killed, ${processes.restarted} restarted: of ${trades.witnessed} trades ` +
+      `witnessed on the way ${trades.lost} lost, ${trades.twice} counted twice`,
   ];
 }
 

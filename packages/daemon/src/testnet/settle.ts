@@ -100,6 +100,8 @@ export async function audit({ figures, fleet, observer, output }: Settling): Pro
   }
   const books = await observer.books();
   judge(figures, books, new Set(fleet.agentsOf("utility").map((agent) => agent.name)));
+  figures.testimony = observer.witness.testify(books);
+  judgeTestimony(figures);
   if (books.length !== fleet.tradingAgents.length) {
     const text = `${books.length} of ${fleet.tradingAgents.length} ledgers could be read`;
     figures.failures.push({ code: "LEDGER_DISAGREES", text });
@@ -140,6 +142,19 @@ export function judge(
   // Both ways through JSON: the reporter's came that way.
   if (!isDeepStrictEqual(JSON.parse(JSON.stringify(figures.totals)), figures.reporterTotals)) {
     failures.push({ code: "TOTALS_DIFFER", text: "the reporter's totals are not those of the ledgers" });
+  }
+}
+
+/** A trade that was agreed stays so, once. */
+function judgeTestimony({ testimony, failures }: RunFigures): void {
+  for (const trade of testimony.lost.slice(0, MAX_NAMED)) {
+    failures.push({
+      code: "TRADE_LOST",
+      text: `agreed before, not in the last ledger: buyer and order ${trade}`,
+    });
+  }
+  for (const trade of testimony.twice.slice(0, MAX_NAMED)) {
+    failures.push({ code: "TRADE_TWICE", text: `counted more than once: ${trade}` });
   }
 }
 

@@ -91,13 +91,14 @@ export class Fleet {
 
   async startOthers(): Promise<void> {
     const { addresses } = await this.bootstrap.control.node();
-    const running: Promise<void>[] = [];
+    const running: Promise<PromiseSettledResult<void>[]>[] = [];
     for (const child of this.children.slice(1)) {
       await pause(STAGGER_MS);
       this.#start(child, addresses);
-      running.push(child.untilRunning(START_DEADLINE_MS));
+      // Settled from the start: one may fail while others are still to be started.
+      running.push(Promise.allSettled([child.untilRunning(START_DEADLINE_MS)]));
     }
-    const failed = (await Promise.allSettled(running)).find((one) => one.status === "rejected");
+    const failed = (await Promise.all(running)).flat().find((one) => one.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }
 

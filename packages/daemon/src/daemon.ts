@@ -27,6 +27,7 @@ import {
 import { loadAgents } from "./load-agents.ts";
 import { openStatusPage } from "./status-page.ts";
 import { version } from "./version.ts";
+import { commonMarketMs } from "./market-time.ts";
 
 export interface DaemonOptions {
   readonly paths: HomePaths;
@@ -167,7 +168,7 @@ function marketClockFor({ lab }: Config): LabClock {
   const clock = systemClock();
   const nowMs = clock.nowMs();
   let state: MarketClockState = {
-    marketMs: lab.marketStartMs ?? nowMs,
+    marketMs: lab.marketStartMs ?? commonMarketMs(lab.clockSpeed, nowMs),
     atWallMs: nowMs,
     speed: lab.clockSpeed,
     paused: lab.paused,

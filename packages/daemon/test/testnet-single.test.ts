@@ -8,6 +8,7 @@ import { isProtocolError } from "@gridmesh/protocol";
 import { controlClient } from "../src/client.ts";
 import { loadConfig } from "../src/config/load.ts";
 import { homePaths } from "../src/home.ts";
+import { commonMarketMs } from "../src/market-time.ts";
 import { prepareNode } from "../src/testnet/single.ts";
 import { ended, program } from "./running.ts";
 
@@ -98,13 +99,19 @@ test("an unknown node is refused with the nearest, a bad variable with its name"
   assert.match(await refusal(home, { BECKN_GATEWAY_URL: "gateway" }), /^CONFIG_INVALID BECKN_GATEWAY_URL /);
 });
 
-test("faster market time counts from the testnet's beginning, else the year's, so that all nodes agree", async () => {
+test("faster market time counts from the year's beginning, so that daemons started apart agree", () => {
+  assert.equal(commonMarketMs(1, nowMs), nowMs);
+  assert.equal(commonMarketMs(10, nowMs), Date.UTC(2026, 0, 21));
+  assert.equal(commonMarketMs(10, nowMs + 1_000) - commonMarketMs(10, nowMs), 10_000);
+});
+
+test("market time of a testnet counts from its beginning where that is told", async () => {
   using place = emptyHome();
   const at = (env: Record<string, string>, preset = "seed000") =>
     prepareNode(homePaths(place.home, {}), { name: "reporter", preset, env, nowMs });
   assert.equal(await at({}), undefined);
   const fast = { GRIDMESH_LAB_CLOCK_SPEED: "10" };
-  assert.equal(await at(fast), Date.UTC(2026, 0, 21));
+  assert.equal(await at(fast), undefined);
   assert.equal(await at({ ...fast, GRIDMESH_LAB_MARKET_START_MS: "5" }), undefined);
   const anHourAgo = { ...fast, TESTNET_BEGAN: String(nowMs / 1_000 - 3_600) };
   assert.equal(await at(anHourAgo, "day"), Date.UTC(2017, 6, 12, 10));

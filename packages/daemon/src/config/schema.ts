@@ -115,11 +115,10 @@ export const configSchema = z.strictObject({
         .boolean()
         .default(false)
         .meta({ type: "boolean", note: "Market time stands still until a lab call sets it going." }),
-      marketStartMs: z
-        .int()
-        .min(0)
-        .optional()
-        .meta({ type: "integer, ms since 1970", note: "Market time at start; without it, the time of day." }),
+      marketStartMs: z.int().min(0).optional().meta({
+        type: "integer, ms since 1970",
+        note: "Market time at start; without it the time of day, at other speeds counted from 1 January UTC.",
+      }),
     })
     .prefault({}),
   agents: z

@@ -69,19 +69,9 @@ export async function prepareNode(paths: HomePaths, asked: SingleNode): Promise<
   makeHome(paths);
   if (!existsSync(paths.config)) writeFileSync(paths.config, text, { mode: 0o600, flag: "wx" });
   const { lab } = loadConfig({ home: paths.home, env, flags: {} }).config;
-  if (lab.marketStartMs !== undefined) return undefined;
-  return marketMs(plan, { speed: lab.clockSpeed, beganMs: given.beganMs, nowMs: asked.nowMs });
-}
-
-/** Counted from the testnet's beginning; else from the year's when market time is faster than the clock on the wall. */
-function marketMs(
-  plan: TestnetPlan,
-  wall: { readonly speed: number; readonly beganMs: number | undefined; readonly nowMs: number },
-): number | undefined {
-  const { speed, beganMs, nowMs } = wall;
-  if (beganMs !== undefined) return plan.marketStartMs + speed * Math.max(0, nowMs - beganMs);
-  const yearStartMs = Date.UTC(new Date(nowMs).getUTCFullYear(), 0, 1);
-  return speed === 1 ? undefined : yearStartMs + speed * (nowMs - yearStartMs);
+  const { beganMs } = given;
+  if (lab.marketStartMs !== undefined || beganMs === undefined) return undefined;
+  return plan.marketStartMs + lab.clockSpeed * Math.max(0, asked.nowMs - beganMs);
 }
 
 function named(name: string, daemons: readonly PlannedDaemon[], preset: string): PlannedDaemon {

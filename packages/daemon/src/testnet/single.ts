@@ -9,14 +9,7 @@ import { stringify } from "smol-toml";
 import { loadConfig } from "../config/load.ts";
 import { type HomePaths, makeHome } from "../home.ts";
 import { nearest } from "../nearest.ts";
-import {
-  daemonsOf,
-  loadPlan,
-  type PlannedAgent,
-  type PlannedDaemon,
-  type PlannedRole,
-  type TestnetPlan,
-} from "./plan.ts";
+import { daemonsOf, loadPlan, type PlannedAgent, type PlannedDaemon, type PlannedRole } from "./plan.ts";
 
 const TRADE_PORT = 4801;
 const DEFAULT_PRESET = "seed000";

@@ -121,6 +121,7 @@ function baseOf(options: NodeOptions): NodeBase {
     engine: nodeEngine(),
     software: options.software ?? `gridmesh/${version}`,
     links: options.links,
+    messageRates: options.messageRates,
   };
 }
 

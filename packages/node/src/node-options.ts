@@ -1,6 +1,6 @@
 /** What a node is made of, before it begins. */
 
-import type { VerifyEngine } from "@gridmesh/protocol";
+import type { BucketRates, VerifyEngine } from "@gridmesh/protocol";
 import type { Access, AgentDefinition } from "./agent.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Log } from "./log.ts";
@@ -38,6 +38,11 @@ export interface NodeOptions {
   readonly software?: string | undefined;
   /** Links below which the node seeks more, and at which it stops; default 4 and 12. */
   readonly links?: { readonly min: number; readonly target: number } | undefined;
+  /**
+   * Messages and calls a peer may send here, and the pace kept towards peers; default 100 a second. Both ends must be
+   * given the same, so it is for closed networks and measurements.
+   */
+  readonly messageRates?: BucketRates | undefined;
 }
 
 /** The options with every default filled in. */
@@ -51,4 +56,5 @@ export interface NodeBase {
   readonly engine: VerifyEngine;
   readonly software: string;
   readonly links: { readonly min: number; readonly target: number } | undefined;
+  readonly messageRates: BucketRates | undefined;
 }

@@ -63,6 +63,8 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
     registry.touch();
   };
   const agents = openAgentList(base, parts, onChange);
+  // A stop has ended them before; after a start that failed half-way nobody else does.
+  undo.defer(() => agents.stopAll(0));
   const registry = openRegistry(base, parts, { forwarder, agents });
   const advertiser = openAdvertiser(base, parts, agents);
   undo.defer(() => advertiser.stop());
@@ -232,13 +234,14 @@ export function joinRegistry(base: NodeBase, links: LinkRoom, registry: Distribu
     let record: AgentRecord | undefined;
     try {
       record = openRecord(data, { network, engine, nowS: nowS(base) });
+      links.bans.check(record.agentId);
       registry.take(record);
       return "accept";
     } catch (error) {
       const { code } = toProtocolError(error, "INTERNAL_ERROR");
       log.debug("registry.refused", code, { code });
-      // Who signed two contents is banned, whoever carried them.
-      if (code === "EQUIVOCATION" && record !== undefined) links.bans.ban(record.nodeId, code);
+      // Who signed two contents is banned, whoever carried them; on gossip the node it names has said nothing to it.
+      if (code === "EQUIVOCATION" && record !== undefined) links.bans.ban(record.agentId, code);
       return verdictOf(code);
     }
   };

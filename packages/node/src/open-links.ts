@@ -86,8 +86,8 @@ export async function openLinks(
   const bindings = createBindingBook({ network, peerId, clock });
   const nonces = createNonceMemory(store, clock, hooks.onFatal);
   undo.defer(() => nonces.close());
-  const rates = createRateGate(clock);
-  const pacer = createPacer(clock);
+  const rates = createRateGate(clock, base.messageRates);
+  const pacer = createPacer(clock, base.messageRates);
   const isMine = (id: string) => id === peerId || id === identity.signer.agentId || bindings.has(id);
   const verifier = createVerifier({ network, engine: base.engine, clock, nonces, isMine });
   const serve = undo.use(

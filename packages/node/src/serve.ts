@@ -180,8 +180,9 @@ export class Serve implements LinkExchange, Disposable {
     const told = bannedNow
       ? new ProtocolError("PEER_BANNED", `banned for ${error.code}`, bans.left(peerId))
       : error;
-    const tells = bannedNow || isProven(error.code) || rates.mayTellError(peerId);
-    if (error.code !== "STREAM_RESET" && tells) {
+    // An error is never answered: two nodes whose clocks differ would refuse each other's refusals for ever.
+    const answerable = error.code !== "STREAM_RESET" && causeOf(cause).type !== "error_response";
+    if (answerable && (bannedNow || isProven(error.code) || rates.mayTellError(peerId))) {
       const sealed = this.#sealError(peerId, told, cause);
       // A stream that cannot take the error is gone already.
       await sendMessage(channel, sealed, { timeoutMs: nodeLimits.errorFlushMs }).catch(() => undefined);

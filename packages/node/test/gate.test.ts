@@ -94,6 +94,20 @@ test("a peer over its rate is refused with the time to wait, another is not", as
   assert.doesNotThrow(() => rates.admit(PEER));
 });
 
+test("other rates given to both ends hold for the pace and for the gate", async () => {
+  const clock = manualClock();
+  const allowed = { perSecond: 10_000, burst: 10_000, peakPerSecond: 20_000, peakBurst: 4_000 };
+  const rates = createRateGate(clock, allowed);
+  const pacer = createPacer(clock, allowed);
+  const never = new AbortController().signal;
+  for (let n = 0; n < 1_500; n += 1) {
+    await pacer.turn(PEER, never);
+    rates.admit(PEER);
+  }
+  for (let n = 0; n < 2_500; n += 1) rates.admit(PEER);
+  assert.throws(() => rates.admit(PEER), code("RATE_LIMITED"));
+});
+
 test("who keeps the pace is never refused, in order, over twenty seconds of wanting more", async () => {
   const clock = manualClock();
   const pacer = createPacer(clock);

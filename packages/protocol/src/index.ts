@@ -137,7 +137,7 @@ export {
 } from "./messages/presence.ts";
 export type { MessageSchema, SignerField } from "./messages/schema.ts";
 export { type OpenContext, type OpenedMessage, openEnvelope } from "./open.ts";
-export { type BucketRates, DualBucket } from "./rate.ts";
+export { type BucketRates, DualBucket, peerRates } from "./rate.ts";
 export { type NonceLimits, type NonceRow, NonceTable } from "./replay.ts";
 export { type MessageDraft, seal, type SealedMessage, type SealOptions } from "./seal.ts";
 export type { Signer } from "./signer.ts";

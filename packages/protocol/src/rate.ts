@@ -11,7 +11,8 @@ export interface BucketRates {
   readonly peakBurst: number;
 }
 
-const defaults: BucketRates = {
+/** What one peer may send, unless both ends agreed on something else. */
+export const peerRates: BucketRates = {
   perSecond: limits.messagesPerSecond,
   burst: limits.messageBurst,
   peakPerSecond: limits.messagePeakPerSecond,
@@ -27,7 +28,7 @@ export class DualBucket {
 
   /** @param nowMs - monotonic milliseconds; both buckets start full */
   constructor(nowMs: number, rates: Partial<BucketRates> = {}) {
-    this.#rates = { ...defaults, ...rates };
+    this.#rates = { ...peerRates, ...rates };
     this.#sustained = this.#rates.burst * 1_000;
     this.#peak = this.#rates.peakBurst * 1_000;
     this.#atMs = nowMs;

@@ -6,7 +6,7 @@ import { errorOfFault } from "./faults.ts";
 import type { BecknReceived } from "./inbound.ts";
 import type { BecknPorts } from "./ports.ts";
 
-/** What an on_confirm says. */
+/** What an on_confirm says. @throws SCHEMA_INVALID when it decides nothing. */
 export function becknOutcome(content: BecknContent): Decision {
   if (content.kind === "fault") {
     return { accepted: false, reason: errorOfFault(content.fault).code, contractId: "" };
@@ -14,7 +14,8 @@ export function becknOutcome(content: BecknContent): Decision {
   if (content.kind !== "order") throw new ProtocolError("SCHEMA_INVALID", "on_confirm holds no order");
   const { status, contractId = "" } = content.order;
   if (status === "ACTIVE" || status === "COMPLETE") return { accepted: true, contractId };
-  return { accepted: false, reason: "ORDER_REJECTED", contractId };
+  if (status === "CANCELLED") return { accepted: false, reason: "ORDER_REJECTED", contractId };
+  throw new ProtocolError("SCHEMA_INVALID", "on_confirm says neither yes nor no");
 }
 
 /**

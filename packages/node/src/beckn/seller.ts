@@ -134,7 +134,10 @@ async function confirm(room: Room, received: BecknReceived): Promise<Callback> {
   const { ports, transactions } = room;
   const { context, to } = received;
   const asked = orderOf(received);
-  if (ports.requireInit !== false && transactions.get(transactionKey(received))?.state === "SELECTED") {
+  // A known order gets its answer again, whatever its buyer has asked for since.
+  const known = ports.desk.order(to.agentId, { buyer: received.signerId, orderId: context.messageId });
+  const selected = transactions.get(transactionKey(received))?.state === "SELECTED";
+  if (!known && ports.requireInit !== false && selected) {
     throw new ProtocolError("ORDER_STATE", "confirm before init");
   }
   const reply = callbackContext(ports, to, { action: "on_confirm", request: context });

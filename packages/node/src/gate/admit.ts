@@ -55,6 +55,10 @@ export function createBans(store: StateStore, clock: Clock): Bans {
   const left = (peerId: string) => ({
     data: { retry_after_ms: Math.max(0, (bans.get(peerId)?.untilMs ?? 0) - clock.nowMs()) },
   });
+  const lift = (peerId: string) => {
+    bans.delete(peerId);
+    store.removeBan(peerId);
+  };
   const ban = (peerId: string, code: ErrorCode, forMs?: number) => {
     const nowMs = clock.nowMs();
     const before = bans.get(peerId);
@@ -64,6 +68,9 @@ export function createBans(store: StateStore, clock: Clock): Bans {
     const usualMs = Math.min(nodeLimits.banMs * 2 ** carried, nodeLimits.banMaxMs);
     const lastsMs = forMs ?? (code === "EQUIVOCATION" ? EQUIVOCATION_BAN_MS : usualMs);
     const row = { subject: peerId, code, sinceMs: nowMs, untilMs: nowMs + lastsMs, strikes: carried + 1 };
+    const oldest = bans.keys().next();
+    // Keys cost nothing: whoever makes new ones must not fill the disk.
+    if (before === undefined && bans.size >= SUBJECTS_KEPT && !oldest.done) lift(oldest.value);
     bans.set(peerId, row);
     accounts.delete(peerId);
     store.saveBan(row);
@@ -101,9 +108,6 @@ export function createBans(store: StateStore, clock: Clock): Bans {
     check(peerId) {
       if (banned(peerId)) throw new ProtocolError("PEER_BANNED", "banned for what it sent", left(peerId));
     },
-    lift(peerId) {
-      bans.delete(peerId);
-      store.removeBan(peerId);
-    },
+    lift,
   };
 }

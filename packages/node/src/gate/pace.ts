@@ -1,6 +1,6 @@
 /** The other side's rate limit, kept on ours: an honest node waits instead of being refused. */
 
-import { DualBucket, isProtocolError, limits } from "@gridmesh/protocol";
+import { type BucketRates, DualBucket, isProtocolError, peerRates } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 
 /** Tries of one message that the other side found too many. */
@@ -41,7 +41,8 @@ interface Lane {
   waiting: number;
 }
 
-export function createPacer(clock: Clock): Pacer {
+/** @param allowed - what the peers admit */
+export function createPacer(clock: Clock, allowed: BucketRates = peerRates): Pacer {
   const lanes = new Map<string, Lane>();
   const laneOf = (peerId: string): Lane => {
     const known = lanes.get(peerId);
@@ -51,10 +52,10 @@ export function createPacer(clock: Clock): Pacer {
       for (const [id, lane] of lanes) if (lane.waiting === 0 && lane.bucket.isFull(nowMs)) lanes.delete(id);
     }
     const bucket = new DualBucket(nowMs, {
-      perSecond: limits.messagesPerSecond * SHARE,
-      burst: limits.messageBurst * SHARE,
-      peakPerSecond: limits.messagePeakPerSecond * PEAK_SHARE,
-      peakBurst: limits.messagePeakBurst * PEAK_SHARE,
+      perSecond: allowed.perSecond * SHARE,
+      burst: allowed.burst * SHARE,
+      peakPerSecond: allowed.peakPerSecond * PEAK_SHARE,
+      peakBurst: allowed.peakBurst * PEAK_SHARE,
     });
     const fresh: Lane = { bucket, last: Promise.resolve(), waiting: 0 };
     lanes.set(peerId, fresh);

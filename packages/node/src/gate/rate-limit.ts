@@ -1,6 +1,6 @@
 /** How many messages a peer, and all peers together, may send. */
 
-import { DualBucket, limits, ProtocolError } from "@gridmesh/protocol";
+import { type BucketRates, DualBucket, limits, peerRates, ProtocolError } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 
 export interface RateGate {
@@ -13,14 +13,16 @@ export interface RateGate {
 /** Buckets of peers that owe nothing are dropped when there are more than this. */
 const SWEEP_ABOVE = 1_024;
 
-export function createRateGate(clock: Clock): RateGate {
+/** @param allowed - of one peer; all together may never do less than one alone */
+export function createRateGate(clock: Clock, allowed: BucketRates = peerRates): RateGate {
+  const together = Math.max(limits.nodeMessagesPerSecond, allowed.perSecond);
   const peers = new Map<string, DualBucket>();
   const told = new Map<string, number>();
   const node = new DualBucket(clock.monotonicMs(), {
-    perSecond: limits.nodeMessagesPerSecond,
-    burst: limits.nodeMessagesPerSecond * 10,
-    peakPerSecond: limits.nodeMessagesPerSecond * 2,
-    peakBurst: limits.nodeMessagesPerSecond,
+    perSecond: together,
+    burst: together * 10,
+    peakPerSecond: together * 2,
+    peakBurst: together,
   });
   const bucketOf = (peerId: string, nowMs: number): DualBucket => {
     const known = peers.get(peerId);
@@ -29,7 +31,7 @@ export function createRateGate(clock: Clock): RateGate {
       for (const [id, bucket] of peers) if (bucket.isFull(nowMs)) peers.delete(id);
       for (const [id, atMs] of told) if (nowMs - atMs > 1_000) told.delete(id);
     }
-    const fresh = new DualBucket(nowMs);
+    const fresh = new DualBucket(nowMs, allowed);
     peers.set(peerId, fresh);
     return fresh;
   };

@@ -47,14 +47,16 @@ export function endsLink(code: ErrorCode): boolean {
   return ENDS_LINK.has(code);
 }
 
-/** What can be read of a message that failed: its id, so that its sender's wait ends, and the network a hello names. */
+/** What can be read of a message that failed: its type, its id, so that its sender's wait ends, and the network a hello names. */
 export function causeOf(cause: Uint8Array | Readonly<Record<string, unknown>> | undefined): {
+  readonly type: unknown;
   readonly id: string | null;
   readonly network: string | undefined;
 } {
   const message = cause instanceof Uint8Array ? readable(cause) : (cause ?? {});
-  const { message_id: id, network } = message;
+  const { type, message_id: id, network } = message;
   return {
+    type,
     id: typeof id === "string" && isUuid(id) ? id : null,
     network: typeof network === "string" ? network : undefined,
   };

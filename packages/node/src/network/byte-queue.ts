@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 
-/** Bytes in arrival order, taken from the front in whole pieces; the chunks are kept as they came. */
+/** Chunks up to this size are copied together: a stream of single bytes would else cost a hundred times its length. */
+const SMALL_BYTES = 1_024;
+const BLOCK_BYTES = 16 * 1_024;
+
+/** Bytes in arrival order, taken from the front in whole pieces; large chunks are kept as they came. */
 export interface ByteQueue {
   readonly length: number;
   append(bytes: Uint8Array): void;
@@ -16,6 +20,7 @@ export interface ByteQueue {
 export function byteQueue(): ByteQueue {
   const chunks: Uint8Array[] = [];
   let length = 0;
+  const gather = gatherer(chunks);
 
   const consume = (count: number, copyTo: Uint8Array | undefined) => {
     let done = 0;
@@ -39,7 +44,8 @@ export function byteQueue(): ByteQueue {
     },
     append(bytes) {
       if (bytes.length === 0) return;
-      chunks.push(bytes);
+      if (bytes.length <= SMALL_BYTES) gather(bytes);
+      else chunks.push(bytes);
       length += bytes.length;
     },
     at(index) {
@@ -69,5 +75,24 @@ export function byteQueue(): ByteQueue {
     drop(count) {
       consume(count, undefined);
     },
+  };
+}
+
+/** Copies small chunks into the block that the last of `chunks` is a view of, or into a new one. */
+function gatherer(chunks: Uint8Array[]): (bytes: Uint8Array) => void {
+  let block = new Uint8Array(0);
+  let filled = 0;
+
+  return (bytes) => {
+    const last = chunks.at(-1);
+    const goesOn = last?.buffer === block.buffer && filled + bytes.length <= block.length;
+    if (!goesOn) {
+      block = new Uint8Array(Math.min(BLOCK_BYTES, Math.max(4 * bytes.length, 2 * filled)));
+      filled = 0;
+    }
+    block.set(bytes, filled);
+    filled += bytes.length;
+    if (goesOn) chunks[chunks.length - 1] = block.subarray(last.byteOffset, filled);
+    else chunks.push(block.subarray(0, filled));
   };
 }

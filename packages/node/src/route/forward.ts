@@ -11,6 +11,7 @@ import type { Clock, Wait } from "../clock.ts";
 import { startDeadline, until } from "../deadline.ts";
 import { type Pacer, patiently } from "../gate/pace.ts";
 import { nodeLimits } from "../limits.ts";
+import type { BoundedStream } from "../network/stream-types.ts";
 import type { Transport } from "../network/transport.ts";
 import { CallLine } from "./call-line.ts";
 import { isObject, RPC_PROTOCOL, toLine } from "./rpc-lines.ts";
@@ -86,11 +87,21 @@ async function openLine(options: ForwarderOptions, peerId: string, onEnd: () => 
   try {
     await until(reach(peerId, { timeoutMs: nodeLimits.reachTimeoutMs, signal }), signal);
     const stream = await transport.open(peerId, RPC_PROTOCOL, { timeoutMs: deadline.leftMs(), signal });
-    await stream.write(toLine({ v: 1, to: "node", proto: "plain", mode: "call" }));
-    readOk(await stream.readLine({ timeoutMs: nodeLimits.rpcOpeningMs, signal }));
+    await opened(stream, signal);
     return new CallLine({ stream, clock, onEnd });
   } catch (error) {
     throw unsent(error, peerId);
+  }
+}
+
+/** A stream that does not get beyond its opening line is left to nobody. */
+async function opened(stream: BoundedStream, signal: AbortSignal): Promise<void> {
+  try {
+    await stream.write(toLine({ v: 1, to: "node", proto: "plain", mode: "call" }));
+    readOk(await stream.readLine({ timeoutMs: nodeLimits.rpcOpeningMs, signal }));
+  } catch (error) {
+    stream.reset("the opening line was not answered");
+    throw error;
   }
 }
 

@@ -48,14 +48,15 @@ export interface NodeMethodsOptions {
 /** Names without their `node/`. */
 export function createNodeMethods(options: NodeMethodsOptions): NodeMethods {
   return new Map<string, MethodHandler>([
-    ["get_info", () => infoOf(options)],
+    ["get_info", (_params, context) => infoOf(options, context)],
     ["list_agents", (params, context) => listAgents(options, params, context)],
     ["list_peers", (_params, context) => listPeers(options, context)],
   ]);
 }
 
-function infoOf(options: NodeMethodsOptions): JsonValue {
-  return { ...options.facts(), agents: options.agents.list().length, continuity: [] };
+function infoOf(options: NodeMethodsOptions, { caller }: CallContext): JsonValue {
+  const seen = options.agents.list().filter((agent) => maySee(agent.access, caller));
+  return { ...options.facts(), agents: seen.length, continuity: [] };
 }
 
 function listAgents(options: NodeMethodsOptions, params: JsonValue, context: CallContext): JsonValue {

@@ -53,7 +53,8 @@ export interface DeskContext {
   courier: { resend(terms: OrderTerms, order: SignedBytes): Promise<void> } | undefined;
   /**
    * Books a record at once, so that the next check sees it; resolves when it may be spoken of.
-   * @throws DISK_FAILED, DRAINING: at once when the journal is closed already, and nothing is booked.
+   * @throws DISK_FAILED, DRAINING: at once when the journal is closed already, and nothing is booked;
+   * MESSAGE_MALFORMED: it cannot be written, and nothing is booked.
    */
   commit(draft: RecordDraft): Promise<void>;
   /** Resolves once everything that made this state is on the disk. @throws DISK_FAILED. */

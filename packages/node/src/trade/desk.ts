@@ -24,7 +24,7 @@ import { deliverOrder } from "./delivery.ts";
 import type { JournalDisk } from "./disk.ts";
 import { watchDisk } from "./disk-watch.ts";
 import { bookImbalance } from "./imbalance.ts";
-import { openJournal, type Journal } from "./journal.ts";
+import { openJournal, type Journal, recordBytes } from "./journal.ts";
 import { makeOffer, offerOf, openOffers, reserve, withdrawOffer } from "./offers.ts";
 import { concludeOrder, decideOrder, holdOrder } from "./orders.ts";
 import { pursueOrder, pursueStatement } from "./pursuit.ts";
@@ -134,8 +134,10 @@ function createContext(options: TradeDeskOptions, { state, journal, listeners }:
     commit(draft) {
       const record = { ...draft, seq: state.lastSeq + 1, atMs: market.nowMs() } as JournalRecord;
       if (journal.closed !== undefined) throw journal.closed;
+      // What the disk cannot take must not be booked: the journal would go on behind a gap.
+      const bytes = recordBytes(record);
       apply(state, record);
-      return journal.append(record);
+      return journal.append(record, bytes);
     },
     durable: (seq) => journal.durable(seq),
     emit(kind, half) {
@@ -197,7 +199,8 @@ function deskOver(context: DeskContext, { journal, listeners, stack, disk }: Run
     onEvent: (fn) => listeners.events.add(fn),
     pending: () => ({ orders: openCount(state), imbalances: state.unreceipted.size }),
     async audit() {
-      await journal.durable(state.lastSeq);
+      // Others go on booking while this waits.
+      while (journal.durableSeq < state.lastSeq) await journal.durable(state.lastSeq);
       return auditLive(disk, state);
     },
     async stop() {

@@ -1,6 +1,5 @@
 /** The journal: one writer, one frame and one sync per group of records, and nothing is said before its sync. */
 
-import { strict as assert } from "node:assert";
 import { type JournalRecord, canonicalBytes, ProtocolError } from "@gridmesh/protocol";
 import type { DiskFile, JournalDisk } from "./disk.ts";
 import { encodeFrame, encodeHeader, HEADER_BYTES, MAX_BODY_BYTES } from "./journal-format.ts";
@@ -20,8 +19,8 @@ export interface JournalOptions {
 }
 
 export interface Journal {
-  /** Queues a record; resolves once it is on the disk. @throws DISK_FAILED. */
-  append(record: JournalRecord): Promise<void>;
+  /** Queues a record, whose bytes may be there already; resolves once it is on the disk. @throws DISK_FAILED. */
+  append(record: JournalRecord, bytes?: Uint8Array): Promise<void>;
   /** Resolves once this record is on the disk. @throws DISK_FAILED. */
   durable(seq: number): Promise<void>;
   /** Highest seq on the disk. */
@@ -52,6 +51,18 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     },
   );
   return new JournalWriter(options, recovered);
+}
+
+/** What a frame holds of a record. @throws MESSAGE_MALFORMED: no canonical form, or larger than a frame. */
+export function recordBytes(record: JournalRecord): Uint8Array {
+  let bytes: Uint8Array;
+  try {
+    bytes = canonicalBytes(record);
+  } catch (cause) {
+    throw new ProtocolError("MESSAGE_MALFORMED", `a ${record.kind} that cannot be written`, { cause });
+  }
+  if (bytes.length + 4 <= MAX_BODY_BYTES) return bytes;
+  throw new ProtocolError("MESSAGE_MALFORMED", `a ${record.kind} of ${bytes.length} bytes`);
 }
 
 class JournalWriter implements Journal {
@@ -89,10 +100,8 @@ class JournalWriter implements Journal {
     return this.#dead;
   }
 
-  append(record: JournalRecord): Promise<void> {
+  append(record: JournalRecord, bytes = recordBytes(record)): Promise<void> {
     if (this.#dead !== undefined) return Promise.reject(this.#dead);
-    const bytes = canonicalBytes(record);
-    assert(bytes.length + 4 <= MAX_BODY_BYTES, `a record of ${bytes.length} bytes`);
     this.#queue.push({ seq: record.seq, bytes });
     const written = this.durable(record.seq);
     this.#writing ??= this.#writeAll();

@@ -47,7 +47,7 @@ export interface Daemon {
 /** What is left for closing after the drain, so that a stop ends within 5 s. */
 const CLOSING_MS = 1_800;
 
-/** Starts in order: agents' modules, node, control socket, status page. @throws the code of the step that failed. */
+/** Starts in order: agents' modules, node, status page, control socket. @throws the code of the step that failed. */
 export async function startDaemon({ paths, loaded, log }: DaemonOptions): Promise<Daemon> {
   const { config } = loaded;
   const file: DaemonFile = {
@@ -83,10 +83,11 @@ export async function startDaemon({ paths, loaded, log }: DaemonOptions): Promis
     clockState: () => clock.state(),
     setClock: (state) => clock.set(state),
   };
-  undo.use(await listenOnSocket(controlApp(context), paths.socket));
   if (config.status.listen !== "") {
     running.page = undo.use(await openStatusPage(config.status.listen, context)).address;
   }
+  // Last: a stop may be asked for as soon as the socket listens.
+  undo.use(await listenOnSocket(controlApp(context), paths.socket));
   writeDaemonFile(paths, { ...file, state: "running" });
 
   // A disk that fails ends the node by itself; the daemon ends with it and says why.

@@ -76,6 +76,8 @@ async function whileStarting(paths: HomePaths): Promise<void> {
   }
 }
 
+/** A timer set for more than 2^31 ms fires at once. */
+const MAX_DURATION_MS = 500 * 3_600_000;
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** `500ms`, `10s`, `2m`, `1h`; a bare number is seconds. @throws UsageError */
@@ -84,7 +86,9 @@ export function durationMs(text: string): number {
   if (match === null) {
     throw new UsageError(`"${text}" is no length of time`, "write 500ms, 10s, 2m or 1h");
   }
-  return Number(match[1]) * (UNITS[match[2] ?? "s"] ?? 1_000);
+  const ms = Number(match[1]) * (UNITS[match[2] ?? "s"] ?? 1_000);
+  if (ms > MAX_DURATION_MS) throw new UsageError(`"${text}" is too long a time`, "at most 500h");
+  return ms;
 }
 
 /** A JSON argument. @throws UsageError */

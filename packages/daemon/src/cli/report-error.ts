@@ -4,6 +4,7 @@ import { exitCodeOf, ProtocolError, toProtocolError } from "@gridmesh/protocol";
 import { CommanderError } from "commander";
 import { fixFor } from "./fixes.ts";
 import type { Io } from "./io.ts";
+import { oneLine } from "./table.ts";
 import { UsageError } from "./usage-error.ts";
 
 const USAGE_EXIT = 2;
@@ -22,7 +23,9 @@ export function reportError(error: unknown, io: Io, json: boolean): number {
     const body = { code, number, message, fix: told.fix, retryable, ...(data === undefined ? {} : { data }) };
     io.err(`${JSON.stringify({ schemaVersion: 1, error: body })}\n`);
   } else {
-    io.err(`${code} ${message}${/[.?!]$/.test(message) ? "" : "."} → ${told.fix}\n`);
+    // Another node's words: they must not move the cursor.
+    const text = oneLine(message);
+    io.err(`${code} ${text}${/[.?!]$/.test(text) ? "" : "."} → ${told.fix}\n`);
   }
   return told.exitCode;
 }

@@ -40,6 +40,6 @@ export function money(micro: number, currency: string): string {
 }
 
 /** Remote text may hold newlines and control characters that would break the table or the terminal. */
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   return stripVTControlCharacters(text).replace(/\p{Cc}+/gu, " ");
 }

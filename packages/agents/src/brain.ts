@@ -69,7 +69,14 @@ export function runBrain<State, Input, Action extends { readonly kind: string },
   let tail: Promise<void> = Promise.resolve();
 
   const act = async (read: () => Input) => {
-    const decided = work.step(state, read(), work.options);
+    let decided: Decided<State, Action>;
+    try {
+      decided = work.step(state, read(), work.options);
+    } catch (error) {
+      const known = toProtocolError(error, "HANDLER_FAILED");
+      work.log.error("agent.input_failed", known.message, { code: known.code });
+      return;
+    }
     state = decided.state;
     for (const action of decided.actions) {
       try {

@@ -1,14 +1,16 @@
 /** A seller's side after acceptance: when its slot is over, what was sold has been delivered, as the meter shows. */
 
 import type { AgentContext } from "@gridmesh/node";
-import { type OrderSummary, parseSlotId, toProtocolError } from "@gridmesh/protocol";
+import { orderKey, type OrderSummary, parseSlotId, toProtocolError } from "@gridmesh/protocol";
 
 /** Delivers every accepted order of this agent, now for instant delivery, else when its slot is over. */
 export function deliverWhenOver(context: AgentContext, delivery: "instant" | "slot"): Disposable {
+  /** By order key: two buyers may use one id. */
   const waiting = new Map<string, Disposable>();
+  const keyOf = (order: OrderSummary) => orderKey(order.counterparty, order.orderId);
 
   const deliver = async (order: OrderSummary) => {
-    waiting.delete(order.orderId);
+    waiting.delete(keyOf(order));
     try {
       const key = { buyer: order.counterparty, orderId: order.orderId };
       await context.desk.deliver(context.agentId, key, order.quantityMilliWh);
@@ -18,7 +20,7 @@ export function deliverWhenOver(context: AgentContext, delivery: "instant" | "sl
     }
   };
   const plan = (order: OrderSummary) => {
-    if (order.role !== "seller" || order.state !== "ACCEPTED" || waiting.has(order.orderId)) return;
+    if (order.role !== "seller" || order.state !== "ACCEPTED" || waiting.has(keyOf(order))) return;
     if (delivery === "instant") {
       void deliver(order);
       return;
@@ -26,7 +28,7 @@ export function deliverWhenOver(context: AgentContext, delivery: "instant" | "sl
     const slot = parseSlotId(order.slotId);
     const overMs = (slot.startS + slot.durationS) * 1_000;
     waiting.set(
-      order.orderId,
+      keyOf(order),
       context.market.at(overMs, () => void deliver(order)),
     );
   };

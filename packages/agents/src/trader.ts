@@ -167,10 +167,15 @@ async function offer(
   options: TraderOptions,
   action: Extract<TradingAction, { kind: "offer" }>,
 ): Promise<void> {
-  await context.desk.offer({
-    agentId: context.agentId,
+  const { desk, agentId } = context;
+  // Offers outlive a restart: what is on sale already is not put on sale again.
+  const standing = desk.openOffers({ agentId, slotId: slotId(action.slot) });
+  const quantityMilliWh = standing.reduce((left, one) => left - one.leftMilliWh, action.quantityMilliWh);
+  if (quantityMilliWh <= 0) return;
+  await desk.offer({
+    agentId,
     slot: action.slot,
-    quantityMilliWh: action.quantityMilliWh,
+    quantityMilliWh,
     priceMicroPerKWh: options.askMicroPerKWh,
     currency: options.currency,
     untilMs: action.untilMs,

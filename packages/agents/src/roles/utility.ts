@@ -3,7 +3,7 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentContext, AgentDefinition } from "@gridmesh/node";
-import { type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
+import { type JsonObject, type JsonValue, ProtocolError, toProtocolError } from "@gridmesh/protocol";
 import { z } from "zod";
 import { labUntil, localOnly, read } from "../answers.ts";
 import { runBrain } from "../brain.ts";
@@ -125,7 +125,11 @@ async function startUtility(context: AgentContext, options: Options): Promise<Ut
   let untilMs = Number.POSITIVE_INFINITY;
   using.push(
     everyMarketMs(context.market, options.collectEveryS * MILLI, (atMs) => {
-      if (atMs < untilMs) void collect();
+      if (atMs >= untilMs) return;
+      collect().catch((error: unknown) => {
+        const known = toProtocolError(error, "HANDLER_FAILED");
+        context.log.warn("collect.failed", `no collection: ${known.message}`, { code: known.code });
+      });
     }),
   );
   return {
@@ -209,31 +213,33 @@ interface Collections {
   totals(): JsonObject;
 }
 
-/** Keeps every collection as a line of `collections.ndjson`; a restart goes on counting. */
+/** Writes every collection as a line of `collections.ndjson` and remembers their sums; a restart goes on counting. */
 function openCollections(dir: string | undefined): Collections {
   const path = dir === undefined ? undefined : join(dir, "collections.ndjson");
-  const kept: Collection[] = [];
+  const sums = { runs: 0, asked: 0, answered: 0 };
+  let last: Collection | undefined;
+  const count = (collection: Collection) => {
+    sums.runs += 1;
+    sums.asked += collection.asked;
+    sums.answered += collection.answered;
+    last = collection;
+  };
   if (path !== undefined && existsSync(path)) {
     for (const line of readFileSync(path, "utf8").split("\n")) {
       // The last line may be cut by a crash: what was not written whole was not collected.
-      if (line.endsWith("}")) kept.push(JSON.parse(line) as Collection);
+      if (line.endsWith("}")) count(JSON.parse(line) as Collection);
     }
   }
   return {
     add(collection) {
-      kept.push(collection);
+      count(collection);
       if (path === undefined || dir === undefined) return;
       mkdirSync(dir, { recursive: true, mode: 0o700 });
       appendFileSync(path, `${JSON.stringify(collection)}\n`, { mode: 0o600 });
     },
-    totals() {
-      const last = kept.at(-1);
-      return {
-        runs: kept.length,
-        asked: kept.reduce((sum, one) => sum + one.asked, 0),
-        answered: kept.reduce((sum, one) => sum + one.answered, 0),
-        last: last === undefined ? null : { ...last, rows: last.rows.map((row) => ({ ...row })) },
-      };
-    },
+    totals: () => ({
+      ...sums,
+      last: last === undefined ? null : { ...last, rows: last.rows.map((row) => ({ ...row })) },
+    }),
   };
 }

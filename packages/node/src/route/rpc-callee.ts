@@ -149,7 +149,11 @@ async function send(work: Work, line: Uint8Array): Promise<void> {
 
 function receive(work: Work, message: RpcMessage): void {
   if (message.kind === "request") return void answer(work, message);
-  if (message.kind === "unreadable") return void send(work, errorLine(message.id, message.error));
+  if (message.kind === "unreadable") {
+    // No call to refuse: over the rate, the stream ends.
+    work.options.admit(work.session.from.peerId);
+    return void send(work, errorLine(message.id, message.error));
+  }
   if (message.kind !== "notification" || message.method !== "notifications/cancelled") return;
   const params = message.params;
   const id = isObject(params) ? params["requestId"] : undefined;
@@ -175,7 +179,7 @@ async function run(work: Work, request: RpcMessage & { kind: "request" }): Promi
   const peerId = session.from.peerId;
   options.admit(peerId);
   if (running.has(request.id)) throw new ProtocolError("INVALID_REQUEST", "this id is under way already");
-  using _place = takePlace(work.load, peerId);
+  using place = takePlace(work.load, peerId);
   const controller = new AbortController();
   running.set(request.id, controller);
   using _listed = { [Symbol.dispose]: () => running.delete(request.id) };
@@ -189,11 +193,18 @@ async function run(work: Work, request: RpcMessage & { kind: "request" }): Promi
   );
   const { signal, atMs } = deadline;
   const { method, params } = request;
-  return await until(options.dispatch({ to, method, params, peerId, signal, deadlineMs: atMs }), signal);
+  const dispatched = options.dispatch({ to, method, params, peerId, signal, deadlineMs: atMs });
+  dispatched.then(place.ended, place.ended);
+  return await until(dispatched, signal);
 }
 
-/** @throws TOO_MANY_STREAMS above the limits of the peer or the node. */
-function takePlace(load: Load, peerId: string): Disposable {
+interface Place extends Disposable {
+  /** The work is over: only now its peer may ask for more, lest calls given up at once pile it up. */
+  readonly ended: () => void;
+}
+
+/** Disposing gives the node's share back. @throws TOO_MANY_STREAMS above the limits of the peer or the node. */
+function takePlace(load: Load, peerId: string): Place {
   const mine = load.peers.get(peerId) ?? 0;
   if (mine >= nodeLimits.rpcInFlight || load.node >= nodeLimits.rpcInFlightNode) {
     throw new ProtocolError("TOO_MANY_STREAMS", "too many calls under way", {
@@ -205,6 +216,8 @@ function takePlace(load: Load, peerId: string): Disposable {
   return {
     [Symbol.dispose]() {
       load.node -= 1;
+    },
+    ended() {
       const left = (load.peers.get(peerId) ?? 1) - 1;
       if (left === 0) load.peers.delete(peerId);
       else load.peers.set(peerId, left);

@@ -81,7 +81,7 @@ export async function openLinks(
     minLinks: base.links?.min,
     targetLinks: base.links?.target,
   });
-  const bans = createBans(store, clock);
+  const bans = createBans(store, clock, hooks.onFatal);
   const reach = createReach({ transport, clock, bans, connect: (to, wait) => supervisor.reach(to, wait) });
   const bindings = createBindingBook({ network, peerId, clock });
   const nonces = createNonceMemory(store, clock, hooks.onFatal);

@@ -3,7 +3,7 @@
 import { type ErrorCode, ProtocolError } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
-import type { StateStore } from "../store/types.ts";
+import type { StateStore, StoredBan } from "../store/types.ts";
 
 export interface Bans {
   /** Notes an error that a peer caused; true when this one banned it. */
@@ -47,7 +47,14 @@ interface Account {
   lastRateMs: number;
 }
 
-export function createBans(store: StateStore, clock: Clock): Bans {
+/** @param onFatal - told of a disk that fails: a peer's offence is met deep in its stream, where nobody waits */
+export function createBans(
+  store: StateStore,
+  clock: Clock,
+  onFatal: (error: unknown) => void = (error) => {
+    throw error;
+  },
+): Bans {
   const bans = new Map(store.bans().map((ban) => [ban.subject, ban]));
   const accounts = new Map<string, Account>();
 
@@ -55,34 +62,23 @@ export function createBans(store: StateStore, clock: Clock): Bans {
   const left = (peerId: string) => ({
     data: { retry_after_ms: Math.max(0, (bans.get(peerId)?.untilMs ?? 0) - clock.nowMs()) },
   });
+  const written = writing(onFatal);
   const lift = (peerId: string) => {
     bans.delete(peerId);
-    store.removeBan(peerId);
+    written(() => store.removeBan(peerId));
   };
   const ban = (peerId: string, code: ErrorCode, forMs?: number) => {
     const nowMs = clock.nowMs();
     const before = bans.get(peerId);
-    const restMs = before === undefined ? 0 : nowMs - before.untilMs;
-    const carried =
-      before === undefined ? 0 : before.strikes >> Math.max(0, Math.floor(restMs / STRIKE_REST_MS));
-    const usualMs = Math.min(nodeLimits.banMs * 2 ** carried, nodeLimits.banMaxMs);
-    const lastsMs = forMs ?? (code === "EQUIVOCATION" ? EQUIVOCATION_BAN_MS : usualMs);
-    const row = { subject: peerId, code, sinceMs: nowMs, untilMs: nowMs + lastsMs, strikes: carried + 1 };
+    const lasts = lasting(before, code, nowMs);
+    const untilMs = nowMs + (forMs ?? lasts.forMs);
+    const row = { subject: peerId, code, sinceMs: nowMs, untilMs, strikes: lasts.strikes };
     const oldest = bans.keys().next();
     // Keys cost nothing: whoever makes new ones must not fill the disk.
     if (before === undefined && bans.size >= SUBJECTS_KEPT && !oldest.done) lift(oldest.value);
     bans.set(peerId, row);
     accounts.delete(peerId);
-    store.saveBan(row);
-  };
-  const account = (peerId: string, nowMs: number): Account => {
-    const known = accounts.get(peerId);
-    if (known !== undefined) return known;
-    const oldest = accounts.keys().next();
-    if (accounts.size >= SUBJECTS_KEPT && !oldest.done) accounts.delete(oldest.value);
-    const fresh = { points: 0, atMs: nowMs, lastRateMs: -Infinity };
-    accounts.set(peerId, fresh);
-    return fresh;
+    written(() => store.saveBan(row));
   };
 
   return {
@@ -92,7 +88,7 @@ export function createBans(store: StateStore, clock: Clock): Bans {
       const points = POINTS[code];
       if (points === undefined || banned(peerId)) return false;
       const nowMs = clock.monotonicMs();
-      const mine = account(peerId, nowMs);
+      const mine = accountOf(accounts, peerId, nowMs);
       if (code === "RATE_LIMITED") {
         if (nowMs - mine.lastRateMs < 1_000) return false;
         mine.lastRateMs = nowMs;
@@ -109,5 +105,38 @@ export function createBans(store: StateStore, clock: Clock): Bans {
       if (banned(peerId)) throw new ProtocolError("PEER_BANNED", "banned for what it sent", left(peerId));
     },
     lift,
+  };
+}
+
+function accountOf(accounts: Map<string, Account>, peerId: string, nowMs: number): Account {
+  const known = accounts.get(peerId);
+  if (known !== undefined) return known;
+  const oldest = accounts.keys().next();
+  if (accounts.size >= SUBJECTS_KEPT && !oldest.done) accounts.delete(oldest.value);
+  const fresh = { points: 0, atMs: nowMs, lastRateMs: -Infinity };
+  accounts.set(peerId, fresh);
+  return fresh;
+}
+
+/** How long a ban lasts after the one before, and which in a row it is. */
+function lasting(
+  before: StoredBan | undefined,
+  code: ErrorCode,
+  nowMs: number,
+): { readonly forMs: number; readonly strikes: number } {
+  const restMs = before === undefined ? 0 : nowMs - before.untilMs;
+  const carried =
+    before === undefined ? 0 : before.strikes >> Math.max(0, Math.floor(restMs / STRIKE_REST_MS));
+  const usualMs = Math.min(nodeLimits.banMs * 2 ** carried, nodeLimits.banMaxMs);
+  return { forMs: code === "EQUIVOCATION" ? EQUIVOCATION_BAN_MS : usualMs, strikes: carried + 1 };
+}
+
+function writing(onFatal: (error: unknown) => void): (act: () => void) => void {
+  return (act) => {
+    try {
+      act();
+    } catch (error) {
+      onFatal(error);
+    }
   };
 }

@@ -1,0 +1,41 @@
+/** `node --conditions=gridmesh-source bench/run.ts [name] [--quick] [--json]`; without a name it lists them. */
+
+import { parseArgs } from "node:util";
+import { type BenchOptions, formatLine, type Line } from "./measure.ts";
+
+interface Bench {
+  readonly what: string;
+  readonly load: () => Promise<(options: BenchOptions) => Promise<readonly Line[]>>;
+}
+
+const benches: Readonly<Record<string, Bench>> = {
+  rpc: {
+    what: "calls between two nodes, beside HTTP/1.1 and JSON lines over TCP",
+    load: async () => (await import("./rpc.ts")).rpc,
+  },
+  trade: {
+    what: "whole trades between two nodes with journals on disk, beside the disk and the signatures alone",
+    load: async () => (await import("./trade.ts")).trade,
+  },
+  start: {
+    what: "start and stop of the program and the daemon, beside node -e 0",
+    load: async () => (await import("./start.ts")).start,
+  },
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: "boolean", default: false }, json: { type: "boolean", default: false } },
+});
+const [name] = positionals;
+const bench = name === undefined ? undefined : benches[name];
+
+if (bench === undefined) {
+  for (const [known, { what }] of Object.entries(benches)) console.log(`${known.padEnd(6)} ${what}`);
+  process.exitCode = name === undefined ? 0 : 2;
+} else {
+  // A wrong result throws, and ends this with 1; a slow one is a figure.
+  const lines = await (await bench.load())({ quick: values.quick });
+  if (values.json) console.log(JSON.stringify({ bench: name, quick: values.quick, lines }));
+  else for (const each of lines) console.log(formatLine(each));
+}

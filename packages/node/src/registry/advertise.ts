@@ -150,14 +150,34 @@ class RecordAdvertiser implements Advertiser {
     const waitMs =
       nodeLimits.advertiseMs - spreadMs + this.#options.random.below(Math.floor(2 * spreadMs) + 1);
     this.#renewal = this.#options.clock.timer(waitMs, () => {
-      for (const agent of this.#options.agents()) void this.#publish(this.#seal(agent));
+      for (const agent of this.#options.agents()) void this.#renew(agent);
       this.#arm();
     });
   }
 
   async #tell(agent: Advertised): Promise<void> {
-    const record = this.#seal(agent);
-    await Promise.all([this.#options.tellPeers(record), this.#publish(record)]);
+    try {
+      const record = this.#seal(agent);
+      await Promise.all([this.#options.tellPeers(record), this.#publish(record)]);
+    } catch (error) {
+      this.#untold(agent, error);
+    }
+  }
+
+  async #renew(agent: Advertised): Promise<void> {
+    try {
+      await this.#publish(this.#seal(agent));
+    } catch (error) {
+      this.#untold(agent, error);
+    }
+  }
+
+  /** A record's number is written before it is used: with a full disk there is none, and the next renewal tries again. */
+  #untold(agent: Advertised, error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    this.#options.log.warn("registry.untold", `${agent.name} cannot be advertised: ${why}`, {
+      agent: agent.name,
+    });
   }
 
   #seal(agent: Advertised): SealedMessage {

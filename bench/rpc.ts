@@ -35,7 +35,7 @@ export async function rpc({ quick }: BenchOptions): Promise<readonly Line[]> {
   };
   using http = httpEcho(peer.facts.httpPort);
   await using tcp = await tcpEcho(peer.facts.tcpPort);
-  const forMs = quick ? 50 : 800;
+  const forMs = quick ? 50 : 700;
   const warm = { atOnce: MANY, forMs: quick ? 30 : 600 };
   for (const echo of [call, http.echo, tcp.echo]) await underLoad(warm, echo);
 

@@ -36,6 +36,10 @@ if (bench === undefined) {
 } else {
   // A wrong result throws, and ends this with 1; a slow one is a figure.
   const lines = await (await bench.load())({ quick: values.quick });
-  if (values.json) console.log(JSON.stringify({ bench: name, quick: values.quick, lines }));
-  else for (const each of lines) console.log(formatLine(each));
+  const text = values.json
+    ? JSON.stringify({ bench: name, quick: values.quick, lines })
+    : lines.map(formatLine).join("\n");
+  await new Promise((resolve) => process.stdout.write(`${text}\n`, resolve));
+  // The last timers of stopped nodes are not waited for.
+  process.exit();
 }

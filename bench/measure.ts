@@ -50,9 +50,19 @@ export function median(values: readonly number[]): number {
   return percentile(values, 0.5);
 }
 
-/** Does `work` over and over for a time, so many at once; every one that was begun is waited for. */
+/** What has not come by then is lost: as long as a node waits for the answer to a call, ms. */
+const LOST_MS = 30_000;
+
+/**
+ * Does `work` over and over for a time, so many at once; every one that was begun is waited for.
+ * @throws when one is not done `lostMs` after that time
+ */
 export async function underLoad(
-  { atOnce, forMs }: { readonly atOnce: number; readonly forMs: number },
+  {
+    atOnce,
+    forMs,
+    lostMs = LOST_MS,
+  }: { readonly atOnce: number; readonly forMs: number; readonly lostMs?: number },
   work: (n: number, lane: number) => Promise<void>,
 ): Promise<Load> {
   const tookMs: number[] = [];
@@ -65,7 +75,16 @@ export async function underLoad(
       tookMs.push(performance.now() - beganMs);
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, lane));
+  const { promise: lost, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => reject(new Error(`${begun - tookMs.length} answers were lost`)),
+    forMs + lostMs,
+  );
+  try {
+    await Promise.race([lost, Promise.all(Array.from({ length: atOnce }, lane))]);
+  } finally {
+    clearTimeout(timer);
+  }
   const perSecond = (tookMs.length * 1_000) / (performance.now() - startMs);
   return { perSecond, done: tookMs.length, tookMs: tookMs.toSorted((a, b) => a - b) };
 }

@@ -70,3 +70,11 @@ test("a wrong answer under load fails the measurement", async () => {
     { name: "AssertionError" },
   );
 });
+
+test("an answer that never comes fails the measurement too", async () => {
+  const work = (n: number): Promise<void> =>
+    n === 3 ? Promise.withResolvers<void>().promise : Promise.resolve();
+  await assert.rejects(underLoad({ atOnce: 4, forMs: 5, lostMs: 20 }, work), {
+    message: "1 answers were lost",
+  });
+});

@@ -14,7 +14,8 @@ export function configText(
     profile: "testnet",
     discovery: { bootstrap: [...net.bootstrap] },
     status,
-    log: { level: "info", format: "json" },
+    // The way of every search is part of what a testnet shows.
+    log: { level: "info", format: "json", levels: { trade: "debug" } },
     lab: { enabled: true, paused: true, clockSpeed: plan.speed, marketStartMs: plan.marketStartMs },
     agents: daemon.agents.map(({ name, module, factory, access, options }) => ({
       name,

@@ -55,6 +55,7 @@ export function verdictLines(report: TestnetReport): readonly string[] {
   if (report.ok) {
     const { processes, trades, ledgers } = report;
     return [
+      ...keptLines(report),
       `PASS  ${processes.planned} processes, ${trades.confirmed} trades, ${ledgers.audited} ledgers agree, ${seconds} s`,
     ];
   }
@@ -62,9 +63,13 @@ export function verdictLines(report: TestnetReport): readonly string[] {
   if (report.interrupted) named.unshift("interrupted");
   return [
     ...named.map((text) => `  ${text}`),
-    ...(report.files.run === null ? [] : [`  homes and logs are kept in ${report.files.run}`]),
+    ...keptLines(report),
     `FAIL ${named.length} problems: ${named.map((text) => text.split(":")[0]).join(", ")}`,
   ];
+}
+
+function keptLines({ files }: TestnetReport): readonly string[] {
+  return files.run === null ? [] : [`  homes and logs are kept in ${files.run}`];
 }
 
 function kWh(milliWh: number): string {

@@ -80,7 +80,6 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
   undo.use(joinRegistry(base, links, registry));
   const beckn = createBecknExchange({
     ...base,
-    log: log.child("trade"),
     domain: "energy",
     peerId,
     transport,

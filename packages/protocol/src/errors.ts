@@ -81,8 +81,17 @@ export function isErrorCode(text: unknown): text is ErrorCode {
 export function toProtocolError(error: unknown, fallbackCode: ErrorCode): ProtocolError {
   if (isProtocolError(error)) return error;
   const broken = error instanceof Error && "code" in error && error.code === "ERR_ASSERTION";
-  const message = error instanceof Error ? error.message : String(error);
+  const message = textOf(error);
   return new ProtocolError(broken ? "INTERNAL_ERROR" : fallbackCode, message, { cause: error });
+}
+
+/** Anything may be thrown, also what has no text of its own. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown);
+  } catch {
+    return `a thrown ${typeof thrown} without a text`;
+  }
 }
 
 const AT_HOME = "the node could not do it";

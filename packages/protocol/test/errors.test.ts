@@ -177,3 +177,9 @@ test("a ProtocolError knows itself", () => {
   assert.equal(error.name, "ProtocolError");
   assert.equal(isProtocolError(new Error("none")), false);
 });
+
+test("what is thrown without a text of its own still becomes an error of the table", () => {
+  for (const thrown of [{ toString: 0 }, Object.create(null), Symbol("s"), undefined]) {
+    assert.equal(toProtocolError(thrown, "HANDLER_FAILED").code, "HANDLER_FAILED");
+  }
+});

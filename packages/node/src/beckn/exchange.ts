@@ -27,7 +27,8 @@ const STREAM_LIMITS = {
 const MAX_SEARCHES = 1_000;
 
 /** Joins the domain's search topic, answers `/gridmesh/beckn/1`, and carries the desk's open orders. */
-export function createBecknExchange(ports: BecknPorts): BecknExchange {
+export function createBecknExchange(given: BecknPorts): BecknExchange {
+  const ports = { ...given, log: given.log.child("trade") };
   const { clock, desk, transport } = ports;
   const stopping = new AbortController();
   const { run: background, ended } = createBackground(ports, stopping.signal);

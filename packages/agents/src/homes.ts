@@ -13,7 +13,7 @@ import {
   isDataFile,
   readDataFolder,
 } from "@gridmesh/energy";
-import { isProtocolError, ProtocolError } from "@gridmesh/protocol";
+import { isProtocolError, ProtocolError, messageOf } from "@gridmesh/protocol";
 
 const DAY_S = 86_400;
 
@@ -32,7 +32,7 @@ function openDataset(folder: string, whole: boolean): Dataset {
     return readDataFolder(Object.fromEntries(files)).homes;
   } catch (error) {
     if (isProtocolError(error)) throw error;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new ProtocolError("CONFIG_INVALID", `data set in ${basename(path)}: ${why}`, { cause: error });
   }
 }

@@ -81,12 +81,12 @@ export function isErrorCode(text: unknown): text is ErrorCode {
 export function toProtocolError(error: unknown, fallbackCode: ErrorCode): ProtocolError {
   if (isProtocolError(error)) return error;
   const broken = error instanceof Error && "code" in error && error.code === "ERR_ASSERTION";
-  const message = textOf(error);
+  const message = messageOf(error);
   return new ProtocolError(broken ? "INTERNAL_ERROR" : fallbackCode, message, { cause: error });
 }
 
-/** Anything may be thrown, also what has no text of its own. */
-function textOf(thrown: unknown): string {
+/** The text of whatever was thrown; anything may be, also what has none of its own. */
+export function messageOf(thrown: unknown): string {
   try {
     return String(thrown instanceof Error ? thrown.message : thrown);
   } catch {

@@ -87,6 +87,7 @@ export {
   fromRpcError,
   isErrorCode,
   isProtocolError,
+  messageOf,
   ProtocolError,
   type ProtocolErrorOptions,
   type RpcError,

@@ -4,7 +4,13 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentContext, AgentDefinition } from "@gridmesh/node";
 import { auditBooks, type LedgerTotals, ledgerTotals } from "@gridmesh/energy";
-import { type BookSnapshot, type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
+import {
+  type BookSnapshot,
+  type JsonObject,
+  type JsonValue,
+  ProtocolError,
+  messageOf,
+} from "@gridmesh/protocol";
 import { z } from "zod";
 import { labUntil, localOnly, read } from "../answers.ts";
 import { collectStatesOfCharge, type StateOfCharge } from "../collect.ts";
@@ -95,10 +101,7 @@ function startReporter(context: AgentContext, options: Options): Reporter {
   const loop = everyMarketMs(context.market, options.everyS * 1_000, (atMs) => {
     if (atMs >= untilMs) return;
     report().catch((error: unknown) => {
-      context.log.warn(
-        "report.failed",
-        `no report: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      context.log.warn("report.failed", `no report: ${messageOf(error)}`);
     });
   });
   return {

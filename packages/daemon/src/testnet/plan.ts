@@ -1,7 +1,7 @@
 /** Reads what a preset of somebody's module proposes, and turns it into nodes that this machine can start. */
 
 import { resolve } from "node:path";
-import { isProtocolError, ProtocolError } from "@gridmesh/protocol";
+import { isProtocolError, ProtocolError, messageOf } from "@gridmesh/protocol";
 import { z } from "zod";
 import type { TestnetOptions } from "./options.ts";
 
@@ -83,7 +83,7 @@ async function presetsOf(module: string): Promise<Readonly<Record<string, Preset
     if (presets !== undefined) return presets;
   } catch (error) {
     if (isProtocolError(error)) throw error;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new ProtocolError("CONFIG_INVALID", `module ${module} cannot be loaded: ${why}`, { cause: error });
   }
   throw new ProtocolError("CONFIG_INVALID", `module ${module} exports no "presets"`);

@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import { messageOf } from "@gridmesh/protocol";
 import { version } from "../version.ts";
 import { cycles, drain } from "./cycles.ts";
 import { newFigures, type RunFigures } from "./figures.ts";
@@ -81,7 +82,7 @@ async function live(
   } catch (error) {
     const code = error instanceof RunFailed ? error.code : "INTERNAL";
     const node = error instanceof RunFailed ? error.node : undefined;
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     figures.failures.push({ code, text, ...(node === undefined ? {} : { node }) });
   } finally {
     figures.interrupted ||= interrupts.signal !== undefined;

@@ -1,6 +1,6 @@
 /** The agents of a node in order of registration, from their first key to their last call. */
 
-import { isAgentName, ProtocolError } from "@gridmesh/protocol";
+import { isAgentName, ProtocolError, messageOf } from "@gridmesh/protocol";
 import type { Access, AgentContext, AgentDefinition } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import type { Identity } from "../identity.ts";
@@ -126,7 +126,7 @@ class Seats implements AgentList {
       hosted.become("ready");
       onChange(agent);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       seat.placeholder.become("failed", reason);
       log.error("agent.failed", `agent ${name} did not start: ${reason}`, { agent: name });
       if (error instanceof ProtocolError && error.code === "IDENTITY_UNREADABLE") throw error;
@@ -164,7 +164,7 @@ class Seats implements AgentList {
       );
       await Promise.race([work(), limit]);
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = messageOf(error);
       log.warn("agent.stop", `agent ${name} failed while ending: ${text}`, { agent: name });
     } finally {
       done.abort();

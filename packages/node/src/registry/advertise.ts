@@ -1,6 +1,12 @@
 /** Tells the network of this node's agents: signed records on gossip and to linked peers, their words in the DHT. */
 
-import { canonicalBytes, isProtocolError, type JsonObject, type SealedMessage } from "@gridmesh/protocol";
+import {
+  canonicalBytes,
+  isProtocolError,
+  type JsonObject,
+  type SealedMessage,
+  messageOf,
+} from "@gridmesh/protocol";
 import type { Clock, Random } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
@@ -174,7 +180,7 @@ class RecordAdvertiser implements Advertiser {
 
   /** A record's number is written before it is used: with a full disk there is none, and the next renewal tries again. */
   #untold(agent: Advertised, error: unknown): void {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     this.#options.log.warn("registry.untold", `${agent.name} cannot be advertised: ${why}`, {
       agent: agent.name,
     });
@@ -192,7 +198,7 @@ class RecordAdvertiser implements Advertiser {
       await transport.publish(topic, canonicalBytes(record));
     } catch (error) {
       // Who is not reached by gossip fetches the record instead.
-      log.debug("registry.publish", error instanceof Error ? error.message : String(error));
+      log.debug("registry.publish", messageOf(error));
     }
   }
 

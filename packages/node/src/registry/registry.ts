@@ -1,13 +1,14 @@
 /** The distributed registry: own agents, records heard, and the DHT as a pointer to who may know more. */
 
 import { createHash } from "node:crypto";
-import { type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
+import { type JsonObject, type JsonValue, ProtocolError, messageOf } from "@gridmesh/protocol";
 import type { Clock, Wait } from "../clock.ts";
 import { startDeadline } from "../deadline.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Transport } from "../network/transport.ts";
 import type { MethodCall } from "../route/forward.ts";
+import { isObject } from "../route/rpc-lines.ts";
 import type { RecordCache } from "./cache.ts";
 import type { AgentRecord } from "./record.ts";
 import type { AgentRow, Registry, RegistryQuery } from "./types.ts";
@@ -206,7 +207,7 @@ async function* providersOf(
     }
   } catch (error) {
     // The DHT is one source of several: without it the search ends with what the others gave.
-    options.log.debug("registry.dht", error instanceof Error ? error.message : String(error), { word });
+    options.log.debug("registry.dht", messageOf(error), { word });
   }
 }
 
@@ -215,8 +216,4 @@ function recordsIn(answer: JsonValue): readonly JsonObject[] {
   return (answer["agents"] as readonly JsonValue[])
     .slice(0, nodeLimits.recordsPerNode)
     .flatMap((row) => (isObject(row) && isObject(row["record"]) ? [row["record"]] : []));
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -7,7 +7,7 @@ import type { Finding } from "./findings.ts";
 import type { AgentOptions, Registration } from "./host/agent-list.ts";
 import type { MarketClock } from "./market-clock.ts";
 import type { AgentDefinition } from "./agent.ts";
-import type { NetworkSnapshot } from "./network/transport.ts";
+import type { NetworkSnapshot } from "./network/snapshot.ts";
 import type { Registry } from "./registry/types.ts";
 import type { TradeDesk } from "./trade/types.ts";
 

@@ -6,16 +6,18 @@ import type { Clock, Wait } from "../clock.ts";
 import { MemoryGossip } from "./memory-gossip.ts";
 import type { MemoryHub, MemoryStation } from "./memory-hub.ts";
 import { MemoryLink } from "./memory-link.ts";
+import { openMemoryRecord, sealMemoryRecord } from "./memory-record.ts";
 import type { NetworkChoice, TransportContext } from "./network-choice.ts";
 import { type NetworkEvents, networkEvents } from "./network-events.ts";
+import type { NetworkSnapshot } from "./snapshot.ts";
 import { StreamTable } from "./stream-table.ts";
 import type { BoundedStream, StreamLimits } from "./stream-types.ts";
 import type {
   Link,
   NetworkEvent,
   NetworkEventName,
-  NetworkSnapshot,
   PeerHint,
+  SignedHint,
   Transport,
   Verdict,
 } from "./transport.ts";
@@ -51,6 +53,7 @@ class MemoryTransport implements Transport, MemoryStation {
   readonly streams: StreamTable;
   readonly #hub: MemoryHub;
   readonly #clock: Clock;
+  readonly #seed: Uint8Array;
   readonly #events: NetworkEvents;
   readonly #links = new Map<string, MemoryLink<MemoryTransport>>();
   #state: "new" | "started" | "stopped" = "new";
@@ -60,6 +63,7 @@ class MemoryTransport implements Transport, MemoryStation {
     this.sightsOthers = options.mdns ?? false;
     this.#hub = options.hub;
     this.#clock = context.clock;
+    this.#seed = context.seed;
     this.#events = networkEvents((error) => context.log.error("network-listener", String(error)));
     this.streams = new StreamTable({
       clock: context.clock,
@@ -201,6 +205,15 @@ class MemoryTransport implements Transport, MemoryStation {
     for (const link of this.#links.values()) this.#sightThrough(link.other(this.peerId));
   }
 
+  peerRecord(): Promise<Uint8Array> {
+    const hint = { peerId: this.peerId, addresses: this.addresses(), seq: this.#clock.nowMs() };
+    return Promise.resolve(sealMemoryRecord(this.#seed, hint));
+  }
+
+  async openPeerRecord(record: Uint8Array): Promise<SignedHint> {
+    return await Promise.resolve(openMemoryRecord(record));
+  }
+
   async ping(peerId: string, wait: Wait): Promise<number> {
     const link = this.#links.get(peerId);
     if (link === undefined) throw new ProtocolError("PEER_UNREACHABLE", "no link to this peer");
@@ -225,6 +238,14 @@ class MemoryTransport implements Transport, MemoryStation {
       streamsOpen: this.streams.streams,
       unreadBytes: this.streams.unreadBytes(),
       refused: { ...this.streams.refused },
+      streamsByProtocol: {},
+      streamResets: {},
+      dials: {},
+      cutDials: [],
+      crowds: [],
+      dht: null,
+      multicast: null,
+      reach: null,
     };
   }
 

@@ -13,6 +13,12 @@ export interface TransportContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Whom the connection gater turns away in both directions; asked before every dial and handshake. */
+  readonly bannedPeer?: ((peerId: string) => boolean) | undefined;
+  /** Addresses turned away before any handshake. */
+  readonly bannedIp?: ((ip: string) => boolean) | undefined;
+  /** Standing from what a peer did beyond gossip: settled trades raise it (≤ 10), offences lower it; feeds P5. */
+  readonly standing?: ((peerId: string) => number) | undefined;
 }
 
 /** How a node reaches others; made by `libp2p()` or `memory()`. */

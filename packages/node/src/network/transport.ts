@@ -1,6 +1,7 @@
 /** The seam to the network: everything the node knows of libp2p. */
 
 import type { Wait } from "../clock.ts";
+import type { NetworkSnapshot } from "./snapshot.ts";
 import type { BoundedStream, StreamLimits } from "./stream-types.ts";
 
 /** One authenticated connection to a peer. */
@@ -20,6 +21,11 @@ export interface PeerHint {
   readonly addresses: readonly string[];
 }
 
+/** A hint that its peer signed; of two the higher `seq` is newer. */
+export interface SignedHint extends PeerHint {
+  readonly seq: number;
+}
+
 /** What a validator says of a gossip message: forward it, drop it, drop it and penalise the relay. */
 export type Verdict = "accept" | "ignore" | "reject";
 
@@ -34,20 +40,6 @@ export interface NetworkEvent {
   readonly topic?: string;
   /** Why a link went. */
   readonly reason?: string;
-}
-
-/** Counters and states for `doctor` and the metrics. */
-export interface NetworkSnapshot {
-  readonly links: number;
-  readonly topics: readonly {
-    readonly topic: string;
-    readonly meshPeers: number;
-    readonly subscribers: number;
-  }[];
-  readonly dhtTablePeers: number | null;
-  readonly streamsOpen: number;
-  readonly unreadBytes: number;
-  readonly refused: Readonly<Record<string, number>>;
 }
 
 export interface Transport {
@@ -78,6 +70,10 @@ export interface Transport {
   findPeer(peerId: string, wait: Wait): Promise<PeerHint>;
   /** Looks for peers near us in the DHT; those found are "sighted". Absent where there is no DHT. */
   explore?(wait: Wait): Promise<void>;
+  /** Own addresses, signed by the node's key: the seam's peer record, to be told to others. */
+  peerRecord(): Promise<Uint8Array>;
+  /** What a peer record says, once its signature holds. @throws RECORD_INVALID. */
+  openPeerRecord(record: Uint8Array): Promise<SignedHint>;
   /** Round trip in milliseconds. */
   ping(peerId: string, wait: Wait): Promise<number>;
   on(event: NetworkEventName, fn: (event: NetworkEvent) => void): Disposable;

@@ -3,7 +3,8 @@ import { type GossipSub, gossipsub, StrictNoSign, TopicValidatorResult } from "@
 import type { PeerId } from "@libp2p/interface";
 import type { Clock } from "../../clock.ts";
 import type { NetworkProfile } from "../profiles.ts";
-import type { NetworkEvent, NetworkSnapshot, Verdict } from "../transport.ts";
+import type { TopicView } from "../snapshot.ts";
+import type { NetworkEvent, Verdict } from "../transport.ts";
 import { waitFor } from "../waiting.ts";
 
 /** How long a published message waits for a first subscriber. */
@@ -87,7 +88,7 @@ interface GossipInside {
 export interface Gossip {
   join(topic: string, validate: (from: string, data: Uint8Array) => Promise<Verdict>): Disposable;
   publish(topic: string, data: Uint8Array): Promise<{ readonly recipients: number }>;
-  topics(): NetworkSnapshot["topics"];
+  topics(): readonly TopicView[];
 }
 
 export interface GossipOptions {

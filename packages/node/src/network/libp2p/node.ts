@@ -1,6 +1,7 @@
 /** The network seam over libp2p. */
 
 import assert from "node:assert/strict";
+import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
 import type { Connection, Libp2p, Stream } from "@libp2p/interface";
 import { peerIdFromString } from "@libp2p/peer-id";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
@@ -9,14 +10,15 @@ import type { Wait } from "../../clock.ts";
 import type { TransportContext } from "../network-choice.ts";
 import { type NetworkEvents, networkEvents } from "../network-events.ts";
 import type { NetworkProfile } from "../profiles.ts";
+import type { NetworkSnapshot } from "../snapshot.ts";
 import { StreamTable } from "../stream-table.ts";
 import type { BoundedStream, StreamLimits } from "../stream-types.ts";
 import type {
   Link,
   NetworkEvent,
   NetworkEventName,
-  NetworkSnapshot,
   PeerHint,
+  SignedHint,
   Transport,
   Verdict,
 } from "../transport.ts";
@@ -28,6 +30,7 @@ import { type Gossip, gossipOver } from "./gossip.ts";
 import { GuardedDatastore } from "./guarded-datastore.ts";
 import { LinkTable } from "./links.ts";
 import { createLibp2pNode, type Services } from "./options.ts";
+import { openPeerRecord, sealPeerRecord } from "./peer-record.ts";
 import { linkOf, rawStream } from "./streams.ts";
 
 export interface TransportSettings {
@@ -258,6 +261,16 @@ class Libp2pTransport implements Transport {
     await this.#parts.dht?.explore(wait);
   }
 
+  async peerRecord(): Promise<Uint8Array> {
+    const { node, context } = this.#parts;
+    const key = await generateKeyPairFromSeed("Ed25519", context.seed);
+    return await sealPeerRecord(key, node.getMultiaddrs(), context.clock.nowMs());
+  }
+
+  openPeerRecord(record: Uint8Array): Promise<SignedHint> {
+    return openPeerRecord(record);
+  }
+
   async ping(peerId: string, wait: Wait): Promise<number> {
     const { links, node, context } = this.#parts;
     if (links.connectionTo(peerId) === undefined) {
@@ -287,6 +300,14 @@ class Libp2pTransport implements Transport {
       streamsOpen: this.#streams.streams,
       unreadBytes: this.#streams.unreadBytes(),
       refused: { ...gater.refused, ...this.#streams.refused, ...Object.fromEntries(refusedByDht) },
+      streamsByProtocol: {},
+      streamResets: {},
+      dials: {},
+      cutDials: [],
+      crowds: [],
+      dht: null,
+      multicast: null,
+      reach: null,
     };
   }
 

@@ -20,6 +20,7 @@ import {
 } from "./identity.ts";
 import { silentLog } from "./log.ts";
 import { marketClock } from "./market-clock.ts";
+import { createMetrics } from "./metrics.ts";
 import type { AgentNode } from "./node.ts";
 import type { NodeBase, NodeOptions } from "./node-options.ts";
 import { type CallRoom, joinRegistry, openCalls } from "./open-calls.ts";
@@ -119,6 +120,7 @@ function baseOf(options: NodeOptions): NodeBase {
     market: options.market ?? marketClock(clock),
     log: options.log ?? silentLog(),
     engine: nodeEngine(),
+    metrics: createMetrics(),
     software: options.software ?? `gridmesh/${version}`,
     links: options.links,
     messageRates: options.messageRates,

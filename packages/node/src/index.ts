@@ -24,6 +24,8 @@ export {
 export { nodeLimits } from "./limits.ts";
 export { type Log, type LogFields, silentLog } from "./log.ts";
 export { type MarketClock, type MarketClockState, marketClock } from "./market-clock.ts";
+export { type MetricEntry, type MetricName, metricTable } from "./metric-table.ts";
+export type { HistogramSample, MetricFamily, Sample } from "./metrics.ts";
 export {
   type KnownPeerRow,
   type KnownPeerStore,

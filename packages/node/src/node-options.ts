@@ -5,6 +5,7 @@ import type { Access, AgentDefinition } from "./agent.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Log } from "./log.ts";
 import type { MarketClock } from "./market-clock.ts";
+import type { Metrics } from "./metrics.ts";
 import type { NetworkChoice } from "./network/network-choice.ts";
 import type { JournalDisk } from "./trade/disk.ts";
 
@@ -54,6 +55,7 @@ export interface NodeBase {
   readonly market: MarketClock;
   readonly log: Log;
   readonly engine: VerifyEngine;
+  readonly metrics: Metrics;
   readonly software: string;
   readonly links: { readonly min: number; readonly target: number } | undefined;
   readonly messageRates: BucketRates | undefined;

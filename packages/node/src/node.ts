@@ -4,6 +4,7 @@ import type { JsonValue } from "@gridmesh/protocol";
 import type { BecknExchange, Offer, SearchIntent } from "./beckn/types.ts";
 import type { Wait } from "./clock.ts";
 import type { Finding } from "./findings.ts";
+import type { MetricFamily } from "./metrics.ts";
 import type { AgentOptions, Registration } from "./host/agent-list.ts";
 import type { MarketClock } from "./market-clock.ts";
 import type { AgentDefinition } from "./agent.ts";
@@ -85,6 +86,8 @@ export interface AgentNode extends AsyncDisposable {
   /** What is wrong, critical first. */
   findings(): readonly Finding[];
   snapshot(): NetworkSnapshot;
+  /** Every metric of the table as it stands; names without the prefix `gridmesh_`. */
+  metrics(): readonly MetricFamily[];
   /** Withdraws, drains, stops the agents, closes; within 5 s, or at once with 0. */
   stop(options?: { readonly deadlineMs?: number | undefined }): Promise<void>;
 }

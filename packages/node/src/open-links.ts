@@ -20,6 +20,7 @@ import {
   type Supervisor,
   type Transport,
 } from "./network/index.ts";
+import { createMessageMeter } from "./message-meter.ts";
 import type { NodeBase } from "./node-options.ts";
 import { Serve } from "./serve.ts";
 import type { StateStore } from "./store/types.ts";
@@ -103,6 +104,7 @@ export async function openLinks(
       rates,
       pacer,
       bans,
+      meter: createMessageMeter(base.metrics),
       reach,
     }),
   );

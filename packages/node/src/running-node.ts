@@ -9,6 +9,7 @@ import type { HostedAgent } from "./host/in-process.ts";
 import type { Identity } from "./identity.ts";
 import { nodeLimits } from "./limits.ts";
 import type { MarketClock } from "./market-clock.ts";
+import type { MetricFamily } from "./metrics.ts";
 import type { NetworkSnapshot } from "./network/index.ts";
 import type { AgentNode, HostedAgentView, NodeAgents, NodePeer, NodeState } from "./node.ts";
 import type { NodeBase } from "./node-options.ts";
@@ -185,6 +186,10 @@ export class RunningNode implements AgentNode {
 
   snapshot(): NetworkSnapshot {
     return this.#rooms.links.transport.snapshot();
+  }
+
+  metrics(): readonly MetricFamily[] {
+    return this.#options.base.metrics.collect();
   }
 
   stop(options: { readonly deadlineMs?: number | undefined } = {}): Promise<void> {

@@ -27,6 +27,7 @@ import type { Exchanged, LinkExchange, MessageHandler } from "./link/exchange.ts
 import { endsLink, endsStream, causeOf, isProven } from "./link/refusal.ts";
 import { PeerSession } from "./link/session.ts";
 import type { Log } from "./log.ts";
+import type { MessageMeter } from "./message-meter.ts";
 import type { Link, Transport } from "./network/transport.ts";
 import type { Draft, Received, SignedExchange, SignedProtocol } from "./signed-exchange.ts";
 
@@ -43,6 +44,7 @@ export interface ServeOptions {
   readonly rates: RateGate;
   readonly pacer: Pacer;
   readonly bans: Bans;
+  readonly meter: MessageMeter;
   /** Makes sure there is a link. @throws PEER_NOT_FOUND, PEER_UNREACHABLE. */
   readonly reach: (peerId: string, wait: Wait) => Promise<void>;
 }
@@ -86,7 +88,10 @@ export class Serve implements LinkExchange, Disposable {
       for await (const body of bodiesOf(channel)) await this.#climb(channel, from, body);
     } catch (error) {
       ended = toProtocolError(error, "STREAM_RESET");
-      if (ended.code !== "STREAM_RESET") await this.#refuse(channel, ended, undefined);
+      if (ended.code !== "STREAM_RESET") {
+        this.#node.meter.refused(channel.protocol, 0, ended.code);
+        await this.#refuse(channel, ended, undefined);
+      }
     }
     this.#sessions.get(channel.peerId)?.lose(channel, ended);
     channel.stream
@@ -97,7 +102,7 @@ export class Serve implements LinkExchange, Disposable {
 
   // admit (rate) → decode, verify, fresh → admit (hello) → route; the agent runs beside the next frame.
   async #climb(channel: Channel, from: Link, body: Uint8Array): Promise<void> {
-    const { bans, rates, verifier } = this.#node;
+    const { bans, rates, verifier, meter } = this.#node;
     try {
       bans.check(channel.peerId);
       rates.admit(channel.peerId);
@@ -105,11 +110,15 @@ export class Serve implements LinkExchange, Disposable {
       const { type, messageId, message, signerId } = opened;
       const received: Received = { type, messageId, message, signerId, from };
       const session = this.session(channel.peerId);
-      if (this.#settle(session, received, opened.body)) return;
-      const handler = this.#route(session, channel.protocol, type);
+      const handler = this.#settle(session, received, opened.body)
+        ? undefined
+        : this.#route(session, channel.protocol, type);
+      meter.accepted(channel.protocol, body.length);
+      if (handler === undefined) return;
       void this.#run(channel, received, handler);
     } catch (error) {
       const known = toProtocolError(error, "INTERNAL_ERROR");
+      meter.refused(channel.protocol, body.length, known.code);
       await this.#refuse(channel, known, body);
       if (endsStream(known.code)) throw new ProtocolError("STREAM_RESET", `ended by ${known.code}`);
     }
@@ -160,7 +169,9 @@ export class Serve implements LinkExchange, Disposable {
       );
       reply.afterwards?.();
     } catch (error) {
-      await this.#refuse(channel, toProtocolError(error, "INTERNAL_ERROR"), received.message);
+      const known = toProtocolError(error, "INTERNAL_ERROR");
+      this.#node.meter.error(known.code);
+      await this.#refuse(channel, known, received.message);
     } finally {
       session.inFlight -= 1;
     }
@@ -185,7 +196,7 @@ export class Serve implements LinkExchange, Disposable {
     if (answerable && (bannedNow || isProven(error.code) || rates.mayTellError(peerId))) {
       const sealed = this.#sealError(peerId, told, cause);
       // A stream that cannot take the error is gone already.
-      await sendMessage(channel, sealed, { timeoutMs: nodeLimits.errorFlushMs }).catch(() => undefined);
+      await this.#send(channel, sealed, { timeoutMs: nodeLimits.errorFlushMs }).catch(() => undefined);
     }
     if (!bannedNow && !endsLink(error.code)) return;
     log.warn("peer.refused", `${peerId}: ${told.message}`, { peer: peerId, code: told.code });
@@ -245,7 +256,7 @@ export class Serve implements LinkExchange, Disposable {
     using deadline = startDeadline(this.#node.clock, wait, nodeLimits.callTimeoutMs);
     const channel = await this.#channelTo(peerId, "control", deadline);
     await this.#node.pacer.turn(peerId, deadline.signal);
-    await sendMessage(channel, record, { timeoutMs: deadline.leftMs(), signal: deadline.signal });
+    await this.#send(channel, record, { timeoutMs: deadline.leftMs(), signal: deadline.signal });
   }
 
   async ask(channel: Channel, draft: Draft, wait: SignedWait): Promise<Exchanged> {
@@ -273,8 +284,12 @@ export class Serve implements LinkExchange, Disposable {
     if (CRITICAL.has(draft.type)) pacer.note(channel.peerId);
     else await pacer.turn(channel.peerId, signal);
     const sealed = this.#seal(draft, signer);
-    await sendMessage(channel, sealed, { timeoutMs: deadline.leftMs(), signal });
+    await this.#send(channel, sealed, { timeoutMs: deadline.leftMs(), signal });
     return sealed;
+  }
+
+  async #send(channel: Channel, sealed: SealedMessage, wait: Wait): Promise<void> {
+    this.#node.meter.sent(channel.protocol, await sendMessage(channel, sealed, wait));
   }
 
   /** Control has one stream for both directions; trade is opened by who sends. */

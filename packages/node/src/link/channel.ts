@@ -33,11 +33,12 @@ export interface Channel {
 /** Types that go before others on a full stream, and wait for no turn. */
 export const CRITICAL: ReadonlySet<string> = new Set(["hello", "hello_ack", "heartbeat", "error_response"]);
 
-/** Writes a sealed message as one frame. @throws STREAM_RESET, CALL_TIMEOUT. */
-export async function sendMessage(channel: Channel, message: SealedMessage, wait: Wait): Promise<void> {
+/** Writes a sealed message as one frame; its bytes. @throws STREAM_RESET, CALL_TIMEOUT. */
+export async function sendMessage(channel: Channel, message: SealedMessage, wait: Wait): Promise<number> {
   const priority: WritePriority = CRITICAL.has(message.type) ? "critical" : "high";
-  const frame = encodeFrame(frameFlags.none, canonicalBytes(message));
-  await channel.stream.writeFrame(frame, { ...wait, priority });
+  const body = canonicalBytes(message);
+  await channel.stream.writeFrame(encodeFrame(frameFlags.none, body), { ...wait, priority });
+  return body.length;
 }
 
 /** The bodies of a stream's frames until it ends. @throws FRAME_TOO_LARGE, STREAM_RESET, ENCODING_UNSUPPORTED. */

@@ -7,6 +7,8 @@ export const nodeLimits = {
   agents: 256,
   /** Searchable words of one agent. */
   wordsPerAgent: 32,
+  /** Words of one node in the DHT, prefixes at dots included. */
+  wordsProvided: 128,
   /** A call without a stated limit. */
   callTimeoutMs: 30_000,
   /** No call lasts longer, whatever it asks for. */
@@ -58,23 +60,49 @@ export const nodeLimits = {
   errorsPerSecond: limits.errorsPerSecond,
   /** Time for a last error to leave before a banned peer is cut off. */
   errorFlushMs: 200,
+  /** Gossip messages of one topic waiting for their turn; the oldest is dropped. */
+  gossipQueue: 1_024,
+  /** A validator answers within this, or the message is dropped. */
+  gossipAnswerMs: 100,
   /** Bindings of agents remembered per connection. */
   bindingsPerLink: limits.bindingsPerConnection,
   /** Records are renewed this often, ± 20 %. */
   advertiseMs: 60_000,
+  /** Renewals a second in the whole network: above 1,200 known records the interval grows with them. */
+  renewalsPerSecond: 20,
+  /** A record on gossip. */
+  capabilityBytes: limits.capabilityGossipBytes,
+  /** Larger schemas are told by CID. */
+  schemaBytes: 4_096,
   /** Two records of one agent on gossip are at least this far apart. */
   advertiseApartMs: limits.advertisementGapS * 1000,
   /** Words enter the DHT this long after the last look at who is there, and up to twice that. */
   provideSettleMs: 2_000,
-  /** Seconds a record is valid. */
+  /** Seconds a record is valid; three times its interval, so longer where that is. */
   recordValidS: limits.advertisementValidS,
+  /** No record may claim a longer life: three intervals of a full registry. */
+  recordValidMaxS: 3_600,
   /** Records remembered, and of one node. */
   records: 20_000,
   recordsPerNode: 256,
+  /** Of them, those that only their signer ties to a node; such a node did not tell them itself. */
+  recordsHearsay: 10_000,
+  /** Records with their words and index, and of them hearsay. */
+  recordsBytes: 64 * 1_024 * 1_024,
+  recordsHearsayBytes: 32 * 1_024 * 1_024,
+  /** Records kept over a restart, to be asked for again, are written this often. */
+  recordsSavedMs: 60_000,
+  /** Proofs kept that a signer said two things at once. */
+  equivocations: 256,
   /** A gone agent stays in the list this long. */
   goneKeptMs: 600_000,
   /** A look-up in the registry. */
   findTimeoutMs: 5_000,
+  /** Words of one query. */
+  queryWords: 32,
+  /** A peer that has no such agent is not asked for it again in this time; so many are remembered. */
+  absentMs: 600_000,
+  absentKept: 10_000,
   /** Fetches at once, and the time of each. */
   fetchesAtOnce: 8,
   fetchTimeoutMs: 3_000,
@@ -83,6 +111,18 @@ export const nodeLimits = {
   greetFetchAgainMs: 1_000,
   /** Candidates tried for one `cap:` call. */
   anycastTries: 5,
+  /** Each try gets an equal part of the time that is left, at least this. */
+  anycastTryMs: 1_000,
+  /** Failures in a row that eject a provider, for how long first, doubled each time, and at most. */
+  ejectFailures: 3,
+  ejectMs: 10_000,
+  ejectMaxMs: 300_000,
+  /** Second tries, in percent of the calls of the last seconds, and how many besides. */
+  failoverPercent: 20,
+  failoverSpare: 3,
+  failoverWindowMs: 10_000,
+  /** Agents of the same words that a refusal names. */
+  alternativeAgents: 8,
   /** Agent bindings live this long and are renewed at half of it, seconds. */
   bindingValidS: limits.bindingUsualS,
   /** Clock offset that raises a warning, and that stops new trades. */

@@ -2,7 +2,8 @@
 
 import type { ProtocolError } from "@gridmesh/protocol";
 import { type Bans, createBans } from "./gate/admit.ts";
-import { createNonceMemory } from "./gate/fresh.ts";
+import { createNonceMemory, type NonceMemory } from "./gate/fresh.ts";
+import { createGossipGate, type GossipGate } from "./gate/gossip.ts";
 import { createPacer, type Pacer } from "./gate/pace.ts";
 import { createRateGate, type RateGate } from "./gate/rate-limit.ts";
 import { createVerifier } from "./gate/verify.ts";
@@ -32,6 +33,10 @@ export interface LinkRoom {
   readonly bans: Bans;
   readonly rates: RateGate;
   readonly pacer: Pacer;
+  /** Nonces of proven messages; those of gossip are the same. */
+  readonly nonces: NonceMemory;
+  /** What every topic's validator climbs. */
+  readonly gossip: GossipGate;
   readonly bindings: BindingBook;
   readonly reach: Reach;
   readonly heartbeats: Heartbeats;
@@ -89,6 +94,12 @@ export async function openLinks(
   undo.defer(() => nonces.close());
   const rates = createRateGate(clock, base.messageRates);
   const pacer = createPacer(clock, base.messageRates);
+  const gossip = createGossipGate({
+    clock,
+    log: log.child("gossip"),
+    bans,
+    load: (priority) => rates.load(priority),
+  });
   const isMine = (id: string) => id === peerId || id === identity.signer.agentId || bindings.has(id);
   const verifier = createVerifier({ network, engine: base.engine, clock, nonces, isMine });
   const serve = undo.use(
@@ -114,7 +125,7 @@ export async function openLinks(
       if (banned !== undefined) void supervisor.park(banned, bans.left(banned).data.retry_after_ms, "banned");
     }),
   );
-  const parts = { transport, supervisor, serve, bans, rates, pacer, bindings, reach };
+  const parts = { transport, supervisor, serve, bans, rates, pacer, nonces, gossip, bindings, reach };
   return { ...parts, ...startTalk(base, hooks, { ...parts, undo }) };
 }
 

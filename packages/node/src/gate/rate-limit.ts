@@ -2,10 +2,17 @@
 
 import { type BucketRates, DualBucket, limits, peerRates, ProtocolError } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
+import type { WritePriority } from "../network/stream-types.ts";
+import { NodeLoad } from "./load.ts";
 
 export interface RateGate {
-  /** Counts one message. @throws RATE_LIMITED (`data.retry_after_ms`), OVERLOADED when the node is over its own. */
-  admit(peerId: string): void;
+  /**
+   * Counts one message of a peer, by its class (default normal).
+   * @throws RATE_LIMITED (`data.retry_after_ms`), OVERLOADED when the node is over its own: the least urgent first.
+   */
+  admit(peerId: string, priority?: WritePriority): void;
+  /** Counts a message that no peer answers for, such as gossip. @throws OVERLOADED. */
+  load(priority: WritePriority): void;
   /** True at most once a second and peer: may an error be told? */
   mayTellError(peerId: string): boolean;
 }
@@ -18,12 +25,7 @@ export function createRateGate(clock: Clock, allowed: BucketRates = peerRates): 
   const together = Math.max(limits.nodeMessagesPerSecond, allowed.perSecond);
   const peers = new Map<string, DualBucket>();
   const told = new Map<string, number>();
-  const node = new DualBucket(clock.monotonicMs(), {
-    perSecond: together,
-    burst: together * 10,
-    peakPerSecond: together * 2,
-    peakBurst: together,
-  });
+  const node = new NodeLoad(clock.monotonicMs(), together);
   const bucketOf = (peerId: string, nowMs: number): DualBucket => {
     const known = peers.get(peerId);
     if (known !== undefined) return known;
@@ -36,16 +38,14 @@ export function createRateGate(clock: Clock, allowed: BucketRates = peerRates): 
     return fresh;
   };
   return {
-    admit(peerId) {
+    load: (priority) => node.admit(priority, clock.monotonicMs()),
+    admit(peerId, priority = "normal") {
       const nowMs = clock.monotonicMs();
       const waitMs = bucketOf(peerId, nowMs).take(nowMs);
       if (waitMs > 0) {
         throw new ProtocolError("RATE_LIMITED", "too many messages", { data: { retry_after_ms: waitMs } });
       }
-      const nodeWaitMs = node.take(nowMs);
-      if (nodeWaitMs > 0) {
-        throw new ProtocolError("OVERLOADED", "this node is busy", { data: { retry_after_ms: nodeWaitMs } });
-      }
+      node.admit(priority, nowMs);
     },
     mayTellError(peerId) {
       const nowMs = clock.monotonicMs();

@@ -124,6 +124,7 @@ function baseOf(options: NodeOptions): NodeBase {
     software: options.software ?? `gridmesh/${version}`,
     links: options.links,
     messageRates: options.messageRates,
+    observe: options.observe ?? (() => []),
   };
 }
 

@@ -15,7 +15,7 @@ export interface Finding {
   readonly sinceMs: number;
 }
 
-interface FindingEntry {
+export interface FindingEntry {
   readonly severity: Severity;
   readonly fix: string;
 }
@@ -30,10 +30,54 @@ export const findingTable = {
     severity: "warning",
     fix: "start the bootstrap node, or correct its address in discovery.bootstrap",
   },
+  DIALS_THROTTLED: {
+    severity: "warning",
+    fix: "on the refusing node raise limits.inboundPerIp or name the dialler's range in peers.trusted",
+  },
+  COLOCATION_SCORED: {
+    severity: "warning",
+    fix: "use profile lan or testnet where many nodes share an address",
+  },
   MESH_EMPTY: { severity: "warning", fix: "let another node join this network, or check its name" },
-  DHT_EMPTY: { severity: "info", fix: "set discovery.dhtMode to server on nodes others can reach" },
+  DHT_EMPTY: { severity: "info", fix: 'set discovery.dhtMode = "server" on nodes others can reach' },
+  MDNS_SILENT: {
+    severity: "warning",
+    fix: "ip route add 224.0.0.0/4 dev <interface>, or name peers in discovery.bootstrap",
+  },
+  STREAMS_RESET: {
+    severity: "warning",
+    fix: "open fewer streams at once or read them faster; docs/LIMITS.md has the bounds",
+  },
+  PNET_MIXED_TRANSPORT: {
+    severity: "critical",
+    fix: "turn reach.quic and reach.webrtc off, or leave reach.pskFile out",
+  },
+  NOT_REACHABLE: {
+    severity: "warning",
+    fix: "open the listening port in the router, or name a bootstrap node that serves as a relay",
+  },
   NETWORK_SPLIT: { severity: "warning", fix: "give all nodes the same network name" },
+  RELAY_LIMITED: {
+    severity: "warning",
+    fix: 'make the node reachable directly, or let the relay run gridmesh with reach.relay = "serve"',
+  },
+  LINK_FLAPPING: {
+    severity: "warning",
+    fix: "look at that node's log and at the line between: it is up, but does not stay",
+  },
+  ADDRESS_PRIVATE_ONLY: {
+    severity: "warning",
+    fix: "name a public address in announce, or use profile lan",
+  },
+  KEY_SUCCESSION: {
+    severity: "critical",
+    fix: "ask the owner by another way which key is theirs; neither is followed until then",
+  },
   CLOCK_SKEWED: { severity: "warning", fix: "synchronise this machine's clock (NTP)" },
+  EVENT_LOOP_SLOW: { severity: "warning", fix: "give the node more CPU, or move agents to another node" },
+  MEMORY_HIGH: { severity: "warning", fix: "give the process more memory, or move agents to another node" },
+  FD_LOW: { severity: "warning", fix: "ulimit -n 4096 before the start" },
+  DISK_LOW: { severity: "warning", fix: "make room on the disk of the home folder" },
   STORE_FAILED: { severity: "critical", fix: "make room on the disk or repair it, then start again" },
   JOURNAL_DAMAGED: {
     severity: "critical",
@@ -44,15 +88,17 @@ export const findingTable = {
     fix: "bring the counterparty back; its answer alone decides the order",
   },
   AGENT_FAILED: { severity: "warning", fix: "read the agent's reason, repair it, then add it again" },
+  KEY_UNPROTECTED: { severity: "info", fix: "keep the home folder on an encrypted disk" },
 } as const satisfies Readonly<Record<string, FindingEntry>>;
 
 export type FindingCode = keyof typeof findingTable;
 
-/** One observation: the code with what was seen, and a severity where it differs from the table's. */
+/** One observation: the code with what was seen, and severity and fix where they differ from the table's. */
 export interface Observation {
   readonly code: FindingCode;
   readonly text: string;
   readonly severity?: Severity;
+  readonly fix?: string;
 }
 
 export interface Findings {
@@ -60,25 +106,40 @@ export interface Findings {
   list(): readonly Finding[];
 }
 
+/** A finding that was not there at the last look, or is there no more. */
+export interface FindingChange {
+  readonly finding: Finding;
+  readonly raised: boolean;
+}
+
+export interface FindingsOptions {
+  readonly clock: Clock;
+  /** Asked at every `list`. */
+  readonly observe: () => readonly Observation[];
+  readonly onChange?: ((change: FindingChange) => void) | undefined;
+}
+
 const RANK: Readonly<Record<Severity, number>> = { critical: 0, warning: 1, info: 2 };
 
-/** Keeps since when each finding holds; `observe` is asked at every `list`. */
-export function createFindings(clock: Clock, observe: () => readonly Observation[]): Findings {
-  const since = new Map<FindingCode, number>();
+/** Keeps since when each finding holds, and tells once per episode when one comes or goes. */
+export function createFindings({ clock, observe, onChange }: FindingsOptions): Findings {
+  let before = new Map<FindingCode, Finding>();
   return {
     list() {
-      const seen = observe();
-      const codes = new Set(seen.map((observation) => observation.code));
-      for (const code of since.keys()) if (!codes.has(code)) since.delete(code);
-      return seen
-        .map((observation): Finding => {
-          const { code, text } = observation;
-          const sinceMs = since.get(code) ?? clock.nowMs();
-          since.set(code, sinceMs);
-          const entry = findingTable[code];
-          return { code, text, sinceMs, fix: entry.fix, severity: observation.severity ?? entry.severity };
-        })
-        .sort((one, other) => RANK[one.severity] - RANK[other.severity]);
+      const nowMs = clock.nowMs();
+      const now = new Map<FindingCode, Finding>();
+      for (const seen of observe()) {
+        const { code, text } = seen;
+        const entry = findingTable[code];
+        const sinceMs = before.get(code)?.sinceMs ?? nowMs;
+        const { severity = entry.severity, fix = entry.fix } = seen;
+        now.set(code, { code, severity, text, fix, sinceMs });
+      }
+      const last = before;
+      before = now;
+      for (const [code, finding] of now) if (!last.has(code)) onChange?.({ finding, raised: true });
+      for (const [code, finding] of last) if (!now.has(code)) onChange?.({ finding, raised: false });
+      return [...now.values()].toSorted((one, other) => RANK[one.severity] - RANK[other.severity]);
     },
   };
 }

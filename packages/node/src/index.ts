@@ -10,7 +10,14 @@ export type {
 export type { BecknExchange, BuyOptions, BuyOutcome, BuyStep, Offer, SearchIntent } from "./beckn/types.ts";
 export { type Clock, type Random, systemClock, systemRandom, type Wait } from "./clock.ts";
 export { createNode } from "./create-node.ts";
-export { type Finding, type FindingCode, findingTable, type Severity } from "./findings.ts";
+export {
+  type Finding,
+  type FindingCode,
+  type FindingEntry,
+  findingTable,
+  type Observation,
+  type Severity,
+} from "./findings.ts";
 export { nodeEngine } from "./gate/engine.ts";
 export type { AgentOptions, Registration } from "./host/agent-list.ts";
 export {

@@ -103,7 +103,19 @@ export const metricTable = {
     unit: "dials",
     help: "Dials by how they ended.",
     labels: {
-      result: ["linked", "refused", "reset", "timeout", "no-route", "wrong-peer", "denied", OTHER],
+      result: [
+        "linked",
+        "refused",
+        "cut",
+        "no-route",
+        "timeout",
+        "unknown-name",
+        "own-address",
+        "denied",
+        "wrong-peer",
+        "bad-address",
+        OTHER,
+      ],
     },
   },
   inbound_refused_total: {
@@ -112,13 +124,15 @@ export const metricTable = {
     help: "Turned away by our own limits, by rule; docs/LIMITS.md has them.",
     labels: {
       rule: [
+        "links",
         "inbound-links",
         "pending",
         "pending-per-ip",
         "rate-per-ip",
         "links-per-ip",
         "links-per-subnet",
-        "banned",
+        "banned-peer",
+        "banned-ip",
         "streams",
         OTHER,
       ],
@@ -187,4 +201,4 @@ export type LabelsOf<Name extends MetricName> = Table[Name] extends {
   readonly labels: infer Labels extends Readonly<Record<string, readonly string[]>>;
 }
   ? { readonly [Label in keyof Labels]: Labels[Label][number] }
-  : Record<never, never>;
+  : Readonly<Record<string, never>>;

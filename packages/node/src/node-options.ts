@@ -3,6 +3,7 @@
 import type { BucketRates, VerifyEngine } from "@gridmesh/protocol";
 import type { Access, AgentDefinition } from "./agent.ts";
 import type { Clock, Random } from "./clock.ts";
+import type { Observation } from "./findings.ts";
 import type { Log } from "./log.ts";
 import type { MarketClock } from "./market-clock.ts";
 import type { Metrics } from "./metrics.ts";
@@ -44,6 +45,8 @@ export interface NodeOptions {
    * given the same, so it is for closed networks and measurements.
    */
   readonly messageRates?: BucketRates | undefined;
+  /** What the program around the node sees of its machine; asked whenever findings are. */
+  readonly observe?: (() => readonly Observation[]) | undefined;
 }
 
 /** The options with every default filled in. */
@@ -59,4 +62,5 @@ export interface NodeBase {
   readonly software: string;
   readonly links: { readonly min: number; readonly target: number } | undefined;
   readonly messageRates: BucketRates | undefined;
+  readonly observe: () => readonly Observation[];
 }

@@ -4,7 +4,7 @@ import type { JsonValue } from "@gridmesh/protocol";
 import { ProtocolError, toProtocolError } from "@gridmesh/protocol";
 import type { BecknExchange, Offer, SearchIntent } from "./beckn/types.ts";
 import type { Wait } from "./clock.ts";
-import { createFindings, type Finding, type Findings } from "./findings.ts";
+import { createFindings, type Finding, type FindingChange, type Findings } from "./findings.ts";
 import type { HostedAgent } from "./host/in-process.ts";
 import type { Identity } from "./identity.ts";
 import { nodeLimits } from "./limits.ts";
@@ -13,7 +13,9 @@ import type { MetricFamily } from "./metrics.ts";
 import type { NetworkSnapshot } from "./network/index.ts";
 import type { AgentNode, HostedAgentView, NodeAgents, NodePeer, NodeState } from "./node.ts";
 import type { NodeBase } from "./node-options.ts";
-import { observe } from "./observe.ts";
+import { type MeasuredNode, measureNode } from "./node-metrics.ts";
+import { createObserver, type Observer } from "./observe.ts";
+import type { Observed } from "./observed.ts";
 import type { CallParts, CallRoom } from "./open-calls.ts";
 import type { LinkHooks, LinkRoom } from "./open-links.ts";
 import { peersOf } from "./peers.ts";
@@ -33,6 +35,9 @@ interface Rooms {
   readonly beckn: BecknExchange;
 }
 
+/** How often findings are looked for by the node itself. */
+const LOOK_MS = 5_000;
+
 export class RunningNode implements AgentNode {
   readonly id: string;
   readonly networkName: string;
@@ -48,6 +53,9 @@ export class RunningNode implements AgentNode {
   #undo: AsyncDisposableStack | undefined;
   #stopping: Promise<void> | undefined;
   #diskError: ProtocolError | undefined;
+  #observer: Observer | undefined;
+  #look: Disposable | undefined;
+  readonly #watch = new DisposableStack();
 
   constructor(options: RunningNodeOptions) {
     this.#options = options;
@@ -62,7 +70,11 @@ export class RunningNode implements AgentNode {
       unregister: (name) => this.#rooms.calls.agents.unregister(name),
       list: () => this.#rooms.calls.agents.list().map((agent) => viewOf(this.id, agent)),
     };
-    this.#findings = createFindings(options.base.clock, () => this.#observe());
+    this.#findings = createFindings({
+      clock: options.base.clock,
+      observe: () => this.#observer?.look() ?? [],
+      onChange: (change) => this.#logFinding(change),
+    });
   }
 
   /** What the link room asks of this node. */
@@ -103,6 +115,9 @@ export class RunningNode implements AgentNode {
   run(rooms: Rooms): void {
     this.#opened = rooms;
     this.#state = "running";
+    this.#observer = this.#watch.use(createObserver(this.#observed(rooms)));
+    this.#watch.use(measureNode({ ...this.#observed(rooms), ...this.#measured(rooms) }));
+    this.#lookAgain();
   }
 
   /** Takes over what undoes the start. */
@@ -213,6 +228,8 @@ export class RunningNode implements AgentNode {
       await this.#within(told, Math.min(nodeLimits.withdrawMs, leftMs()));
     }
     await calls.agents.stopAll(Math.min(nodeLimits.drainMs, leftMs()));
+    this.#look?.[Symbol.dispose]();
+    this.#watch.dispose();
     const closing = this.#undo?.disposeAsync() ?? Promise.resolve();
     const warn = (error: unknown) => log.warn("node.stop", String(error));
     if (!(await this.#within(closing.catch(warn), nodeLimits.closeMs))) warn("not everything closed in time");
@@ -232,23 +249,50 @@ export class RunningNode implements AgentNode {
     return outcome;
   }
 
-  #observe(): ReturnType<typeof observe> {
+  #observed({ links, calls, desk }: Rooms): Observed {
     const { base } = this.#options;
-    if (this.#opened === undefined) return [];
-    const { links, calls, desk } = this.#opened;
-    return observe({
+    return {
       clock: base.clock,
       market: base.market,
       startedMs: this.#startedMs,
+      profile: base.choice.profile,
       transport: links.transport,
       supervisor: links.supervisor,
-      dht: base.choice.dht,
       agents: () => calls.agents.list(),
       desk,
       clockOffsetMs: () => links.heartbeats.clockOffsetMs(),
       strangers: links.strangers,
+      brokenSuccessions: () => new Map(),
       diskError: () => this.#diskError?.message,
+      around: base.observe,
+    };
+  }
+
+  #measured({ calls, desk }: Rooms): Omit<MeasuredNode, keyof Observed> {
+    return {
+      metrics: this.#options.base.metrics,
+      version: this.#options.version,
+      registryRecords: () => calls.registry.known().length,
+      openOrders: () => desk.pending().orders,
+      findings: () => this.findings(),
+    };
+  }
+
+  /** Findings are looked for even when nobody asks: some are seen only while they happen. */
+  #lookAgain(): void {
+    const timer = this.#options.base.clock.timer(LOOK_MS, () => {
+      this.findings();
+      this.#lookAgain();
     });
+    this.#look?.[Symbol.dispose]();
+    this.#look = timer;
+  }
+
+  #logFinding({ finding, raised }: FindingChange): void {
+    const { code, severity, text, fix } = finding;
+    const { log } = this.#options.base;
+    if (!raised) log.info("health.cleared", code, { code });
+    else log[severity === "info" ? "info" : "warn"]("health.raised", `${code} ${text}. → ${fix}`, { code });
   }
 }
 

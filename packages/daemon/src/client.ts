@@ -10,6 +10,7 @@ import type {
   FindingView,
   HealthView,
   LedgerView,
+  MetricFamiliesView,
   MetricsView,
   NodeView,
   PeerView,
@@ -64,6 +65,10 @@ export interface ControlClient {
   findings(wait?: ControlWait): Promise<readonly FindingView[]>;
   config(wait?: ControlWait): Promise<readonly ConfigValueView[]>;
   metrics(wait?: ControlWait): Promise<MetricsView>;
+  /** Every metric of the node's table. */
+  metricFamilies(wait?: ControlWait): Promise<MetricFamiliesView["families"]>;
+  /** Every metric of the process in Prometheus' text form. */
+  metricsText(wait?: ControlWait): Promise<string>;
   clock(wait?: ControlWait): Promise<ClockView>;
   /** @throws UNAUTHORIZED unless `lab.enabled`. */
   setClock(state: ClockView, wait?: ControlWait): Promise<ClockView>;
@@ -113,6 +118,8 @@ export function controlClient(socketPath: string): ControlClient {
     findings: async (wait) => (await get<{ findings: FindingView[] }>("findings", wait)).findings,
     config: async (wait) => (await get<{ values: ConfigValueView[] }>("config", wait)).values,
     metrics: (wait) => get("metrics", wait),
+    metricFamilies: async (wait) => (await get<MetricFamiliesView>("metrics/families", wait)).families,
+    metricsText: async (wait) => (await get<{ text: string }>("metrics/text", wait)).text,
     clock: (wait) => get("lab/clock", wait),
     setClock: (state, wait) => post("lab/clock", { ...state }, wait),
   };

@@ -25,6 +25,7 @@ import {
   writeDaemonFile,
 } from "./home.ts";
 import { loadAgents } from "./load-agents.ts";
+import type { MetricsPage } from "./metrics/page.ts";
 import { openStatusPage } from "./status-page.ts";
 import { version } from "./version.ts";
 import { commonMarketMs } from "./market-time.ts";
@@ -78,6 +79,7 @@ export async function startDaemon({ paths, loaded, log }: DaemonOptions): Promis
     home: paths.home,
     startedAtMs: file.startedAtMs,
     statusPage: () => running.page,
+    metricsText: metricsOf(node),
     requestStop: (now) => void stop({ now }),
     stopping: () => running.stop !== undefined,
     clockState: () => clock.state(),
@@ -157,6 +159,16 @@ function alreadyRunning(paths: HomePaths, cause: unknown): ProtocolError {
     `a daemon${pid} already runs in ${paths.home}; stop it with gridmesh stop --home ${paths.home}, or start this one with another --home`,
     { cause, data: { home: paths.home, ...(isAlive(other) ? { pid: other.pid } : {}) } },
   );
+}
+
+/** Rendering costs start time and memory: it is loaded when somebody asks for the first time. */
+function metricsOf(node: AgentNode): ControlContext["metricsText"] {
+  let page: Promise<MetricsPage> | undefined;
+  return async () => {
+    page ??= import("./metrics/page.ts").then(({ openMetricsPage }) => openMetricsPage(() => node.metrics()));
+    const shown = await page;
+    return { contentType: shown.contentType, text: await shown.text() };
+  };
 }
 
 interface LabClock {

@@ -4,8 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { ProtocolError } from "@gridmesh/protocol";
 import type { ControlContext } from "./control/context.ts";
-import { healthOf, metricsView } from "./control/node-routes.ts";
-import { metricsText } from "./metrics-text.ts";
+import { healthOf } from "./control/node-routes.ts";
 
 const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 const HEADERS_TIMEOUT_MS = 5_000;
@@ -80,8 +79,10 @@ async function pageFor(request: IncomingMessage, context: ControlContext): Promi
     const { ready, findings } = healthOf(context);
     return json({ ready, findings }, ready ? 200 : 503);
   }
-  if (path === "/metrics")
-    return { status: 200, type: "text/plain", text: metricsText(metricsView(context), context) };
+  if (path === "/metrics") {
+    const { text, contentType } = await context.metricsText();
+    return { status: 200, type: contentType.replace("; charset=utf-8", ""), text };
+  }
   if (path === "/registry") return json({ agents: registryRows(context) });
   if (path === "/profile") return json(await profileOf(context));
   return { status: 404, type: "text/plain", text: "/health /metrics /registry /profile\n" };

@@ -205,7 +205,7 @@ suite("one daemon", { timeout: 60_000 }, () => {
       registry.agents.map((agent) => agent.name),
       ["guest"],
     );
-    assert.match((await get("/metrics", at)).text, /^gridmesh_links 0$/m);
+    assert.match((await get("/metrics", at)).text, /^gridmesh_links\{class="neighbour",direction="in"\} 0$/m);
     assert.equal((await get("/health", "gateway:9000")).status === 421, false);
     assert.equal((await get("/health", "127.0.0.1.evil.example")).status, 421);
     assert.equal((await get("/health", "evil.example")).status, 421);

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { findingTable, type MetricEntry, metricTable } from "@gridmesh/node";
 import type { Command } from "commander";
 import { commandLine } from "../src/cli/index.ts";
 import { verbs } from "../src/cli/verbs/index.ts";
 import { profileDefaults } from "../src/config/profiles.ts";
 import { settings } from "../src/config/schema.ts";
+import { processMetricNames } from "../src/metrics/process-metrics.ts";
 import { tomlOf } from "../src/config/text.ts";
 import { memoryIo } from "./memory-io.ts";
 
@@ -41,12 +43,7 @@ function written(setting: (typeof settings)[number]): string {
 test("docs/CONFIG.md has a row for every setting, with its type, default and meaning, and no other", () => {
   assert.deepEqual(
     rowsUnder(page("CONFIG.md"), "| Key | Type |"),
-    settings.map((setting) => [
-      `\`${setting.key}\``,
-      setting.type,
-      written(setting),
-      setting.note.replaceAll("<", "&lt;").replaceAll(">", "&gt;"),
-    ]),
+    settings.map((setting) => [`\`${setting.key}\``, setting.type, written(setting), escaped(setting.note)]),
   );
 });
 
@@ -69,6 +66,47 @@ test("docs/CONFIG.md tells what each profile changes", () => {
       }),
     ]),
   );
+});
+
+const escaped = (text: string) => text.replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+
+test("docs/HEALTH.md has a row for every finding, with its severity and what ends it, and no other", () => {
+  const rows = rowsUnder(page("HEALTH.md"), "| Code | Severity |");
+  assert.deepEqual(
+    rows.map(([code, severity, , fix]) => [code, severity, fix]),
+    Object.entries(findingTable).map(([code, entry]) => [`\`${code}\``, entry.severity, escaped(entry.fix)]),
+  );
+  for (const [code, , when = ""] of rows) assert.ok(when.length > 10 && when !== "undefined", code);
+});
+
+test("docs/HEALTH.md has a section of its runbook for every finding, and for no other", () => {
+  const told = [...page("HEALTH.md").matchAll(/^### (.+)$/gm)].flatMap(([, codes = ""]) => codes.split(", "));
+  assert.deepEqual(told.toSorted(), Object.keys(findingTable).toSorted());
+});
+
+test("docs/METRICS.md has a row for every metric, with kind, unit, labels and meaning, and no other", () => {
+  const entries: readonly (readonly [string, MetricEntry])[] = Object.entries(metricTable);
+  assert.deepEqual(
+    rowsUnder(page("METRICS.md"), "| Name | Kind |"),
+    entries.map(([name, { kind, unit, labels = {}, help }]) => {
+      const listed = Object.entries(labels).map(([label, values]) => {
+        if (label === "code")
+          return [
+            label,
+            name === "errors_total" ? "codes of [ERRORS.md](ERRORS.md)" : "codes of [HEALTH.md](HEALTH.md)",
+          ];
+        return [label, values.length === 0 ? "free" : values.join(", ")];
+      });
+      const told = listed.map(([label, values]) => `\`${label}\`: ${values}`).join("; ");
+      return [`\`gridmesh_${name}\``, kind, unit, told === "" ? "–" : told, help];
+    }),
+  );
+});
+
+test("docs/METRICS.md names the metrics of the process that are shown, and no other", () => {
+  const [, section = ""] = page("METRICS.md").split("## Of the process");
+  const named = [...section.matchAll(/`((?:process|nodejs)_\w+)`/g)].map(([, name]) => name);
+  assert.deepEqual(named, processMetricNames);
 });
 
 interface Known {

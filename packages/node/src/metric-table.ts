@@ -178,6 +178,18 @@ export const metricTable = {
     help: "Agents hosted here.",
     labels: { state: ["starting", "ready", "failed", "draining", "stopped"] },
   },
+  searches_total: {
+    kind: "counter",
+    unit: "searches",
+    help: "Searches sent by agents of this node, and searches of others heard.",
+    labels: { direction: DIRECTIONS },
+  },
+  offers_total: {
+    kind: "counter",
+    unit: "offers",
+    help: "Offers received for own searches, and offers sent to searching agents.",
+    labels: { direction: DIRECTIONS },
+  },
   orders_open: { kind: "gauge", unit: "orders", help: "Orders that have not ended." },
   clock_offset_seconds: {
     kind: "gauge",

@@ -103,6 +103,7 @@ class MetricBook implements Metrics {
 
   #samples(name: MetricName): readonly Sample[] {
     const sums = new Map<string, { labels: Labels; value: number }>();
+    for (const labels of zeros(name)) sums.set(keyOf(labels), { labels, value: 0 });
     const add = ({ labels, value }: Sample) => {
       const known = closed(name, labels);
       const sum = entryFor(sums, keyOf(known), () => ({ labels: known, value: 0 }));
@@ -170,6 +171,21 @@ function closed(name: MetricName, labels: Labels): Labels {
       assert(values.includes(OTHER), `${name}{${label}="${value}"} is not in the table`);
       return [label, OTHER];
     }),
+  );
+}
+
+/** So many series at most are told while they are still zero, so that an alert can tell zero from nothing. */
+const MAX_ZEROS = 16;
+
+/** Every combination of a metric's labels, where they are few. */
+function zeros(name: MetricName): readonly Labels[] {
+  const entry: MetricEntry = metricTable[name];
+  const labels = Object.entries(entry.labels ?? {});
+  const count = labels.reduce((product, [, values]) => product * values.length, 1);
+  if (entry.kind === "histogram" || labels.length === 0 || count > MAX_ZEROS) return [];
+  return labels.reduce<readonly Labels[]>(
+    (rows, [label, values]) => rows.flatMap((row) => values.map((value) => ({ ...row, [label]: value }))),
+    [{}],
   );
 }
 

@@ -1,5 +1,6 @@
 /** Ties the metrics that can be read off a running node to its rooms, and times what comes and goes. */
 
+import type { BecknExchange } from "./beckn/types.ts";
 import type { Clock } from "./clock.ts";
 import type { Finding } from "./findings.ts";
 import type { HostedAgent } from "./host/in-process.ts";
@@ -21,6 +22,7 @@ export interface MeasuredNode {
   readonly agents: () => readonly HostedAgent[];
   readonly registryRecords: () => number;
   readonly openOrders: () => number;
+  readonly beckn: Pick<BecknExchange, "counters">;
   readonly clockOffsetMs: () => number | undefined;
   readonly findings: () => readonly Finding[];
 }
@@ -47,10 +49,25 @@ export function measureNode(node: MeasuredNode): Disposable {
     const offsetMs = node.clockOffsetMs();
     return offsetMs === undefined ? [] : one(offsetMs / 1_000);
   });
+  read("searches_total", () => {
+    const { searchesPublished, searchesHeard } = node.beckn.counters();
+    return inAndOut(searchesHeard, searchesPublished);
+  });
+  read("offers_total", () => {
+    const { offersSent, offersReceived } = node.beckn.counters();
+    return inAndOut(offersReceived, offersSent);
+  });
   readLinks(node, read);
   readNetwork(node, read);
   undo.use(timeLosses(node));
   return undo;
+}
+
+function inAndOut(inward: number, outward: number): readonly Sample[] {
+  return [
+    { labels: { direction: "in" }, value: inward },
+    { labels: { direction: "out" }, value: outward },
+  ];
 }
 
 type Read = (name: GaugeName | CounterName, samples: () => Iterable<Sample>) => void;

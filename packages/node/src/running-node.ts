@@ -268,12 +268,13 @@ export class RunningNode implements AgentNode {
     };
   }
 
-  #measured({ calls, desk }: Rooms): Omit<MeasuredNode, keyof Observed> {
+  #measured({ calls, desk, beckn }: Rooms): Omit<MeasuredNode, keyof Observed> {
     return {
       metrics: this.#options.base.metrics,
       version: this.#options.version,
       registryRecords: () => calls.registry.known().length,
       openOrders: () => desk.pending().orders,
+      beckn,
       findings: () => this.findings(),
     };
   }

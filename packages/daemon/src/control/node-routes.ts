@@ -2,7 +2,14 @@ import type { FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { ControlContext } from "./context.ts";
 import { checked } from "./problem.ts";
-import type { ConfigValueView, FindingView, HealthView, MetricsView, NodeView } from "./types.ts";
+import type {
+  ConfigValueView,
+  FindingView,
+  HealthView,
+  MetricFamiliesView,
+  MetricsView,
+  NodeView,
+} from "./types.ts";
 
 const stopSchema = z.strictObject({ now: z.boolean().default(false) });
 
@@ -26,6 +33,8 @@ export function nodeRoutes(app: FastifyInstance, context: ControlContext): void 
   app.get("/findings", (): { findings: readonly FindingView[] } => ({ findings: context.node.findings() }));
   app.get("/config", (): { values: readonly ConfigValueView[] } => ({ values: context.values }));
   app.get("/metrics", () => metricsView(context));
+  app.get("/metrics/families", (): MetricFamiliesView => ({ families: context.node.metrics() }));
+  app.get("/metrics/text", () => context.metricsText());
 }
 
 /** Ready = running, not asked to stop, and nothing critical. */

@@ -1,5 +1,6 @@
 /** What the control API says: one interface per noun, the same in routes, client and `--json`. Times: ms since the epoch. */
 
+import type { MetricFamily } from "@gridmesh/node";
 import type { BookSnapshot, JsonValue } from "@gridmesh/protocol";
 
 export interface FindingView {
@@ -145,6 +146,11 @@ interface TopicView {
   readonly topic: string;
   readonly meshPeers: number;
   readonly subscribers: number;
+}
+
+/** Every metric of the node's table; names without the prefix `gridmesh_`. */
+export interface MetricFamiliesView {
+  readonly families: readonly MetricFamily[];
 }
 
 /** Counters since start. */

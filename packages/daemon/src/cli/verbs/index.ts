@@ -34,5 +34,9 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: "check this machine and this node",
     load: async () => (await import("./doctor.ts")).doctor,
   },
+  metrics: {
+    summary: "every metric, as Prometheus reads it",
+    load: async () => (await import("./metrics.ts")).metrics,
+  },
   testnet: { summary: "run a whole neighbourhood", load: async () => (await import("./testnet.ts")).testnet },
 };

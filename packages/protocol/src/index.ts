@@ -70,12 +70,37 @@ export { base58decode, base58encode, equalBytes, fromBase64, toBase64, toHex } f
 export { type BindingCheck, type BindingTerms, checkTerms, signBinding, verifyBinding } from "./binding.ts";
 export { canonicalBytes, canonicalize, parseCanonical, parseTolerant } from "./canonical.ts";
 export {
+  chainOf,
+  type Continuity,
+  type ContinuityChain,
+  type ContinuityTerms,
+  currentId,
+  extendChain,
+  keyHash,
+  openContinuity,
+  signContinuity,
+  startChain,
+} from "./continuity.ts";
+export {
   type DocumentCheck,
   type DocumentSigning,
   signDocument,
   signedBytes,
   verifyDocument,
 } from "./document.ts";
+export {
+  type BodyCodec,
+  type Codecs,
+  decodeBody,
+  type DecodeOptions,
+  encodeBody,
+  type EncodeOptions,
+  type Encoding,
+  loadCodecs,
+  plainForm,
+  type WireForm,
+  wireFormOf,
+} from "./encodings.ts";
 export {
   type Blame,
   type ErrorCode,
@@ -96,6 +121,16 @@ export {
   toRpcError,
   verdictOf,
 } from "./errors.ts";
+export {
+  defaultFeatures,
+  featureNames,
+  type FeatureName,
+  type FeatureOffer,
+  featureOffer,
+  type FeatureStance,
+  type FeatureStances,
+  knownFeatures,
+} from "./features.ts";
 export {
   decodeFrame,
   decodeUvarint,
@@ -126,8 +161,32 @@ export {
   rpcResult,
 } from "./json-rpc.ts";
 export { type LimitName, limits } from "./limits.ts";
+export type { KeyContinuity } from "./messages/continuity.ts";
+export {
+  type DataGrant,
+  dataGrantSchema,
+  type DataOpen,
+  type DataOpenAck,
+  type DataReference,
+  dataReferenceSchema,
+  type E2eKey,
+  type SealedValue,
+} from "./messages/data.ts";
+export {
+  type DataPin,
+  type DataPinReceipt,
+  type DataUnpin,
+  type Extension,
+  type ExtensionMatch,
+  type ExtensionMessage,
+  type ExtensionShape,
+  ExtensionTable,
+  type HeardExtension,
+  type SecurityAlert,
+  shippedExtensions,
+} from "./messages/extension.ts";
 export { type ErrorResponse, errorResponseOf, fromErrorResponse } from "./messages/failure.ts";
-export { messageSchemas } from "./messages/index.ts";
+export { messageSchemas, schemaOf } from "./messages/index.ts";
 export {
   type AgentBinding,
   agentBindingSchema,
@@ -136,8 +195,27 @@ export {
   type Hello,
   type HelloAck,
 } from "./messages/presence.ts";
-export type { MessageSchema, SignerField } from "./messages/schema.ts";
-export { type OpenContext, type OpenedMessage, openEnvelope } from "./open.ts";
+export type { FirstForm, MessageSchema, SignerField, StreamKind } from "./messages/schema.ts";
+export {
+  rejectionCodes,
+  type TaskOffer,
+  type TaskProgress,
+  type TaskReceipt,
+  type TaskRequest,
+  type TaskResponse,
+  type TaskResult,
+  type TaskStatus,
+} from "./messages/task/index.ts";
+export { type OpenContext, type OpenedMessage, openEnvelope, openMessage } from "./open.ts";
+export {
+  type Overflow,
+  priorities,
+  type Priority,
+  type PriorityBounds,
+  type PriorityFacts,
+  priorityOf,
+  PriorityQueue,
+} from "./priority.ts";
 export { type BucketRates, DualBucket, peerRates } from "./rate.ts";
 export { type NonceLimits, type NonceRow, NonceTable } from "./replay.ts";
 export { type MessageDraft, seal, type SealedMessage, type SealOptions } from "./seal.ts";
@@ -201,10 +279,12 @@ export {
   type Agreement,
   checkHelloAck,
   compareVersions,
+  FIRST_VERSION,
   type HelloOffer,
   helloHash,
   isVersion,
   negotiate,
+  type OfferOptions,
   ownOffer,
   parseVersion,
   PREFERRED_VERSION,

@@ -3,11 +3,20 @@ export const limits = {
   /** Frame content of control and trade streams. */
   controlFrameBytes: 64 * 1024,
   tradeFrameBytes: 64 * 1024,
+  /** Frame content of a task stream, also once inflated. */
+  taskFrameBytes: 2 * 1024 * 1024,
+  dataFrameBytes: 1024 * 1024 + 64,
+  /** Canonical form of a value that is asked for, and of an inline part of a result. */
+  taskInputBytes: 64 * 1024,
+  taskPartialBytes: 256 * 1024,
   becknFrameBytes: 256 * 1024,
   rpcLineBytes: 4 * 1024 * 1024,
   rpcOpeningLineBytes: 8 * 1024,
   gossipBytes: 32 * 1024,
   capabilityGossipBytes: 16 * 1024,
+  taskOfferGossipBytes: 8 * 1024,
+  /** Below it, gzip is not worth its header. */
+  gzipFromBytes: 1024,
 
   jsonDepth: 32,
   jsonKeysPerObject: 256,
@@ -35,6 +44,11 @@ export const limits = {
   messagePeakPerSecond: 200,
   messagePeakBurst: 20,
   nodeMessagesPerSecond: 1_000,
+  /** What waits to be sent to one peer. */
+  queuedMessages: 1_000,
+  queuedBytes: 8 * 1024 * 1024,
+  /** A waiting message rises by one class each time. */
+  priorityRiseMs: 30_000,
   searchesPerSecond: 5,
   advertisementGapS: 5,
   errorsPerSecond: 1,

@@ -10,13 +10,15 @@ import { signedBytes } from "./document.ts";
 import { ProtocolError } from "./errors.ts";
 import { type Header, headerFields, readHeader } from "./header.ts";
 import { agentIdFromPeerId, keyFromAgentId } from "./identity.ts";
-import type { JsonObject } from "./json.ts";
+import type { JsonObject, JsonValue } from "./json.ts";
 import { limits } from "./limits.ts";
-import { messageSchemas } from "./messages/index.ts";
+import { schemaOf } from "./messages/index.ts";
+import { loosened } from "./messages/loosened.ts";
 import type { AgentBinding } from "./messages/presence.ts";
 import type { MessageSchema } from "./messages/schema.ts";
+import { checkNewKey, CONTINUITY_TYPE } from "./new-key.ts";
 import type { VerifyEngine } from "./strict-verify.ts";
-import { compareVersions, PREFERRED_VERSION } from "./version.ts";
+import { compareVersions, FIRST_VERSION, PREFERRED_VERSION } from "./version.ts";
 
 export interface OpenContext {
   readonly network: string;
@@ -37,6 +39,10 @@ export interface OpenContext {
   readonly live?: boolean;
   /** Is this type also taken as a published record: to `*`, valid by its own fields? */
   isPublished?(type: string): boolean;
+  /** What hello selected: a stream carries no higher one. Absent before hello, on gossip and for records. */
+  readonly version?: string | undefined;
+  /** Are `ext:` messages read, for an `ExtensionTable` to tell which are known? Default: EXTENSION_UNSUPPORTED. */
+  readonly extensions?: boolean;
 }
 
 /** A message whose signature held; the caller stores the nonce and caches the binding, in that order, before acting. */
@@ -59,39 +65,66 @@ export interface OpenedMessage {
 }
 
 /**
- * Reads and proves one message.
- * @throws MESSAGE_MALFORMED, VERSION_UNSUPPORTED, NONCE_INVALID, TYPE_UNKNOWN, EXTENSION_UNSUPPORTED, IDENTITY_MISMATCH,
- * RECIPIENT_WRONG, MESSAGE_STALE, MESSAGE_REPLAYED, SCHEMA_INVALID, NETWORK_MISMATCH, BINDING_INVALID, BINDING_EXPIRED,
- * SIGNATURE_INVALID.
+ * Reads and proves one message in canonical JSON.
+ * @throws as `openMessage`; MESSAGE_MALFORMED when the bytes are not in canonical form.
  */
 export function openEnvelope(bytes: Uint8Array, context: OpenContext): OpenedMessage {
-  const { header, message } = readHeader(parseCanonical(bytes));
-  const schema = schemaOf(header.type, context);
+  return openMessage(parseCanonical(bytes), context);
+}
+
+/**
+ * Proves one message, whatever encoding it came in: `value` is what `parseCanonical` or `decodeBody` gave.
+ * @throws MESSAGE_MALFORMED, VERSION_UNSUPPORTED, NONCE_INVALID, TYPE_UNKNOWN, EXTENSION_UNSUPPORTED, IDENTITY_MISMATCH,
+ * RECIPIENT_WRONG, MESSAGE_STALE, MESSAGE_REPLAYED, SCHEMA_INVALID, NETWORK_MISMATCH, BINDING_INVALID, BINDING_EXPIRED,
+ * SIGNATURE_INVALID; RECORD_INVALID of a key_continuity.
+ */
+export function openMessage(value: JsonValue, context: OpenContext): OpenedMessage {
+  const { header, message } = readHeader(value);
+  const schema = schemaIn(header, context);
   const { signerId, key } = signerOf(message, schema);
-  const published = header.recipientId === "*" && context.isPublished?.(header.type) === true;
-  if (!published && !context.isMine(header.recipientId)) {
-    throw new ProtocolError("RECIPIENT_WRONG", `meant for ${header.recipientId}`);
-  }
-  if (!published && context.live !== false) {
-    checkFresh(header, context.nowS);
-    if (context.nonceSeen?.(signerId, header.nonce)) {
-      throw new ProtocolError("MESSAGE_REPLAYED", `message ${header.messageId}`);
-    }
-  }
+  const lasting = schema.lasting === true;
+  checkRecipient(header, signerId, { context, lasting });
   const body = readBody(header, message, schema);
   checkClaims(header.type, body, { network: context.network, key });
-  const binding = checkBinding(header, signerId, context);
+  const binding = lasting ? undefined : checkBinding(header, signerId, context);
   if (!context.engine(header.signature, signedBytes(header.type, context.network, message), key)) {
     throw new ProtocolError("SIGNATURE_INVALID", `${header.type} of ${signerId}`);
   }
+  if (header.type === CONTINUITY_TYPE) checkNewKey(message, context);
   const { type, version, messageId, recipientId, timestamp, nonce } = header;
   return { type, version, messageId, signerId, recipientId, timestamp, nonce, message, body, binding };
 }
 
-function schemaOf(type: string, context: OpenContext): MessageSchema {
-  const schema = (context.schemas ?? messageSchemas).get(type);
-  if (schema) return schema;
-  throw new ProtocolError(type.startsWith("ext:") ? "EXTENSION_UNSUPPORTED" : "TYPE_UNKNOWN", type);
+function schemaIn(header: Header, context: OpenContext): MessageSchema {
+  const { type, version } = header;
+  if (context.version !== undefined && compareVersions(version, context.version) > 0) {
+    throw new ProtocolError("VERSION_UNSUPPORTED", `${version} after ${context.version} was agreed on`);
+  }
+  const isExtension = type.startsWith("ext:");
+  if (isExtension && context.extensions !== true) throw new ProtocolError("EXTENSION_UNSUPPORTED", type);
+  const schema = context.schemas === undefined || isExtension ? schemaOf(type) : context.schemas.get(type);
+  if (schema === undefined) throw new ProtocolError("TYPE_UNKNOWN", type);
+  if (version === FIRST_VERSION && schema.first === undefined) {
+    throw new ProtocolError("TYPE_UNKNOWN", `${type} is newer than version ${version}`);
+  }
+  return schema;
+}
+
+/** Records and what is valid for ever may be for anybody, at any time, more than once. */
+function checkRecipient(
+  header: Header,
+  signerId: string,
+  { context, lasting }: { readonly context: OpenContext; readonly lasting: boolean },
+): void {
+  if (lasting || (header.recipientId === "*" && context.isPublished?.(header.type) === true)) return;
+  if (!context.isMine(header.recipientId)) {
+    throw new ProtocolError("RECIPIENT_WRONG", `meant for ${header.recipientId}`);
+  }
+  if (context.live === false) return;
+  checkFresh(header, context.nowS);
+  if (context.nonceSeen?.(signerId, header.nonce)) {
+    throw new ProtocolError("MESSAGE_REPLAYED", `message ${header.messageId}`);
+  }
 }
 
 function signerOf(message: JsonObject, schema: MessageSchema): { signerId: string; key: Uint8Array } {
@@ -107,7 +140,7 @@ function checkFresh(header: Header, nowS: number): void {
   throw new ProtocolError("MESSAGE_STALE", `${nowS - header.timestamp} s apart`, { data: { now: nowS } });
 }
 
-/** Unknown fields are refused; of a newer minor they are kept in `message` and not read. */
+/** Unknown fields are refused; of a newer minor they are kept in `message` and not read, however deep. */
 function readBody(
   header: Header,
   message: JsonObject,
@@ -115,9 +148,11 @@ function readBody(
 ): Readonly<Record<string, unknown>> {
   const isBody = (field: string) => !headerFields.has(field) && field !== schema.signerField;
   const fields = Object.fromEntries(Object.entries(message).filter(([field]) => isBody(field)));
+  const first = header.version === FIRST_VERSION && schema.first !== "same" ? schema.first : undefined;
   const newer = compareVersions(header.version, PREFERRED_VERSION) > 0;
-  const parsed = (newer ? schema.body.strip() : schema.body).safeParse(fields);
-  if (parsed.success) return parsed.data;
+  const form = first?.body ?? (newer ? loosened(schema.body) : schema.body);
+  const parsed = form.safeParse(fields);
+  if (parsed.success) return first?.read(parsed.data, message) ?? parsed.data;
   const issue = parsed.error.issues[0];
   const where = issue?.path.join(".") ?? "";
   throw new ProtocolError("SCHEMA_INVALID", `${header.type}: ${where} ${issue?.message ?? ""}`.slice(0, 300));

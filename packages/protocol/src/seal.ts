@@ -5,12 +5,13 @@ import { assertSendable } from "./canonical.ts";
 import { signedBytes } from "./document.ts";
 import { ProtocolError } from "./errors.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
-import { messageSchemas } from "./messages/index.ts";
+import { headerFields } from "./header.ts";
+import { schemaOf } from "./messages/index.ts";
 import type { AgentBinding } from "./messages/presence.ts";
-import type { SignerField } from "./messages/schema.ts";
+import type { MessageSchema, SignerField } from "./messages/schema.ts";
 import type { Signer } from "./signer.ts";
 import { type RandomBytes, uuidV7 } from "./uuid.ts";
-import { PREFERRED_VERSION } from "./version.ts";
+import { FIRST_VERSION, PREFERRED_VERSION } from "./version.ts";
 
 /** A message before its header is made. */
 export interface MessageDraft {
@@ -32,6 +33,8 @@ export interface SealOptions {
   readonly signerField?: SignerField | undefined;
   /** What hello selected; default the preferred version. */
   readonly version?: string | undefined;
+  /** Fields that another key makes over the rest of the message, before it is signed. */
+  readonly countersign?: ((unsigned: JsonObject) => JsonObject) | undefined;
 }
 
 /** The header, as far as the sealed message's reader needs it typed. */
@@ -43,17 +46,20 @@ export type SealedMessage = JsonObject & {
 };
 
 /**
- * The signed message; a `message_id` in the draft is kept.
- * @throws TYPE_UNKNOWN, MESSAGE_MALFORMED (no strict reader would take it).
+ * The signed message; a `message_id` in the draft is kept. In version 1.0 the fields that came later are left out.
+ * @throws TYPE_UNKNOWN (also what 1.0 does not have), MESSAGE_MALFORMED (no strict reader would take it).
  */
 export function seal(draft: MessageDraft, options: SealOptions): SealedMessage {
   const { network, signer, nowS, random, binding } = options;
-  const signerField = options.signerField ?? messageSchemas.get(draft.type)?.signerField;
+  const version = options.version ?? PREFERRED_VERSION;
+  const schema = schemaOf(draft.type);
+  const signerField = options.signerField ?? schema?.signerField;
   if (signerField === undefined) throw new ProtocolError("TYPE_UNKNOWN", draft.type);
-  const unsigned = {
-    version: options.version ?? PREFERRED_VERSION,
+  const said = version === FIRST_VERSION ? firstFields(draft, schema) : draft;
+  const fields = {
+    version,
     message_id: uuidV7(nowS * 1_000, random),
-    ...(draft as Readonly<Record<string, JsonValue>>),
+    ...(said as Readonly<Record<string, JsonValue>>),
     type: draft.type,
     [signerField]: signer.agentId,
     recipient_id: draft.recipient_id,
@@ -61,7 +67,19 @@ export function seal(draft: MessageDraft, options: SealOptions): SealedMessage {
     nonce: toBase64(random.bytes(32)),
     ...(binding === undefined ? {} : { binding }),
   };
+  const unsigned = { ...fields, ...options.countersign?.(fields) };
   assertSendable(unsigned);
   const signature = toBase64(signer.sign(signedBytes(draft.type, network, unsigned)));
   return { ...unsigned, signature };
+}
+
+/** What a peer that knows only 1.0 understands. */
+function firstFields(draft: MessageDraft, schema: MessageSchema | undefined): MessageDraft {
+  const first = schema?.first;
+  if (first === undefined) throw new ProtocolError("TYPE_UNKNOWN", `${draft.type} is newer than 1.0`);
+  if (first === "same") return draft;
+  const known = Object.entries(draft).filter(
+    ([field]) => headerFields.has(field) || Object.hasOwn(first.body.shape, field),
+  );
+  return { ...Object.fromEntries(known), type: draft.type, recipient_id: draft.recipient_id };
 }

@@ -4,12 +4,15 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { toHex } from "./bytes.ts";
 import { canonicalBytes } from "./canonical.ts";
 import { ProtocolError } from "./errors.ts";
+import { featureOffer, type FeatureStances } from "./features.ts";
 import type { JsonObject } from "./json.ts";
 
+/** The oldest version: the messages it began with. */
+export const FIRST_VERSION = "1.0";
 /** The version this code prefers: the messages of docs/PROTOCOL.md. */
 export const PREFERRED_VERSION = "1.1";
 /** Versions this code reads, best first. */
-export const SUPPORTED_VERSIONS: readonly string[] = ["1.1", "1.0"];
+export const SUPPORTED_VERSIONS: readonly string[] = [PREFERRED_VERSION, FIRST_VERSION];
 /** The major that every protocol id carries. */
 export const PROTOCOL_MAJOR = 1;
 
@@ -50,13 +53,33 @@ export function compareVersions(a: string, b: string): number {
   return majorA - majorB || minorA - minorB;
 }
 
-/** What this code offers; encryption is always there, so requiring it costs nobody anything. */
-export function ownOffer(network: string, software: string): HelloOffer {
+/** What a node may leave out of its hello, or add to it. */
+export interface OfferOptions {
+  /** Default: encryption alone. */
+  readonly features?: FeatureStances | undefined;
+  /** Versions to offer; default all of this code. */
+  readonly supportedVersions?: readonly string[] | undefined;
+  /** Default: the highest of those offered. */
+  readonly preferredVersion?: string | undefined;
+}
+
+/**
+ * What this code offers; encryption is always there, so requiring it costs nobody anything.
+ * @throws CONFIG_INVALID when a version is not one of this code, or encryption is turned off.
+ */
+export function ownOffer(network: string, software: string, options: OfferOptions = {}): HelloOffer {
+  const supported = options.supportedVersions ?? SUPPORTED_VERSIONS;
+  const preferred = options.preferredVersion ?? supported.toSorted(compareVersions).at(-1);
+  const known = supported.every((version) => SUPPORTED_VERSIONS.includes(version));
+  if (preferred === undefined || !known || !supported.includes(preferred)) {
+    throw new ProtocolError("CONFIG_INVALID", `versions ${supported.join(", ")}, preferred ${preferred}`, {
+      data: { supported_versions: [...SUPPORTED_VERSIONS] },
+    });
+  }
   return {
-    supported_versions: SUPPORTED_VERSIONS,
-    preferred_version: PREFERRED_VERSION,
-    required_features: ["encryption"],
-    optional_features: [],
+    supported_versions: supported,
+    preferred_version: preferred,
+    ...featureOffer(options.features ?? { encryption: "required" }),
     network,
     software,
   };

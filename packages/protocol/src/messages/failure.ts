@@ -5,19 +5,33 @@ import { briefText, errorTable, forPeer, isErrorCode, ProtocolError } from "../e
 import type { JsonObject } from "../json.ts";
 import { limits } from "../limits.ts";
 import { count, shortText, uuid } from "./fields.ts";
+import type { FirstForm } from "./schema.ts";
 
-export const errorResponseSchema = z.strictObject({
+const fields = {
   /** A code of the table; one that is not in it is text. */
   error_code: z.string().min(1).max(64),
-  error_number: z.int(),
   error_message: z.string().max(limits.errorMessageChars),
   /** null when the message could not be read. */
   original_message_id: uuid.nullable(),
   retry_possible: z.boolean(),
-  retry_after_ms: count.optional(),
   suggested_action: shortText,
+};
+
+export const errorResponseSchema = z.strictObject({
+  ...fields,
+  error_number: z.int(),
+  retry_after_ms: count.optional(),
   data: z.record(z.string().max(64), z.json()).optional(),
 });
+
+/** 1.0 has no numbers: the table gives the code's. */
+export const firstErrorResponse: FirstForm = {
+  body: z.strictObject(fields),
+  read(body) {
+    const code = body["error_code"];
+    return { ...body, error_number: errorTable[isErrorCode(code) ? code : "HANDLER_FAILED"].number };
+  },
+};
 
 export type ErrorResponse = Readonly<z.infer<typeof errorResponseSchema>>;
 

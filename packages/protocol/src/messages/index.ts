@@ -1,30 +1,62 @@
 /** Every message type that is spoken, with what the ladder must know of it. */
 
 import { bootstrapRequestSchema, bootstrapResponseSchema, peerIntroductionSchema } from "./bootstrap.ts";
-import { errorResponseSchema } from "./failure.ts";
-import { capabilityAdvertisementSchema, heartbeatSchema, helloAckSchema, helloSchema } from "./presence.ts";
+import { keyContinuitySchema } from "./continuity.ts";
+import { dataOpenAckSchema, dataOpenSchema } from "./data.ts";
+import { extensionMessage } from "./extension.ts";
+import { errorResponseSchema, firstErrorResponse } from "./failure.ts";
+import {
+  capabilityAdvertisementSchema,
+  firstAdvertisement,
+  firstHeartbeat,
+  heartbeatSchema,
+  helloAckSchema,
+  helloSchema,
+} from "./presence.ts";
 import type { MessageSchema } from "./schema.ts";
+import { taskMessages } from "./task/index.ts";
 import { tradeMessageSchemas } from "./trade/messages.ts";
 
-const control = {
-  hello: helloSchema,
-  hello_ack: helloAckSchema,
-  bootstrap_request: bootstrapRequestSchema,
-  bootstrap_response: bootstrapResponseSchema,
-  peer_introduction: peerIntroductionSchema,
-  capability_advertisement: capabilityAdvertisementSchema,
-  heartbeat: heartbeatSchema,
-};
+const control = { signerField: "agent_id", streams: ["control"], first: "same" } as const;
+const trade = { signerField: "sender_id", streams: ["trade"], first: "same" } as const;
+const data = { signerField: "sender_id", streams: ["data"] } as const;
 
-/** By type. */
-export const messageSchemas: ReadonlyMap<string, MessageSchema> = new Map<string, MessageSchema>([
-  ...Object.entries(control).map(([type, body]): [string, MessageSchema] => [
-    type,
-    { signerField: "agent_id", body },
-  ]),
-  ["error_response", { signerField: "sender_id", body: errorResponseSchema }],
-  ...Object.entries(tradeMessageSchemas).map(([type, body]): [string, MessageSchema] => [
-    type,
-    { signerField: "sender_id", body },
-  ]),
-]);
+/** By type; extensions are read by `schemaOf`. */
+export const messageSchemas: ReadonlyMap<string, MessageSchema> = new Map<string, MessageSchema>(
+  Object.entries({
+    hello: { ...control, body: helloSchema },
+    hello_ack: { ...control, body: helloAckSchema },
+    bootstrap_request: { ...control, body: bootstrapRequestSchema },
+    bootstrap_response: { ...control, body: bootstrapResponseSchema },
+    peer_introduction: { signerField: "agent_id", streams: ["control"], body: peerIntroductionSchema },
+    capability_advertisement: {
+      signerField: "agent_id",
+      streams: ["control", "gossip"],
+      body: capabilityAdvertisementSchema,
+      first: firstAdvertisement,
+    },
+    heartbeat: { ...control, body: heartbeatSchema, first: firstHeartbeat },
+    error_response: {
+      signerField: "sender_id",
+      streams: ["control", "trade", "task", "data"],
+      body: errorResponseSchema,
+      first: firstErrorResponse,
+    },
+    key_continuity: {
+      signerField: "old_id",
+      streams: ["control", "gossip"],
+      body: keyContinuitySchema,
+      lasting: true,
+    },
+    trade_send: { ...trade, body: tradeMessageSchemas.trade_send },
+    trade_query: { ...trade, body: tradeMessageSchemas.trade_query },
+    ...taskMessages,
+    data_open: { ...data, body: dataOpenSchema },
+    data_open_ack: { ...data, body: dataOpenAckSchema },
+  } satisfies Readonly<Record<string, MessageSchema>>),
+);
+
+/** What is known of a type, extensions among them; undefined for one that is not spoken. */
+export function schemaOf(type: string): MessageSchema | undefined {
+  return type.startsWith("ext:") ? extensionMessage : messageSchemas.get(type);
+}

@@ -1,6 +1,7 @@
 /** What the ladder must know of a message type. */
 
 import type * as z from "zod";
+import type { JsonObject } from "../json.ts";
 
 /** The header field that names the signer. */
 export type SignerField =
@@ -11,8 +12,24 @@ export type SignerField =
   | "executor_id"
   | "old_id";
 
+/** Where signed messages travel. */
+export type StreamKind = "control" | "trade" | "task" | "data" | "gossip";
+
+/** The form a type had in version 1.0, and how it is read as what it is today. */
+export interface FirstForm {
+  readonly body: z.ZodObject;
+  /** The body as today's schema would give it. */
+  read(body: Readonly<Record<string, unknown>>, message: JsonObject): Readonly<Record<string, unknown>>;
+}
+
 export interface MessageSchema {
   readonly signerField: SignerField;
   /** The fields beside the common header; unknown ones are refused unless the message is of a newer minor. */
   readonly body: z.ZodObject;
+  /** Where it may come; extensions say it themselves. */
+  readonly streams: readonly StreamKind[];
+  /** `same`: as today; absent: 1.0 does not have it. */
+  readonly first?: "same" | FirstForm;
+  /** Valid for ever by its own fields, whoever brings it: neither fresh, nor once, nor bound to the stream's peer. */
+  readonly lasting?: boolean;
 }

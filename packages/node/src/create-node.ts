@@ -24,12 +24,14 @@ import { createMetrics } from "./metrics.ts";
 import type { AgentNode } from "./node.ts";
 import type { NodeBase, NodeOptions } from "./node-options.ts";
 import { type CallRoom, joinRegistry, openCalls } from "./open-calls.ts";
-import { openLinks } from "./open-links.ts";
+import { type LinkRoom, openLinks } from "./open-links.ts";
 import { RunningNode } from "./running-node.ts";
 import { memoryStore } from "./store/memory.ts";
 import { openStateStore } from "./store/sqlite.ts";
 import type { StateStore } from "./store/types.ts";
+import { keepTradePartners } from "./trade-partners.ts";
 import { folderDisk, type JournalDisk, memoryDisk, openTradeDesk } from "./trade/index.ts";
+import type { TradeDesk } from "./trade/types.ts";
 
 const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string };
 /** Who offers it answers searches. */
@@ -92,8 +94,7 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
   undo.defer(() => beckn.stop());
 
   node.run({ links, calls, desk, beckn });
-  await links.supervisor.start();
-  undo.defer(() => links.supervisor.stop());
+  await seekPeers(links.supervisor, desk, undo);
   for (const { name, definition, access } of options.agents ?? []) {
     // An agent that does not start is a finding; the node and the others live on.
     await agents.register(name, definition, { access }).ready.catch((error: unknown) => {
@@ -104,6 +105,17 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
   log.info("node.running", `${peerId} runs in ${base.network}`, { atMs: clock.nowMs() });
   node.own(undo.move());
   return node;
+}
+
+/** From here on others are dialled; those of open orders for as long as they are open. */
+async function seekPeers(
+  supervisor: LinkRoom["supervisor"],
+  desk: TradeDesk,
+  undo: AsyncDisposableStack,
+): Promise<void> {
+  await supervisor.start();
+  undo.defer(() => supervisor.stop());
+  undo.use(keepTradePartners(desk, supervisor));
 }
 
 function baseOf(options: NodeOptions): NodeBase {
@@ -122,7 +134,7 @@ function baseOf(options: NodeOptions): NodeBase {
     engine: nodeEngine(),
     metrics: createMetrics(),
     software: options.software ?? `gridmesh/${version}`,
-    links: options.links,
+    links: options.links ?? {},
     messageRates: options.messageRates,
     observe: options.observe ?? (() => []),
   };

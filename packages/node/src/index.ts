@@ -47,7 +47,7 @@ export {
   type TransportContext,
 } from "./network/index.ts";
 export type { AgentNode, HostedAgentView, NodeAgents, NodePeer, NodeState } from "./node.ts";
-export type { NodeAgent, NodeOptions } from "./node-options.ts";
+export type { LinkOptions, NodeAgent, NodeOptions } from "./node-options.ts";
 export type { AgentRow, Registry, RegistryQuery } from "./registry/types.ts";
 export type { SigningPolicy, TradeDesk, TradeEvent } from "./trade/types.ts";
 export {

@@ -18,6 +18,18 @@ export interface NodeAgent {
   readonly access?: Access | undefined;
 }
 
+/** Whom a node keeps links with. */
+export interface LinkOptions {
+  /** Links below which the node seeks more; default 4. */
+  readonly min?: number | undefined;
+  /** Links at which it stops to seek; default 12. */
+  readonly target?: number | undefined;
+  /** Multiaddrs redialled for ever, as those of bootstrap peers. */
+  readonly static?: readonly string[] | undefined;
+  /** Are links kept to peers that say no hello? Default false. */
+  readonly allowForeign?: boolean | undefined;
+}
+
 export interface NodeOptions {
   /** `libp2p(…)` or `memory(…)`. */
   readonly network: NetworkChoice;
@@ -38,8 +50,7 @@ export interface NodeOptions {
   readonly journal?: JournalDisk | undefined;
   /** Told to peers in hello; default `gridmesh/<version>`. */
   readonly software?: string | undefined;
-  /** Links below which the node seeks more, and at which it stops; default 4 and 12. */
-  readonly links?: { readonly min: number; readonly target: number } | undefined;
+  readonly links?: LinkOptions | undefined;
   /**
    * Messages and calls a peer may send here, and the pace kept towards peers; default 100 a second. Both ends must be
    * given the same, so it is for closed networks and measurements.
@@ -60,7 +71,7 @@ export interface NodeBase {
   readonly engine: VerifyEngine;
   readonly metrics: Metrics;
   readonly software: string;
-  readonly links: { readonly min: number; readonly target: number } | undefined;
+  readonly links: LinkOptions;
   readonly messageRates: BucketRates | undefined;
   readonly observe: () => readonly Observation[];
 }

@@ -18,6 +18,7 @@ import {
   type KnownPeerRow,
   type KnownPeerStore,
   knownPeers,
+  profiles,
   type Supervisor,
   type Transport,
 } from "./network/index.ts";
@@ -77,16 +78,7 @@ export async function openLinks(
   const { identity, store } = hooks;
   const { peerId, seed } = identity;
   const transport = await choice.create({ seed, peerId, network, clock, random, log: log.child("network") });
-  const supervisor = createSupervisor({
-    transport,
-    clock,
-    random,
-    log: log.child("network"),
-    bootstrap: choice.bootstrap,
-    knownPeers: knownPeers({ store: peerStore(store), clock }),
-    minLinks: base.links?.min,
-    targetLinks: base.links?.target,
-  });
+  const supervisor = openSupervisor(base, store, transport);
   const bans = createBans(store, clock, hooks.onFatal);
   const reach = createReach({ transport, clock, bans, connect: (to, wait) => supervisor.reach(to, wait) });
   const bindings = createBindingBook({ network, peerId, clock });
@@ -129,6 +121,24 @@ export async function openLinks(
   return { ...parts, ...startTalk(base, hooks, { ...parts, undo }) };
 }
 
+function openSupervisor(base: NodeBase, store: StateStore, transport: Transport): Supervisor {
+  const { choice, clock, random, log, links } = base;
+  const profile = profiles[choice.profile];
+  return createSupervisor({
+    transport,
+    clock,
+    random,
+    log: log.child("network"),
+    bootstrap: choice.bootstrap,
+    staticPeers: links.static,
+    knownPeers: knownPeers({ store: peerStore(store), clock }),
+    minLinks: links.min,
+    targetLinks: links.target,
+    maxLinks: profile.maxLinks,
+    learnsPrivate: profile.privateAddresses,
+  });
+}
+
 type Talk = Pick<LinkRoom, "heartbeats" | "introducer" | "strangers" | "onGreeted" | "onHello">;
 
 /** Hello, heartbeats and introductions with whoever is linked. */
@@ -143,6 +153,7 @@ function startTalk(
   const greeted = new Set<(peerId: string) => void>();
   const helloed = new Set<(peerId: string) => void>();
   const strangers = new Map<string, string>();
+  const isAnchor = (to: string) => supervisor.state().anchors.some((anchor) => anchor.peerId === to);
   const log = base.log.child("link");
   const introducer = undo.use(
     startIntroducer({
@@ -155,7 +166,7 @@ function startTalk(
       clock,
       words: hooks.words,
       protocols: PROTOCOLS,
-      isAnchor: (to) => supervisor.state().anchors.some((anchor) => anchor.peerId === to),
+      isAnchor,
       onHint: (hint) => supervisor.introduce(hint),
     }),
   );
@@ -172,7 +183,8 @@ function startTalk(
     for (const fn of helloed) fn(session.peerId);
   };
   const { software } = base;
-  const told = { onGreeted, onHello, onForeign };
+  const keeps = (to: string) => base.links.allowForeign === true || isAnchor(to);
+  const told = { onGreeted, onHello, onForeign, keeps };
   undo.use(startGreeter({ network, software, transport, exchange: serve, signer, clock, log, ...told }));
   const state = () => {
     const active = hooks.active();

@@ -33,6 +33,8 @@ export interface GreeterOptions {
   readonly onGreeted: (session: PeerSession) => void;
   /** A hello is over on a control stream: the first of a link, or one that was opened anew. */
   readonly onHello: (session: PeerSession) => void;
+  /** Is a link to this peer kept although it says no hello? */
+  readonly keeps: (peerId: string) => boolean;
   /** The peer is no node of this network, or says nothing. */
   readonly onForeign: (peerId: string, error: ProtocolError) => void;
 }
@@ -156,7 +158,14 @@ function agreed(
   options.onHello(session);
 }
 
+/** What says that there was no hello, not that there was a wrong one. */
+const UNGREETED: ReadonlySet<string> = new Set(["HELLO_REQUIRED", "PROTOCOL_UNSUPPORTED", "CALL_TIMEOUT"]);
+
 function part(options: GreeterOptions, peerId: string, error: ProtocolError): void {
+  if (UNGREETED.has(error.code) && options.keeps(peerId)) {
+    options.log.debug("peer.ungreeted", `${peerId}: ${error.message}`, { peer: peerId, code: error.code });
+    return;
+  }
   options.log.info("peer.foreign", `${peerId}: ${error.message}`, { peer: peerId, code: error.code });
   options.onForeign(peerId, error);
   void options.transport.hangUp(peerId, error.code);

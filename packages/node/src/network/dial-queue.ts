@@ -1,22 +1,29 @@
+import { isProtocolError, ProtocolError } from "@gridmesh/protocol";
+import type { Clock, Wait } from "../clock.ts";
 import type { PeerEntry } from "./peer-table.ts";
 import type { Link, Transport } from "./transport.ts";
+import { type Waiter, waitFor } from "./waiting.ts";
 
 export const DIAL_MS = 5_000;
 const MAX_DIALS = 8;
 
 export interface DialQueueOptions {
   readonly transport: Transport;
-  /** Is the dial still wanted now that its turn has come? */
-  readonly wanted: (entry: PeerEntry) => boolean;
+  readonly clock: Clock;
+  /** Is the dial still wanted now that its turn has come, and so many others are under way? */
+  readonly wanted: (entry: PeerEntry, underWay: number) => boolean;
+  /** Its addresses as they should be tried. */
+  readonly addresses: (entry: PeerEntry) => readonly string[];
   readonly onLink: (entry: PeerEntry, link: Link) => void;
   readonly onFailure: (entry: PeerEntry, error: unknown) => void;
 }
 
-/** The dials under way, eight at once; whoever waits here is in the state "dialing". */
+/** Every dial of the node, eight at once and one per peer; whoever waits here is in the state "dialing". */
 export class DialQueue implements Disposable {
   readonly #options: DialQueueOptions;
   readonly #waiting: PeerEntry[] = [];
-  #running = 0;
+  readonly #waiters = new Map<PeerEntry, Set<Waiter<Link>>>();
+  readonly #underWay = new Set<PeerEntry>();
   #over = false;
   #started = 0;
   #failed = 0;
@@ -30,45 +37,104 @@ export class DialQueue implements Disposable {
   }
 
   add(entry: PeerEntry): void {
-    entry.timer?.[Symbol.dispose]();
-    entry.dueMs = undefined;
-    entry.state = "dialing";
+    if (this.#underWay.has(entry) || this.#waiting.includes(entry)) return;
+    this.#take(entry);
     this.#waiting.push(entry);
     this.#pump();
   }
 
+  /**
+   * The link, dialled before all that only might be; a dial under way is joined.
+   * @throws PEER_UNREACHABLE with `data.attempts`, CALL_CANCELLED.
+   */
+  async dial(entry: PeerEntry, wait: Wait): Promise<Link> {
+    try {
+      return await waitFor<Link>(this.#options.clock, wait, (waiter) => {
+        const waiters = this.#waiters.get(entry) ?? new Set();
+        this.#waiters.set(entry, waiters.add(waiter));
+        if (!this.#underWay.has(entry)) {
+          const at = this.#waiting.indexOf(entry);
+          if (at >= 0) this.#waiting.splice(at, 1);
+          this.#take(entry);
+          this.#waiting.unshift(entry);
+          this.#pump();
+        }
+        return () => {
+          waiters.delete(waiter);
+          if (waiters.size === 0 && this.#waiters.get(entry) === waiters) this.#waiters.delete(entry);
+        };
+      });
+    } catch (error) {
+      if (!isProtocolError(error) || error.code !== "CALL_TIMEOUT") throw error;
+      throw unreachable("no answer in time", entry);
+    }
+  }
+
+  /** The peer is linked, by whomever: nobody waits for a dial any longer. */
+  linked(entry: PeerEntry, link: Link): void {
+    for (const waiter of this.#takeWaiters(entry)) waiter.resolve(link);
+  }
+
   [Symbol.dispose](): void {
     this.#over = true;
+    for (const entry of this.#waiters.keys()) this.#refuse(entry, "the node stops");
+  }
+
+  #take(entry: PeerEntry): void {
+    entry.timer?.[Symbol.dispose]();
+    entry.dueMs = undefined;
+    entry.state = "dialing";
   }
 
   #pump(): void {
-    while (!this.#over && this.#running < MAX_DIALS) {
+    while (!this.#over && this.#underWay.size < MAX_DIALS) {
       const entry = this.#waiting.shift();
       if (entry === undefined) return;
       // Linked, parked or forgotten meanwhile.
-      if (entry.state !== "dialing") continue;
-      if (!this.#options.wanted(entry)) {
+      if (entry.state !== "dialing") {
+        this.#refuse(entry, "we stay away from this peer");
+        continue;
+      }
+      if (!this.#waiters.has(entry) && !this.#options.wanted(entry, this.#underWay.size)) {
         entry.state = "known";
         continue;
       }
-      this.#running += 1;
+      this.#underWay.add(entry);
       this.#started += 1;
       void this.#dial(entry).finally(() => {
-        this.#running -= 1;
+        this.#underWay.delete(entry);
         this.#pump();
       });
     }
   }
 
   async #dial(entry: PeerEntry): Promise<void> {
-    const { transport, onLink, onFailure } = this.#options;
+    const { transport, addresses, onLink, onFailure } = this.#options;
     const peerId = entry.anonymous ? undefined : entry.peerId;
     try {
-      const link = await transport.dial({ peerId, addresses: entry.addresses }, { timeoutMs: DIAL_MS });
-      if (!this.#over) onLink(entry, link);
+      const link = await transport.dial({ peerId, addresses: addresses(entry) }, { timeoutMs: DIAL_MS });
+      if (this.#over) return;
+      onLink(entry, link);
+      this.linked(entry, link);
     } catch (error) {
       this.#failed += 1;
-      if (!this.#over) onFailure(entry, error);
+      if (this.#over) return;
+      onFailure(entry, error);
+      for (const waiter of this.#takeWaiters(entry)) waiter.reject(error);
     }
   }
+
+  #refuse(entry: PeerEntry, why: string): void {
+    for (const waiter of this.#takeWaiters(entry)) waiter.reject(unreachable(why, entry));
+  }
+
+  #takeWaiters(entry: PeerEntry): readonly Waiter<Link>[] {
+    const waiters = [...(this.#waiters.get(entry) ?? [])];
+    this.#waiters.delete(entry);
+    return waiters;
+  }
+}
+
+function unreachable(why: string, entry: PeerEntry): ProtocolError {
+  return new ProtocolError("PEER_UNREACHABLE", why, { data: { attempts: [...entry.attempts] } });
 }

@@ -1,6 +1,7 @@
 /** The book of peers once met: how a node finds back when every bootstrap is gone. */
 
 import type { Clock } from "../clock.ts";
+import { subnetOf } from "./addresses.ts";
 import type { PeerHint } from "./transport.ts";
 
 const DAY_MS = 86_400_000;
@@ -42,6 +43,8 @@ export interface KnownPeers {
   /** A dial to this address held. */
   reached(peerId: string, address: string): void;
   failed(peerId: string): void;
+  /** When a dial to each address of this peer last held; those that never did are left out. */
+  successes(peerId: string): ReadonlyMap<string, number>;
   /** The peer was linked for so long. */
   linkedFor(peerId: string, ms: number): void;
   /** The best `count` peers that are not left out, best first. */
@@ -112,6 +115,11 @@ class Book implements KnownPeers {
     }));
   }
 
+  successes(peerId: string): ReadonlyMap<string, number> {
+    const held = (this.#rows.get(peerId)?.addresses ?? []).filter(({ lastSuccessMs }) => lastSuccessMs > 0);
+    return new Map(held.map(({ address, lastSuccessMs }) => [address, lastSuccessMs]));
+  }
+
   failed(peerId: string): void {
     this.#change(peerId, (row) => ({ fails: row.fails + 1 }));
   }
@@ -136,7 +144,7 @@ class Book implements KnownPeers {
       .filter((row) => row.lastSeenMs >= oldestMs)
       .sort((a, b) => this.#score(b) - this.#score(a))
       .filter((row) => {
-        const subnet = subnetOf(row);
+        const subnet = subnetOf(row.addresses[0]?.address ?? "");
         if (subnet === undefined) return true;
         const count = (perSubnet.get(subnet) ?? 0) + 1;
         perSubnet.set(subnet, count);
@@ -165,10 +173,4 @@ function merged(known: readonly KnownAddress[], told: readonly string[]): readon
   const held = known.filter(({ lastSuccessMs }) => lastSuccessMs > 0);
   const hoped = known.filter(({ lastSuccessMs }) => lastSuccessMs === 0);
   return [...held, ...fresh, ...hoped].slice(0, MAX_ADDRESSES);
-}
-
-/** The /24 of the first IPv4 address; loopback belongs to nobody. */
-function subnetOf(row: KnownPeerRow): string | undefined {
-  const ip = /^\/ip4\/(\d+\.\d+\.\d+)\.\d+/u.exec(row.addresses[0]?.address ?? "")?.[1];
-  return ip?.startsWith("127.") === true ? undefined : ip;
 }

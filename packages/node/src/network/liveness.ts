@@ -1,3 +1,4 @@
+import { isProtocolError } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Transport } from "./transport.ts";
@@ -7,6 +8,8 @@ const ROUND_MS = 5_000;
 const OWN_LAG_MS = 2_000;
 const SILENT_MS = 20_000;
 const PING_MS = 10_000;
+/** After a sleep most links are dead: they are asked three times in a row. */
+const HURRIED_PING_MS = 2_000;
 const MAX_MISSES = 3;
 const DEAD_MS = 60_000;
 
@@ -17,55 +20,140 @@ export interface LivenessOptions {
 }
 
 /** Pings silent links and hangs up the dead: three misses and a minute of silence, both. */
-export function watchLiveness(options: LivenessOptions): Disposable {
-  const { transport, clock, log } = options;
-  const misses = new Map<string, number>();
-  const pinging = new Set<string>();
-  let stopped = false;
-  let timer: Disposable | undefined;
+export interface Liveness extends Disposable {
+  /** The world changed: every link is asked at once; the time slept counts as silence. */
+  hurry(sleptMs: number): void;
+}
 
-  const check = async (peerId: string, silentMs: number) => {
-    pinging.add(peerId);
-    const startMs = clock.monotonicMs();
-    try {
-      await transport.ping(peerId, { timeoutMs: PING_MS });
-      misses.delete(peerId);
-    } catch {
-      // Judged by our own lag: a time-out that took far longer than it should proves nothing.
-      if (clock.monotonicMs() - startMs > PING_MS + OWN_LAG_MS) return;
-      const count = (misses.get(peerId) ?? 0) + 1;
-      misses.set(peerId, count);
-      if (count < MAX_MISSES || silentMs < DEAD_MS) return;
-      misses.delete(peerId);
-      log.info("link-dead", "no answer to three pings", { peer: peerId });
-      await transport.hangUp(peerId, "no answer");
-    } finally {
-      pinging.delete(peerId);
-    }
-  };
+export function watchLiveness(options: LivenessOptions): Liveness {
+  return new Watch(options);
+}
 
-  const round = (dueMs: number) => {
-    if (stopped) return;
-    const lagMs = clock.monotonicMs() - dueMs;
-    const links = transport.links();
-    for (const peerId of misses.keys()) {
-      if (!links.some((link) => link.peerId === peerId)) misses.delete(peerId);
+/** What is known of one link's life; times are monotonic, since wall time may be set. */
+interface Pulse {
+  /** As the transport tells it: only that it changes matters. */
+  lastByteMs: number;
+  heardMs: number;
+  misses: number;
+  /** Hurried pings still to send. */
+  hurried: number;
+  pinging: boolean;
+}
+
+class Watch implements Liveness {
+  readonly #options: LivenessOptions;
+  readonly #pulses = new Map<string, Pulse>();
+  #timer: Disposable | undefined;
+  #stopped = false;
+  /** When our own loop was last found to have stood still. */
+  #stalledMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: LivenessOptions) {
+    this.#options = options;
+    this.#next();
+  }
+
+  hurry(sleptMs: number): void {
+    this.#look();
+    for (const [peerId, pulse] of this.#pulses) {
+      pulse.heardMs -= sleptMs;
+      pulse.hurried = MAX_MISSES;
+      this.#ask(peerId, pulse);
     }
-    for (const link of lagMs > OWN_LAG_MS ? [] : links) {
-      const silentMs = clock.nowMs() - link.lastByteMs;
-      if (silentMs >= SILENT_MS && !pinging.has(link.peerId)) void check(link.peerId, silentMs);
-    }
-    next();
-  };
-  const next = () => {
+  }
+
+  [Symbol.dispose](): void {
+    this.#stopped = true;
+    this.#timer?.[Symbol.dispose]();
+  }
+
+  #next(): void {
+    const { clock } = this.#options;
     const dueMs = clock.monotonicMs() + ROUND_MS;
-    timer = clock.timer(ROUND_MS, () => round(dueMs));
-  };
-  next();
-  return {
-    [Symbol.dispose]() {
-      stopped = true;
-      timer?.[Symbol.dispose]();
-    },
-  };
+    this.#timer = clock.timer(ROUND_MS, () => {
+      this.#round(clock.monotonicMs() - dueMs);
+      this.#next();
+    });
+  }
+
+  #round(lagMs: number): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#look();
+    if (lagMs > OWN_LAG_MS) {
+      this.#stalledMs = nowMs;
+      return;
+    }
+    for (const [peerId, pulse] of this.#pulses) {
+      if (nowMs - pulse.heardMs < SILENT_MS) continue;
+      if (!this.#ended(peerId, pulse)) this.#ask(peerId, pulse);
+    }
+  }
+
+  /** Three misses and a minute of silence: the link is hung up. */
+  #ended(peerId: string, pulse: Pulse): boolean {
+    const { clock, log, transport } = this.#options;
+    if (pulse.misses < MAX_MISSES || clock.monotonicMs() - pulse.heardMs < DEAD_MS) return false;
+    log.info("link-dead", "no answer to three pings", { peer: peerId });
+    this.#pulses.delete(peerId);
+    void transport.hangUp(peerId, "silent");
+    return true;
+  }
+
+  /** Notes who was heard since the last look, and forgets who went. */
+  #look(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const links = this.#options.transport.links();
+    const linked = new Set(links.map(({ peerId }) => peerId));
+    for (const peerId of this.#pulses.keys()) if (!linked.has(peerId)) this.#pulses.delete(peerId);
+    for (const { peerId, lastByteMs } of links) {
+      const pulse = this.#pulses.get(peerId);
+      if (pulse === undefined) {
+        this.#pulses.set(peerId, { lastByteMs, heardMs: nowMs, misses: 0, hurried: 0, pinging: false });
+      } else if (pulse.lastByteMs !== lastByteMs) {
+        Object.assign(pulse, { lastByteMs, heardMs: nowMs, misses: 0 });
+      }
+    }
+  }
+
+  #ask(peerId: string, pulse: Pulse): void {
+    if (pulse.pinging || this.#stopped) return;
+    pulse.pinging = true;
+    const limitMs = pulse.hurried > 0 ? HURRIED_PING_MS : PING_MS;
+    const startMs = this.#options.clock.monotonicMs();
+    void this.#answers(peerId, limitMs).then((answered) => {
+      pulse.pinging = false;
+      // A link that went meanwhile, though there may be a new one to the same peer.
+      if (this.#pulses.get(peerId) !== pulse) return;
+      pulse.hurried = answered ? 0 : Math.max(0, pulse.hurried - 1);
+      this.#judge(peerId, pulse, { answered, startMs, limitMs });
+    });
+  }
+
+  async #answers(peerId: string, limitMs: number): Promise<boolean> {
+    try {
+      await this.#options.transport.ping(peerId, { timeoutMs: limitMs });
+      return true;
+    } catch (error) {
+      // Somebody said no: the link lives.
+      return isProtocolError(error) && error.code === "PROTOCOL_UNSUPPORTED";
+    }
+  }
+
+  #judge(
+    peerId: string,
+    pulse: Pulse,
+    ping: { readonly answered: boolean; readonly startMs: number; readonly limitMs: number },
+  ): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#look();
+    if (ping.answered) {
+      pulse.heardMs = nowMs;
+      pulse.misses = 0;
+      return;
+    }
+    // A time-out over which our own loop stood still proves nothing: the answer may lie unread.
+    const stalled = this.#stalledMs >= ping.startMs || nowMs - ping.startMs > ping.limitMs + OWN_LAG_MS;
+    if (!stalled && pulse.heardMs <= ping.startMs) pulse.misses += 1;
+    if (!this.#ended(peerId, pulse) && pulse.hurried > 0) this.#ask(peerId, pulse);
+  }
 }

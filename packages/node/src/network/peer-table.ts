@@ -1,3 +1,4 @@
+import { inDialOrder, peerIdIn } from "./addresses.ts";
 import type { KnownPeers, PeerSource } from "./known-peers.ts";
 import type { PeerClass } from "./redial.ts";
 import type { PeerHint } from "./transport.ts";
@@ -22,6 +23,8 @@ export interface PeerEntry {
   dueMs: number | undefined;
   parkedUntilMs: number;
   linkedSinceMs: number | undefined;
+  /** Dials that failed at each address since one held. */
+  readonly misses: Map<string, number>;
   attempts: readonly { readonly address: string; readonly reason: string }[];
   readonly source: PeerSource;
 }
@@ -29,10 +32,6 @@ export interface PeerEntry {
 export function classOf(entry: PeerEntry): PeerClass {
   if (entry.isAnchor) return "anchor";
   return entry.partners.size > 0 ? "partner" : "neighbour";
-}
-
-export function peerIdIn(address: string): string | undefined {
-  return /\/p2p\/([^/]+)$/u.exec(address)?.[1];
 }
 
 /** Everybody the supervisor knows of. */
@@ -57,7 +56,7 @@ export class PeerTable {
       this.#book.seen(hint, source);
       return known;
     }
-    if (this.entries.size >= MAX_CANDIDATES) return undefined;
+    if (this.entries.size >= MAX_CANDIDATES && !this.#forgetOne()) return undefined;
     this.#book.seen(hint, source);
     const entry = newEntry({ ...hint, source, anonymous: false });
     this.entries.add(entry);
@@ -101,8 +100,40 @@ export class PeerTable {
     entry.addresses = entry.addresses.filter((address) => peerIdIn(address) === undefined);
   }
 
+  /** Newest first; those that once held are never pushed out by hearsay. */
   addAddresses(entry: PeerEntry, addresses: readonly string[]): void {
-    entry.addresses = [...new Set([...addresses, ...entry.addresses])].slice(0, MAX_ADDRESSES);
+    const held = entry.peerId === undefined ? new Map<string, number>() : this.#book.successes(entry.peerId);
+    const all = [...new Set([...addresses, ...entry.addresses])];
+    const kept = all.filter((address) => held.has(address));
+    entry.addresses = [...kept, ...all.filter((address) => !held.has(address))].slice(0, MAX_ADDRESSES);
+    for (const address of entry.misses.keys()) {
+      if (!entry.addresses.includes(address)) entry.misses.delete(address);
+    }
+  }
+
+  /** Its addresses as they should be tried. */
+  inOrder(entry: PeerEntry): readonly string[] {
+    const held = entry.peerId === undefined ? new Map<string, number>() : this.#book.successes(entry.peerId);
+    return inDialOrder(entry.addresses, {
+      lastSuccessMs: (address) => held.get(address) ?? 0,
+      misses: (address) => entry.misses.get(address) ?? 0,
+    });
+  }
+
+  /** Somebody to dial who is no part of the table until the dial holds. */
+  visitor(address: string): PeerEntry {
+    const peerId = peerIdIn(address);
+    return newEntry({ peerId, addresses: [address], source: "manual", anonymous: peerId === undefined });
+  }
+
+  /** Makes room: the candidate heard of longest ago that nobody needs. */
+  #forgetOne(): boolean {
+    for (const entry of this.entries) {
+      if (entry.state !== "known" || classOf(entry) !== "neighbour") continue;
+      this.remove(entry);
+      return true;
+    }
+    return false;
   }
 
   remove(entry: PeerEntry): void {
@@ -125,6 +156,7 @@ function newEntry(of: Pick<PeerEntry, "peerId" | "addresses" | "source" | "anony
     dueMs: undefined,
     parkedUntilMs: 0,
     linkedSinceMs: undefined,
+    misses: new Map(),
     attempts: [],
   };
 }

@@ -25,3 +25,9 @@ export function sightedMs(ownId: string, theirId: string, random: Random): numbe
 export function courtesyMs(ownId: string, theirId: string | undefined): number {
   return theirId === undefined || ownId < theirId ? 0 : 1_500;
 }
+
+/** When nothing is to be waited for: within a second, the higher PeerId after the lower one had its chance. */
+export function hurriedMs(ownId: string, theirId: string | undefined, random: Random): number {
+  const later = theirId !== undefined && ownId > theirId ? 500 : 0;
+  return later + random.below(251);
+}

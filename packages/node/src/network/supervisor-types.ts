@@ -4,6 +4,7 @@ import type { KnownPeers, PeerSource } from "./known-peers.ts";
 import type { PeerEntry } from "./peer-table.ts";
 import type { PeerClass } from "./redial.ts";
 import type { Link, PeerHint, Transport } from "./transport.ts";
+import type { Interfaces } from "./wake.ts";
 
 export interface SupervisorOptions {
   readonly transport: Transport;
@@ -19,12 +20,20 @@ export interface SupervisorOptions {
   readonly minLinks?: number | undefined;
   /** Stop seeking at this number of links; default 12. */
   readonly targetLinks?: number | undefined;
+  /** Above this number, less eight for anchors, neighbours are parted from; default 128. */
+  readonly maxLinks?: number | undefined;
+  /** Are addresses that a stranger told dialled also when they lead into a LAN or nowhere? Default true. */
+  readonly learnsPrivate?: boolean | undefined;
+  /** The machine's addresses; default those of this machine. */
+  readonly interfaces?: Interfaces | undefined;
 }
 
 export interface PeerView {
   readonly peerId: string | undefined;
   readonly addresses: readonly string[];
   readonly peerClass: PeerClass;
+  /** What its link is worth when there are too many: 100 anchor, 80 partner, 0 … 40 neighbour. */
+  readonly tag: number;
   readonly state: PeerEntry["state"];
   readonly source: PeerSource;
   readonly fails: number;

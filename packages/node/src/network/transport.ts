@@ -36,6 +36,8 @@ export interface NetworkEvent {
   readonly peerId?: string;
   /** Multiaddrs of a sighted peer. */
   readonly addresses?: readonly string[];
+  /** Who sighted it; absent: who does not say. */
+  readonly by?: "mdns" | "dht";
   /** The topic of a "mesh" event. */
   readonly topic?: string;
   /** Why a link went. */
@@ -70,6 +72,8 @@ export interface Transport {
   findPeer(peerId: string, wait: Wait): Promise<PeerHint>;
   /** Looks for peers near us in the DHT; those found are "sighted". Absent where there is no DHT. */
   explore?(wait: Wait): Promise<void>;
+  /** Asks the local network at once who is there; absent where there is no multicast. */
+  lookAround?(): void;
   /** Own addresses, signed by the node's key: the seam's peer record, to be told to others. */
   peerRecord(): Promise<Uint8Array>;
   /** What a peer record says, once its signature holds. @throws RECORD_INVALID. */

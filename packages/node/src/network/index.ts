@@ -1,5 +1,6 @@
 /** The room's face. */
 export { libp2p, type Libp2pOptions } from "./libp2p/choice.ts";
+export type { MetricSink } from "./metric-sink.ts";
 export { type KnownPeerRow, type KnownPeerStore, knownPeers, memoryPeerStore } from "./known-peers.ts";
 export { memory, type MemoryOptions } from "./memory.ts";
 export { type MemoryFaults, type MemoryHub, memoryHub } from "./memory-hub.ts";

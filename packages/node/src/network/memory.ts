@@ -56,6 +56,7 @@ class MemoryTransport implements Transport, MemoryStation {
   readonly #seed: Uint8Array;
   readonly #events: NetworkEvents;
   readonly #links = new Map<string, MemoryLink<MemoryTransport>>();
+  readonly #dials = new Map<string, number>();
   #state: "new" | "started" | "stopped" = "new";
 
   constructor(options: MemoryOptions, context: TransportContext) {
@@ -120,6 +121,8 @@ class MemoryTransport implements Transport, MemoryStation {
     for (const address of to.addresses.length > 0 ? to.addresses : own) {
       await this.#travel(wait);
       const reached = this.#reach(address, to.peerId);
+      const result = typeof reached === "string" ? "failed" : "linked";
+      this.#dials.set(result, (this.#dials.get(result) ?? 0) + 1);
       if (typeof reached !== "string") return this.#linkWith(reached).seenFrom(this.peerId);
       attempts.push({ address, reason: reached });
     }
@@ -240,10 +243,15 @@ class MemoryTransport implements Transport, MemoryStation {
       refused: { ...this.streams.refused },
       streamsByProtocol: {},
       streamResets: {},
-      dials: {},
+      dials: Object.fromEntries(this.#dials),
       cutDials: [],
       crowds: [],
-      dht: null,
+      dht: {
+        mode: "server",
+        learns: "all",
+        tablePeers: this.#links.size,
+        ownAddresses: this.addresses().length,
+      },
       multicast: null,
       reach: null,
     };

@@ -24,6 +24,11 @@ export interface NetworkProfile {
   /** Negative: nodes sharing an address beyond 16 lose gossip score. */
   readonly colocationWeight: number;
   readonly initialQuerySelfMs: number;
+  /** Ask others which own addresses they can dial. */
+  readonly autonat: boolean;
+  readonly relay: "off" | "use";
+  /** One way through the memory of one process. */
+  readonly memoryLatencyMs: number;
   /** May a bootstrap address lack its PeerId? */
   readonly anonymousBootstrap: boolean;
 }
@@ -47,6 +52,9 @@ const open: NetworkProfile = {
   trustsLocal: false,
   colocationWeight: -5,
   initialQuerySelfMs: 1_000,
+  autonat: true,
+  relay: "use",
+  memoryLatencyMs: 0,
   anonymousBootstrap: false,
 };
 
@@ -59,6 +67,8 @@ const lan: NetworkProfile = {
   privateAddresses: true,
   colocationWeight: 0,
   initialQuerySelfMs: 500,
+  autonat: false,
+  relay: "off",
 };
 
 const testnet: NetworkProfile = {
@@ -82,5 +92,6 @@ export const profiles: Readonly<Record<ProfileName, NetworkProfile>> = {
   private: { ...open, name: "private" },
   lan,
   testnet,
-  memory: { ...testnet, name: "memory" },
+  // Nodes number themselves.
+  memory: { ...testnet, name: "memory", listen: [], initialQuerySelfMs: 2_000 },
 };

@@ -49,6 +49,7 @@ export interface Dht {
   findPeer(peerId: string, wait: Wait): Promise<PeerHint>;
   explore(wait: Wait): Promise<void>;
   readonly tablePeers: number;
+  readonly mode: "client" | "server";
 }
 
 export interface DhtOptions {
@@ -85,23 +86,7 @@ export function dhtOver(options: DhtOptions): Dht {
         if (told === 0) throw new ProtocolError("DHT_FAILED", "no peer took the provider record");
       }),
     withdraw: (key) => service.cancelReprovide(cidOf(key)),
-    async *providers(key, wait) {
-      using limit = waitSignal(clock, { ...wait, timeoutMs: Math.min(wait.timeoutMs ?? QUERY_MS, QUERY_MS) });
-      using _ = gater.allowQuery();
-      let found = 0;
-      try {
-        for await (const event of service.findProviders(cidOf(key), { signal: limit.signal })) {
-          if (event.name !== "PROVIDER") continue;
-          for (const provider of event.providers) {
-            found += 1;
-            yield hintOf(provider);
-          }
-        }
-      } catch (error) {
-        // Those found before time ran out are an answer.
-        if (found === 0) throw dhtFailure(error, wait);
-      }
-    },
+    providers: (key, wait) => providersOf(options, key, wait),
     findPeer: (peerId, wait) =>
       query(wait, async (signal) => {
         for await (const event of service.findPeer(peerIdFromString(peerId), { signal })) {
@@ -122,7 +107,32 @@ export function dhtOver(options: DhtOptions): Dht {
     get tablePeers() {
       return service.routingTable.size;
     },
+    get mode() {
+      return service.getMode();
+    },
   };
+}
+
+async function* providersOf(
+  { service, clock, gater }: DhtOptions,
+  key: Uint8Array,
+  wait: Wait,
+): AsyncIterable<PeerHint> {
+  using limit = waitSignal(clock, { ...wait, timeoutMs: Math.min(wait.timeoutMs ?? QUERY_MS, QUERY_MS) });
+  using _ = gater.allowQuery();
+  let found = 0;
+  try {
+    for await (const event of service.findProviders(cidOf(key), { signal: limit.signal })) {
+      if (event.name !== "PROVIDER") continue;
+      for (const provider of event.providers) {
+        found += 1;
+        yield hintOf(provider);
+      }
+    }
+  } catch (error) {
+    // Those found before time ran out are an answer.
+    if (found === 0) throw dhtFailure(error, wait);
+  }
 }
 
 function dhtFailure(error: unknown, wait: Wait): Error {

@@ -2,12 +2,38 @@ import type { ConnectionGater, MultiaddrConnection, PeerId } from "@libp2p/inter
 import { isPrivate } from "@libp2p/utils";
 import type { Multiaddr } from "@multiformats/multiaddr";
 import type { NetworkProfile } from "../profiles.ts";
+import { type AddressRanges, ipOf, isLearntPublicly } from "./address-rules.ts";
+import { Arrivals } from "./arrivals.ts";
+import { LearntAddresses } from "./learnt-addresses.ts";
+import { RawConnections } from "./raw-connections.ts";
+
+/** Why a connection, a dial or an address is turned away. */
+export type GaterRule =
+  | "banned-peer"
+  | "banned-ip"
+  | "links"
+  | "inbound-links"
+  | "pending"
+  | "pending-per-ip"
+  | "rate-per-ip"
+  | "links-per-ip"
+  | "links-per-subnet";
+
+/** Places that only anchors may take. */
+const ANCHOR_PLACES = 8;
 
 export interface GaterOptions {
   readonly profile: NetworkProfile;
+  /** The own PeerId. */
+  readonly self: string;
   readonly monotonicMs: () => number;
-  /** Addresses of the inbound links that stand. */
-  readonly inbound: () => readonly Multiaddr[];
+  /** Addresses that escape every limit per address. */
+  readonly trusted: AddressRanges;
+  readonly isAnchor: (peerId: string) => boolean;
+  readonly bannedPeer: (peerId: string) => boolean;
+  readonly bannedIp: (ip: string) => boolean;
+  /** Links that stand, and whether one of them is to this peer. */
+  readonly links: { readonly size: number; has(peerId: string): boolean };
 }
 
 /**
@@ -15,21 +41,28 @@ export interface GaterOptions {
  * libp2p dials nobody on its own: only the supervisor's dials and what a query of ours needs pass.
  */
 export class Gater implements ConnectionGater {
-  /** Refused connections by rule. */
+  /** What was refused, by rule. */
   readonly refused: Record<string, number> = {};
-  /** Called without its object. */
-  readonly filterMultiaddrForPeer = (_peerId: PeerId, address: Multiaddr): boolean =>
-    this.#options.profile.privateAddresses || !isPrivate(address);
   readonly #options: GaterOptions;
+  readonly #arrivals: Arrivals;
+  readonly #learnt: LearntAddresses;
+  readonly #raw = new RawConnections();
   readonly #dials = new Map<string, number>();
-  readonly #pending = new Map<MultiaddrConnection, string>();
-  readonly #rate: RatePerSecond;
   #queries = 0;
 
   constructor(options: GaterOptions) {
     this.#options = options;
-    this.#rate = new RatePerSecond(options.monotonicMs);
+    this.#arrivals = new Arrivals(options.monotonicMs);
+    this.#learnt = new LearntAddresses(options.monotonicMs);
   }
+
+  /** Called without its object. */
+  readonly filterMultiaddrForPeer = (peerId: PeerId, address: Multiaddr): boolean => {
+    const id = peerId.toString();
+    if (id === this.#options.self) return true;
+    const allowed = this.#options.profile.privateAddresses || isLearntPublicly(address);
+    return allowed && this.#learnt.admit(id, address.toString());
+  };
 
   /** Lets libp2p dial this peer until disposed. */
   allowDial(peerId: string): Disposable {
@@ -53,78 +86,98 @@ export class Gater implements ConnectionGater {
     };
   }
 
-  /** An inbound connection is open: it is pending no more. */
+  /** An inbound connection stands. */
   opened(address: Multiaddr): void {
-    const text = address.toString();
-    for (const connection of this.#pending.keys()) {
-      // The open connection's address has gained the PeerId.
-      if (!`${text}/`.startsWith(`${connection.remoteAddr.toString()}/`)) continue;
-      this.#pending.delete(connection);
-      return;
-    }
+    this.#arrivals.opened(address);
+  }
+
+  closed(address: Multiaddr): void {
+    this.#arrivals.closed(address);
   }
 
   denyDialPeer(peerId: PeerId): boolean {
-    return this.#queries === 0 && !this.#dials.has(peerId.toString());
+    const id = peerId.toString();
+    if (this.#options.bannedPeer(id)) return this.#refuse("banned-peer");
+    // A second way to a linked peer: what proves an address reachable, or replaces a relay.
+    return this.#queries === 0 && !this.#dials.has(id) && !this.#options.links.has(id);
+  }
+
+  denyDialMultiaddr(address: Multiaddr): boolean {
+    const ip = ipOf(address);
+    return ip !== undefined && this.#options.bannedIp(ip) && this.#refuse("banned-ip");
   }
 
   denyInboundConnection(connection: MultiaddrConnection): boolean {
-    const rule = this.#brokenRule(connection.remoteAddr);
-    if (rule !== undefined) {
-      this.refused[rule] = (this.refused[rule] ?? 0) + 1;
-      return true;
-    }
-    this.#pending.set(connection, ipOf(connection.remoteAddr));
-    connection.addEventListener("close", () => this.#pending.delete(connection));
+    const { remoteAddr } = connection;
+    const rule = this.#brokenRule(remoteAddr);
+    if (rule !== undefined) return this.#refuse(rule);
+    this.#raw.add(connection);
+    const place = this.#arrivals.began(remoteAddr);
+    connection.addEventListener("close", () => place[Symbol.dispose](), { once: true });
     return false;
   }
 
-  #brokenRule(address: Multiaddr): string | undefined {
-    const { profile, inbound } = this.#options;
+  denyOutboundConnection(_peerId: PeerId, connection: MultiaddrConnection): boolean {
+    this.#raw.add(connection);
+    return false;
+  }
+
+  /** Destroys every connection that stands or begins. */
+  abortAll(): void {
+    this.#raw.abortAll();
+  }
+
+  /** Only now is it known who arrives. */
+  denyInboundEncryptedConnection(peerId: PeerId): boolean {
+    const id = peerId.toString();
+    const { profile, isAnchor, bannedPeer, links } = this.#options;
+    if (bannedPeer(id)) return this.#refuse("banned-peer");
+    if (isAnchor(id) || links.has(id)) return false;
+    const free = profile.maxInboundLinks - ANCHOR_PLACES;
+    return this.#arrivals.open >= free && this.#refuse("inbound-links");
+  }
+
+  denyOutboundEncryptedConnection(peerId: PeerId): boolean {
+    return this.#options.bannedPeer(peerId.toString()) && this.#refuse("banned-peer");
+  }
+
+  denyInboundRelayReservation(peerId: PeerId): boolean {
+    return this.denyOutboundEncryptedConnection(peerId);
+  }
+
+  denyOutboundRelayedConnection(from: PeerId, to: PeerId): boolean {
+    return this.denyOutboundEncryptedConnection(from) || this.denyOutboundEncryptedConnection(to);
+  }
+
+  denyInboundRelayedConnection(relay: PeerId, from: PeerId): boolean {
+    return this.denyOutboundRelayedConnection(relay, from);
+  }
+
+  #refuse(rule: GaterRule): true {
+    this.refused[rule] = (this.refused[rule] ?? 0) + 1;
+    return true;
+  }
+
+  #brokenRule(address: Multiaddr): GaterRule | undefined {
+    const { profile, bannedIp, links } = this.#options;
     const ip = ipOf(address);
-    const subnet = subnetOf(ip);
-    const links = inbound().map(ipOf);
-    const local = profile.trustsLocal && isPrivate(address);
-    const samePending = [...this.#pending.values()].filter((other) => other === ip).length;
-    const sameIp = links.filter((other) => other === ip).length;
-    const sameSubnet = links.filter((other) => subnetOf(other) === subnet).length;
-    const rules: readonly [string, boolean][] = [
-      ["inbound-links", links.length >= profile.maxInboundLinks],
-      ["pending", this.#pending.size >= profile.maxPending],
-      ["pending-per-ip", profile.maxPendingPerIp > 0 && samePending >= profile.maxPendingPerIp],
-      ["rate-per-ip", this.#rate.next(ip) > profile.inboundPerIpAndSecond],
-      ["links-per-ip", !local && sameIp >= profile.maxLinksPerIp],
-      ["links-per-subnet", !local && sameSubnet >= profile.maxLinksPerSubnet],
-    ];
-    return rules.find(([, broken]) => broken)?.[0];
-  }
-}
-
-function ipOf(address: Multiaddr): string {
-  const part = address.getComponents().find(({ name }) => name === "ip4" || name === "ip6");
-  return part?.value ?? address.toString();
-}
-
-/** The /24 or /64. */
-function subnetOf(ip: string): string {
-  return ip.includes(":") ? ip.split(":").slice(0, 4).join(":") : ip.split(".").slice(0, 3).join(".");
-}
-
-/** Counts per address within the running second. */
-class RatePerSecond {
-  readonly #monotonicMs: () => number;
-  #second = -1;
-  #counts = new Map<string, number>();
-
-  constructor(monotonicMs: () => number) {
-    this.#monotonicMs = monotonicMs;
+    if (ip !== undefined && bannedIp(ip)) return "banned-ip";
+    if (links.size >= profile.maxLinks) return "links";
+    if (this.#arrivals.open >= profile.maxInboundLinks) return "inbound-links";
+    if (this.#arrivals.pending >= profile.maxPending) return "pending";
+    return ip === undefined ? undefined : this.#brokenRuleOf(ip, address);
   }
 
-  next(ip: string): number {
-    const second = Math.floor(this.#monotonicMs() / 1_000);
-    if (second !== this.#second) [this.#second, this.#counts] = [second, new Map()];
-    const count = (this.#counts.get(ip) ?? 0) + 1;
-    this.#counts.set(ip, count);
-    return count;
+  #brokenRuleOf(ip: string, address: Multiaddr): GaterRule | undefined {
+    const { profile, trusted } = this.#options;
+    if (trusted.has(ip)) return undefined;
+    const arrivals = this.#arrivals;
+    if (profile.maxPendingPerIp > 0 && arrivals.pendingOf(ip) >= profile.maxPendingPerIp) {
+      return "pending-per-ip";
+    }
+    if (arrivals.nextInSecond(ip) > profile.inboundPerIpAndSecond) return "rate-per-ip";
+    if (profile.trustsLocal && isPrivate(address)) return undefined;
+    if (arrivals.openOf(ip) >= profile.maxLinksPerIp) return "links-per-ip";
+    return arrivals.openInSubnetOf(ip) >= profile.maxLinksPerSubnet ? "links-per-subnet" : undefined;
   }
 }

@@ -71,6 +71,10 @@ export class LinkTable {
     return [...this.#entries.keys()].flatMap((peerId) => this.link(peerId) ?? []);
   }
 
+  has(peerId: string): boolean {
+    return this.#entries.has(peerId);
+  }
+
   get size(): number {
     return this.#entries.size;
   }

@@ -1,17 +1,11 @@
 /** The network seam over libp2p. */
 
-import assert from "node:assert/strict";
 import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
-import type { Connection, Libp2p, Stream } from "@libp2p/interface";
+import type { Connection } from "@libp2p/interface";
 import { peerIdFromString } from "@libp2p/peer-id";
-import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { ProtocolError } from "@gridmesh/protocol";
 import type { Wait } from "../../clock.ts";
-import type { TransportContext } from "../network-choice.ts";
-import { type NetworkEvents, networkEvents } from "../network-events.ts";
-import type { NetworkProfile } from "../profiles.ts";
 import type { NetworkSnapshot } from "../snapshot.ts";
-import { StreamTable } from "../stream-table.ts";
 import type { BoundedStream, StreamLimits } from "../stream-types.ts";
 import type {
   Link,
@@ -23,96 +17,35 @@ import type {
   Verdict,
 } from "../transport.ts";
 import { waitSignal } from "../waiting.ts";
-import { type Dht, dhtOver } from "./dht.ts";
-import { describe, dialReason } from "./dial-errors.ts";
-import { Gater } from "./gater.ts";
-import { type Gossip, gossipOver } from "./gossip.ts";
-import { GuardedDatastore } from "./guarded-datastore.ts";
-import { LinkTable } from "./links.ts";
-import { createLibp2pNode, type Services } from "./options.ts";
+import type { Dht } from "./dht.ts";
+import { describe } from "./dial-errors.ts";
+import { Dials, type DialTarget } from "./dials.ts";
+import type { TransportParts } from "./parts.ts";
 import { openPeerRecord, sealPeerRecord } from "./peer-record.ts";
-import { linkOf, rawStream } from "./streams.ts";
+import { stopWithin } from "./shutdown.ts";
+import { linkOf, openFailure, Streams } from "./streams.ts";
+import { snapshotOf } from "./views.ts";
 
-export interface TransportSettings {
-  readonly profile: NetworkProfile;
-  readonly listen: readonly string[];
-  readonly announce: readonly string[];
-  readonly mdns: boolean;
-  readonly dht: "auto" | "server" | "client" | undefined;
-}
-
-export async function createLibp2pTransport(
-  settings: TransportSettings,
-  context: TransportContext,
-): Promise<Transport> {
-  const { clock, log } = context;
-  const events = networkEvents((error) => log.error("network-listener", describe(error)));
-  const links = new LinkTable(clock);
-  const gater = new Gater({
-    profile: settings.profile,
-    monotonicMs: () => clock.monotonicMs(),
-    inbound: () =>
-      links
-        .connections()
-        .filter(({ direction }) => direction === "inbound")
-        .map(({ remoteAddr }) => remoteAddr),
-  });
-  const datastore = new GuardedDatastore();
-  const onSighted = (hint: PeerHint) => {
-    if (hint.peerId !== context.peerId && hint.addresses.length > 0) events.emit("sighted", hint);
-  };
-  const node = await createLibp2pNode({
-    ...settings,
-    seed: context.seed,
-    network: context.network,
-    gater,
-    datastore,
-    onSighted,
-  });
-  assert.equal(node.peerId.toString(), context.peerId, "the seed and the PeerId belong together");
-  const gossip = gossipOver({
-    service: node.services.pubsub,
-    clock,
-    hasLinks: () => links.size > 0,
-    onMessage: (from) => links.touch(from),
-    emitMesh: (event) => events.emit("mesh", event),
-  });
-  const service = node.services.dht;
-  const dht =
-    service === undefined ? undefined : dhtOver({ service, peerId: context.peerId, clock, gater, onSighted });
-  return new Libp2pTransport({ context, node, events, links, gater, datastore, gossip, dht });
-}
-
-interface TransportParts {
-  readonly context: TransportContext;
-  readonly node: Libp2p<Services>;
-  readonly events: NetworkEvents;
-  readonly links: LinkTable;
-  readonly gater: Gater;
-  readonly datastore: GuardedDatastore;
-  readonly gossip: Gossip;
-  readonly dht: Dht | undefined;
-}
-
-class Libp2pTransport implements Transport {
+export class Libp2pTransport implements Transport {
   readonly peerId: string;
   readonly #parts: TransportParts;
-  readonly #streams: StreamTable;
+  readonly #streams: Streams;
+  readonly #dials: Dials;
   /** Why a link goes, when we know before it does. */
   readonly #reasons = new Map<string, string>();
 
   constructor(parts: TransportParts) {
+    const { node, links, gater, context } = parts;
+    const { clock, log } = context;
     this.#parts = parts;
-    this.peerId = parts.context.peerId;
-    this.#streams = new StreamTable({
-      clock: parts.context.clock,
-      log: parts.context.log,
-      onActivity: (peerId) => parts.links.touch(peerId),
-    });
-    parts.node.addEventListener("connection:open", ({ detail }) => this.#onOpen(detail));
-    parts.node.addEventListener("connection:close", ({ detail }) => this.#onClose(detail));
+    this.peerId = context.peerId;
+    const linkTo = (connection: Connection) => this.#linkOf(connection);
+    this.#streams = new Streams({ node, links, clock, log, linkOf: linkTo });
+    this.#dials = new Dials({ node, links, gater, clock, linkOf: linkTo });
+    node.addEventListener("connection:open", ({ detail }) => this.#onOpen(detail));
+    node.addEventListener("connection:close", ({ detail }) => this.#onClose(detail));
     let told = "";
-    parts.node.addEventListener("self:peer:update", () => {
+    node.addEventListener("self:peer:update", () => {
       // The event also comes for protocols; only addresses matter here.
       const addresses = this.addresses().join(" ");
       if (addresses !== told) parts.events.emit("addresses", {});
@@ -135,39 +68,19 @@ class Libp2pTransport implements Transport {
         { cause: error },
       );
     }
+    this.#parts.reach?.start();
   }
 
   async stop(options: { readonly deadlineMs: number }): Promise<void> {
-    const { node, links, context } = this.#parts;
-    const late = Promise.withResolvers<"late">();
-    using _ = context.clock.timer(options.deadlineMs, () => late.resolve("late"));
-    const stopped = (async () => {
-      await node.stop();
-    })().catch((error: unknown) => context.log.warn("stop", describe(error)));
-    if ((await Promise.race([stopped, late.promise])) !== "late") return;
-    context.log.warn("stop-forced", "the network did not stop in time: its connections are destroyed");
-    for (const connection of links.connections()) connection.abort(new Error("stopped"));
+    await stopWithin(this.#parts, options.deadlineMs);
   }
 
   links(): readonly Link[] {
     return this.#parts.links.all();
   }
 
-  async dial(
-    to: { readonly peerId?: string | undefined; readonly addresses: readonly string[] },
-    wait: Wait,
-  ): Promise<Link> {
-    const known = to.peerId === undefined ? undefined : this.#parts.links.link(to.peerId);
-    if (known !== undefined) return known;
-    using limit = waitSignal(this.#parts.context.clock, wait);
-    const attempts: { address: string; reason: string }[] = [];
-    for (const address of await this.#addressesOf(to)) {
-      const reached = await this.#dialOne(address, to.peerId, limit.signal);
-      if (typeof reached !== "string") return reached;
-      attempts.push({ address, reason: reached });
-      if (limit.signal.aborted) break;
-    }
-    throw new ProtocolError("PEER_UNREACHABLE", "every address failed", { data: { attempts } });
+  dial(to: DialTarget, wait: Wait): Promise<Link> {
+    return this.#dials.dial(to, wait);
   }
 
   async hangUp(peerId: string, reason: string): Promise<void> {
@@ -188,23 +101,8 @@ class Libp2pTransport implements Transport {
     this.#reasons.delete(peerId);
   }
 
-  async open(peerId: string, protocol: string, wait: Wait): Promise<BoundedStream> {
-    const connection = this.#parts.links.connectionTo(peerId);
-    if (connection === undefined) throw new ProtocolError("PEER_UNREACHABLE", "no link to this peer");
-    using place = this.#streams.reserve(peerId, protocol);
-    using limit = waitSignal(this.#parts.context.clock, { timeoutMs: 10_000, ...wait });
-    const { maxInboundPerPeer, relayed } = this.#streams.limitsOf(protocol);
-    let stream: Stream;
-    try {
-      stream = await connection.newStream(protocol, {
-        signal: limit.signal,
-        maxOutboundStreams: 2 * maxInboundPerPeer,
-        runOnLimitedConnection: relayed,
-      });
-    } catch (error) {
-      throw openFailure(error, limit.signal);
-    }
-    return place.opened(rawStream(stream));
+  open(peerId: string, protocol: string, wait: Wait): Promise<BoundedStream> {
+    return this.#streams.open(peerId, protocol, wait);
   }
 
   handle(
@@ -212,25 +110,7 @@ class Libp2pTransport implements Transport {
     limits: StreamLimits,
     on: (stream: BoundedStream, from: Link) => void,
   ): Disposable {
-    const { node, context } = this.#parts;
-    const held = this.#streams.handle(protocol, limits, on);
-    const failed = (error: unknown) => context.log.error("handle", describe(error), { protocol });
-    const onStream = (stream: Stream, connection: Connection) => {
-      this.#streams.accept(rawStream(stream), this.#linkOf(connection));
-    };
-    node
-      .handle(protocol, onStream, {
-        maxInboundStreams: 2 * limits.maxInboundPerPeer,
-        maxOutboundStreams: 2 * limits.maxInboundPerPeer,
-        runOnLimitedConnection: limits.relayed,
-      })
-      .catch(failed);
-    return {
-      [Symbol.dispose]() {
-        held[Symbol.dispose]();
-        node.unhandle(protocol).catch(failed);
-      },
-    };
+    return this.#streams.handle(protocol, limits, on);
   }
 
   join(topic: string, validate: (from: string, data: Uint8Array) => Promise<Verdict>): Disposable {
@@ -258,7 +138,9 @@ class Libp2pTransport implements Transport {
   }
 
   async explore(wait: Wait): Promise<void> {
-    await this.#parts.dht?.explore(wait);
+    const { multicast, dht } = this.#parts;
+    multicast?.query();
+    await dht?.explore(wait);
   }
 
   async peerRecord(): Promise<Uint8Array> {
@@ -291,24 +173,7 @@ class Libp2pTransport implements Transport {
   }
 
   snapshot(): NetworkSnapshot {
-    const { links, gossip, dht, gater, datastore } = this.#parts;
-    const refusedByDht = Object.entries(datastore.refused).map(([rule, count]) => [`dht-${rule}`, count]);
-    return {
-      links: links.size,
-      topics: gossip.topics(),
-      dhtTablePeers: dht?.tablePeers ?? null,
-      streamsOpen: this.#streams.streams,
-      unreadBytes: this.#streams.unreadBytes(),
-      refused: { ...gater.refused, ...this.#streams.refused, ...Object.fromEntries(refusedByDht) },
-      streamsByProtocol: {},
-      streamResets: {},
-      dials: {},
-      cutDials: [],
-      crowds: [],
-      dht: null,
-      multicast: null,
-      reach: null,
-    };
+    return snapshotOf(this.#parts, this.#streams.table, this.#dials);
   }
 
   #dht(): Dht {
@@ -334,60 +199,12 @@ class Libp2pTransport implements Transport {
   }
 
   #onClose(connection: Connection): void {
+    const { links, gater, events, reach } = this.#parts;
     const peerId = connection.remotePeer.toString();
-    if (!this.#parts.links.remove(connection)) return;
+    if (connection.direction === "inbound") gater.closed(connection.remoteAddr);
+    reach?.closed(connection);
+    if (!links.remove(connection)) return;
     const reason = this.#reasons.get(peerId) ?? "closed";
-    this.#parts.events.emit("unlink", { peerId, reason });
+    events.emit("unlink", { peerId, reason });
   }
-
-  /** The addresses to try, in order; those libp2p knows when none were given. */
-  async #addressesOf(to: {
-    readonly peerId?: string | undefined;
-    readonly addresses: readonly string[];
-  }): Promise<readonly string[]> {
-    if (to.addresses.length > 0 || to.peerId === undefined) return to.addresses;
-    const known = await this.#parts.node.peerStore.get(peerIdFromString(to.peerId)).catch(() => undefined);
-    const addresses = (known?.addresses ?? []).map((address) => address.multiaddr.toString());
-    if (addresses.length === 0)
-      throw new ProtocolError("PEER_NOT_FOUND", "no address is known for this peer");
-    return addresses;
-  }
-
-  /** A link, or why this address failed. */
-  async #dialOne(text: string, peerId: string | undefined, signal: AbortSignal): Promise<Link | string> {
-    const { node, gater } = this.#parts;
-    let target: Multiaddr;
-    try {
-      target = multiaddr(text);
-      const named = target.getComponents().findLast(({ name }) => name === "p2p")?.value;
-      if (named === undefined && peerId !== undefined) target = target.encapsulate(`/p2p/${peerId}`);
-      else if (peerId !== undefined && named !== peerId) return `the address names another peer: ${named}`;
-    } catch (error) {
-      return `not a multiaddr: ${describe(error)}`;
-    }
-    const dialled = target.getComponents().findLast(({ name }) => name === "p2p")?.value;
-    using _ = gater.allowDial(dialled ?? "");
-    try {
-      const connection = await node.dial(target, { signal });
-      // A connection can close while libp2p still opens it.
-      if (connection.status !== "open") return "closed right after it opened";
-      return this.#linkOf(connection);
-    } catch (error) {
-      return signal.aborted ? "no answer in time" : dialReason(error);
-    }
-  }
-}
-
-function openFailure(error: unknown, signal: AbortSignal): ProtocolError {
-  if (signal.reason instanceof ProtocolError) return signal.reason;
-  const name = error instanceof Error ? error.name : "";
-  if (name === "UnsupportedProtocolError") {
-    return new ProtocolError("PROTOCOL_UNSUPPORTED", "the peer does not answer this protocol", {
-      cause: error,
-    });
-  }
-  if (name.startsWith("TooMany")) {
-    return new ProtocolError("TOO_MANY_STREAMS", "too many streams to this peer", { cause: error });
-  }
-  return new ProtocolError("STREAM_RESET", "the stream did not open", { cause: error });
 }

@@ -1,6 +1,14 @@
-import type { Connection, Stream } from "@libp2p/interface";
+import type { Connection, Libp2p, Stream } from "@libp2p/interface";
+import { ProtocolError } from "@gridmesh/protocol";
+import type { Clock, Wait } from "../../clock.ts";
+import type { Log } from "../../log.ts";
 import type { RawStream } from "../raw-stream.ts";
+import { StreamTable } from "../stream-table.ts";
+import type { BoundedStream, StreamLimits } from "../stream-types.ts";
 import type { Link } from "../transport.ts";
+import { waitSignal } from "../waiting.ts";
+import { describe } from "./dial-errors.ts";
+import type { LinkTable } from "./links.ts";
 
 /** A libp2p stream as the bounded stream wants it. */
 export function rawStream(stream: Stream): RawStream {
@@ -44,4 +52,91 @@ export function linkOf(connection: Connection, times: { openedAtMs: number; last
     relayed: connection.limits !== undefined || !connection.direct,
     ...times,
   };
+}
+
+export interface StreamsOptions {
+  readonly node: Libp2p;
+  readonly links: LinkTable;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly linkOf: (connection: Connection) => Link;
+}
+
+/** Opens and answers streams; libp2p's own bounds, which cut in silence, stand at twice ours. */
+export class Streams {
+  readonly table: StreamTable;
+  readonly #options: StreamsOptions;
+
+  constructor(options: StreamsOptions) {
+    this.#options = options;
+    this.table = new StreamTable({
+      clock: options.clock,
+      log: options.log,
+      onActivity: (peerId) => options.links.touch(peerId),
+    });
+  }
+
+  async open(peerId: string, protocol: string, wait: Wait): Promise<BoundedStream> {
+    const connection = this.#options.links.connectionTo(peerId);
+    if (connection === undefined) throw new ProtocolError("PEER_UNREACHABLE", "no link to this peer");
+    using place = this.table.reserve(peerId, protocol);
+    using limit = waitSignal(this.#options.clock, { timeoutMs: 10_000, ...wait });
+    const { maxInboundPerPeer, relayed } = this.table.limitsOf(protocol);
+    let stream: Stream;
+    try {
+      stream = await connection.newStream(protocol, {
+        signal: limit.signal,
+        maxOutboundStreams: 2 * maxInboundPerPeer,
+        runOnLimitedConnection: relayed,
+      });
+    } catch (error) {
+      throw openFailure(error, limit.signal);
+    }
+    return place.opened(rawStream(stream));
+  }
+
+  handle(
+    protocol: string,
+    limits: StreamLimits,
+    on: (stream: BoundedStream, from: Link) => void,
+  ): Disposable {
+    const { node, log, linkOf: linkTo } = this.#options;
+    const held = this.table.handle(protocol, limits, on);
+    const failed = (error: unknown) => log.error("handle", describe(error), { protocol });
+    const onStream = (stream: Stream, connection: Connection) => {
+      this.table.accept(rawStream(stream), linkTo(connection));
+    };
+    node
+      .handle(protocol, onStream, {
+        maxInboundStreams: 2 * limits.maxInboundPerPeer,
+        maxOutboundStreams: 2 * limits.maxInboundPerPeer,
+        runOnLimitedConnection: limits.relayed,
+      })
+      .catch(failed);
+    return {
+      [Symbol.dispose]() {
+        held[Symbol.dispose]();
+        node.unhandle(protocol).catch(failed);
+      },
+    };
+  }
+}
+
+export function openFailure(error: unknown, signal: AbortSignal): ProtocolError {
+  if (signal.reason instanceof ProtocolError) return signal.reason;
+  const name = error instanceof Error ? error.name : "";
+  if (name === "UnsupportedProtocolError") {
+    return new ProtocolError("PROTOCOL_UNSUPPORTED", "the peer does not answer this protocol", {
+      cause: error,
+    });
+  }
+  if (name === "LimitedConnectionError") {
+    return new ProtocolError("PROTOCOL_UNSUPPORTED", "this protocol does not run over a relay", {
+      cause: error,
+    });
+  }
+  if (name.startsWith("TooMany")) {
+    return new ProtocolError("TOO_MANY_STREAMS", "too many streams to this peer", { cause: error });
+  }
+  return new ProtocolError("STREAM_RESET", "the stream did not open", { cause: error });
 }

@@ -1,0 +1,131 @@
+import type { Connection, Libp2p } from "@libp2p/interface";
+import { peerIdFromString } from "@libp2p/peer-id";
+import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
+import { ProtocolError } from "@gridmesh/protocol";
+import type { Clock, Wait } from "../../clock.ts";
+import type { CutDials } from "../snapshot.ts";
+import type { Link } from "../transport.ts";
+import { waitSignal } from "../waiting.ts";
+import { cutFailure, describe, type DialFailure, dialFailure, type DialResult } from "./dial-errors.ts";
+import type { Gater } from "./gater.ts";
+import type { LinkTable } from "./links.ts";
+
+/** Peers whose cut dials are remembered; the oldest make room. */
+const CUT_PEERS = 256;
+
+export interface DialTarget {
+  readonly peerId?: string | undefined;
+  readonly addresses: readonly string[];
+}
+
+export interface DialsOptions {
+  readonly node: Libp2p;
+  readonly links: LinkTable;
+  readonly gater: Gater;
+  readonly clock: Clock;
+  readonly linkOf: (connection: Connection) => Link;
+}
+
+/** Dials address by address, so that each keeps its own reason, and counts how they end. */
+export class Dials {
+  readonly #options: DialsOptions;
+  readonly #ended = new Map<DialResult, number>();
+  readonly #cut = new Map<string, CutDials>();
+
+  constructor(options: DialsOptions) {
+    this.#options = options;
+  }
+
+  ended(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#ended);
+  }
+
+  cut(): readonly CutDials[] {
+    return [...this.#cut.values()];
+  }
+
+  /** @throws PEER_UNREACHABLE with `data.attempts`, PEER_NOT_FOUND. */
+  async dial(to: DialTarget, wait: Wait): Promise<Link> {
+    const { links, clock } = this.#options;
+    const known = to.peerId === undefined ? undefined : links.link(to.peerId);
+    if (known !== undefined) return known;
+    using limit = waitSignal(clock, wait);
+    const attempts: { address: string; reason: string }[] = [];
+    for (const address of await this.#addressesOf(to)) {
+      const reached = await this.#dialOne(address, to.peerId, limit.signal);
+      this.#count(reached, address);
+      if ("link" in reached) return reached.link;
+      attempts.push({ address, reason: reached.reason });
+      if (limit.signal.aborted) break;
+    }
+    throw new ProtocolError("PEER_UNREACHABLE", "every address failed", { data: { attempts } });
+  }
+
+  /** The addresses to try, in order; those libp2p knows when none were given. */
+  async #addressesOf(to: DialTarget): Promise<readonly string[]> {
+    if (to.addresses.length > 0 || to.peerId === undefined) return to.addresses;
+    const known = await this.#options.node.peerStore.get(peerIdFromString(to.peerId)).catch(() => undefined);
+    const addresses = (known?.addresses ?? []).map((address) => address.multiaddr.toString());
+    if (addresses.length > 0) return addresses;
+    throw new ProtocolError("PEER_NOT_FOUND", "no address is known for this peer");
+  }
+
+  async #dialOne(text: string, wanted: string | undefined, signal: AbortSignal): Promise<Reached> {
+    const { node, gater, linkOf } = this.#options;
+    const target = targetOf(text, wanted);
+    if ("reason" in target) return target;
+    const { address, peerId } = target;
+    using _ = gater.allowDial(peerId ?? "");
+    try {
+      const connection = await node.dial(address, { signal });
+      // A connection can close while libp2p still opens it: the other side's gater learns our name only then.
+      if (connection.status !== "open")
+        return { ...cutFailure, reason: "closed right after it opened", peerId };
+      return { result: "linked", link: linkOf(connection) };
+    } catch (error) {
+      if (signal.aborted) return { result: "timeout", reason: "no answer in time", peerId };
+      return { ...dialFailure(error), peerId };
+    }
+  }
+
+  #count(reached: Reached, address: string): void {
+    this.#ended.set(reached.result, (this.#ended.get(reached.result) ?? 0) + 1);
+    if ("link" in reached) {
+      this.#cut.delete(reached.link.peerId);
+      return;
+    }
+    if (reached.result !== "cut" || reached.peerId === undefined) return;
+    const { peerId } = reached;
+    const count = (this.#cut.get(peerId)?.count ?? 0) + 1;
+    this.#cut.delete(peerId);
+    this.#cut.set(peerId, { peerId, address, count, lastMs: this.#options.clock.nowMs() });
+    const [oldest] = this.#cut.keys();
+    if (this.#cut.size > CUT_PEERS && oldest !== undefined) this.#cut.delete(oldest);
+  }
+}
+
+type Failed = DialFailure & { readonly peerId?: string | undefined };
+type Reached = Failed | { readonly result: "linked"; readonly link: Link };
+
+/** What to dial, or why this text cannot be. */
+function targetOf(
+  text: string,
+  wanted: string | undefined,
+): { readonly address: Multiaddr; readonly peerId: string | undefined } | Failed {
+  try {
+    const address = multiaddr(text);
+    const named = address.getComponents().findLast(({ name }) => name === "p2p" || name === "p2p-circuit");
+    // A relay's own name is not its guest's.
+    const peerId = named?.name === "p2p" ? named.value : undefined;
+    if (peerId === undefined) {
+      return {
+        address: wanted === undefined ? address : address.encapsulate(`/p2p/${wanted}`),
+        peerId: wanted,
+      };
+    }
+    if (wanted === undefined || peerId === wanted) return { address, peerId };
+    return { result: "wrong-peer", reason: `the address names another peer: ${peerId}` };
+  } catch (error) {
+    return { result: "bad-address", reason: `not a multiaddr: ${describe(error)}` };
+  }
+}

@@ -19,22 +19,20 @@ if (major < NEEDED) {
   process.exit(2);
 }
 
-// Compiled code is kept between runs: a verb then starts in half the time. In the user's own cache folder, since code
-// read back from a folder that others can write to would be theirs.
-if (process.env.NODE_COMPILE_CACHE === undefined) {
-  module.enableCompileCache?.(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "gridmesh"));
+/** Compiled code is kept between runs, in a folder of the user's own: read back from elsewhere it would be others'. */
+function keepCompiledCode(folder) {
+  if (process.env.NODE_COMPILE_CACHE === undefined) module.enableCompileCache?.(folder);
 }
 
-const source = new URL("../src/bin.ts", import.meta.url);
-if (existsSync(fileURLToPath(source))) {
-  // A checkout runs its sources, so that what was built earlier is never mistaken for what is there now.
-  if (!process.execArgv.includes("--conditions=gridmesh-source")) {
-    module.registerHooks({
-      resolve: (specifier, context, next) =>
-        next(specifier, { ...context, conditions: [...context.conditions, "gridmesh-source"] }),
-    });
-  }
-  await import(source.href);
+const source = fileURLToPath(new URL("../src/bin.ts", import.meta.url));
+if (existsSync(source)) {
+  const { runCheckout } = await import("./checkout.js");
+  await runCheckout({ source, keepCompiledCode, keptIn: userCache() });
 } else {
+  keepCompiledCode(userCache());
   await import(new URL("../dist/bin.js", import.meta.url).href);
+}
+
+function userCache() {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "gridmesh");
 }

@@ -121,7 +121,7 @@ function viewOf(setting: Setting, layered: Layered | undefined): ConfigValueView
 }
 
 /** Variables read elsewhere in the program. */
-const OTHER_VARIABLES = ["GRIDMESH_HOME", "GRIDMESH_PRESET"];
+const OTHER_VARIABLES = ["GRIDMESH_HOME", "GRIDMESH_PRESET", "GRIDMESH_SOURCES"];
 
 const MAX_SLIPS = 2;
 

@@ -25,6 +25,7 @@ import {
   writeDaemonFile,
 } from "./home.ts";
 import { loadAgents } from "./load-agents.ts";
+import { observeMachine } from "./machine.ts";
 import type { MetricsPage } from "./metrics/page.ts";
 import { openStatusPage } from "./status-page.ts";
 import { version } from "./version.ts";
@@ -64,8 +65,7 @@ export async function startDaemon({ paths, loaded, log }: DaemonOptions): Promis
 
   const clock = marketClockFor(config);
   const agents = await loadAgents(config.agents, paths.home);
-  const node = await openNode({ paths, config, agents, market: clock.market, log });
-  undo.defer(() => node.stop({ deadlineMs: 0 }));
+  const node = await openNode({ paths, config, agents, market: clock.market, log, undo });
 
   const stopping = Promise.withResolvers<void>();
   const running: { page: string | null; stop: Promise<void> | undefined } = { page: null, stop: undefined };
@@ -125,11 +125,13 @@ async function openNode(options: {
   readonly agents: Awaited<ReturnType<typeof loadAgents>>;
   readonly market: MarketClock;
   readonly log: Log;
+  readonly undo: AsyncDisposableStack;
 }): Promise<AgentNode> {
-  const { paths, config, agents, market, log } = options;
+  const { paths, config, agents, market, log, undo } = options;
   const { bootstrap, mdns, dht, dhtMode } = config.discovery;
+  const machine = undo.use(observeMachine(paths, config.profile === "public"));
   try {
-    return await createNode({
+    const node = await createNode({
       home: paths.home,
       networkName: config.network,
       network: libp2p({
@@ -143,8 +145,11 @@ async function openNode(options: {
       }),
       agents,
       market,
+      observe: () => machine.observe(),
       log: log.child("node"),
     });
+    undo.defer(() => node.stop({ deadlineMs: 0 }));
+    return node;
   } catch (error) {
     throw isProtocolError(error) && error.code === "ALREADY_RUNNING" ? alreadyRunning(paths, error) : error;
   }

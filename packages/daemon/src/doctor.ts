@@ -1,12 +1,20 @@
 /** What an operator would look at first, with or without a running daemon. */
 
-import { existsSync, lstatSync, readFileSync, statfsSync, type Stats } from "node:fs";
-import { isProtocolError } from "@gridmesh/protocol";
+import { existsSync, lstatSync, type Stats } from "node:fs";
+import type { ProtocolError } from "@gridmesh/protocol";
 import type { ControlClient, ControlWait } from "./client.ts";
 import { loadConfig } from "./config/load.ts";
+import type { ConfigProblem } from "./config/problem.ts";
+import { checkNode } from "./doctor-node.ts";
 import { checkSocketPath, type HomePaths } from "./home.ts";
+import { allowedFilesOf, freeBytes } from "./machine.ts";
+
+export const checkGroups = ["machine", "home", "node", "network", "work"] as const;
+export type CheckGroup = (typeof checkGroups)[number];
 
 export interface Check {
+  readonly group: CheckGroup;
+  /** A finding's code where it is one. */
   readonly name: string;
   /** `note` asks for nothing; `failed` makes the verb end in 7. */
   readonly state: "ok" | "note" | "failed";
@@ -27,23 +35,24 @@ const LOW_DISK_BYTES = 1024 ** 3;
 /** A node with 128 links, its store and its agents. */
 const NEEDED_FILES = 1_024;
 
+/** What a check finds, before it is put into its group. */
+type Found = Omit<Check, "group">;
+
 /** Every check in the order of what depends on what. */
 export async function examine(examination: Examination): Promise<Check[]> {
   const { paths } = examination;
   return [
-    runtime(),
-    openFiles(),
-    folder(paths),
-    key(paths),
-    socket(paths),
-    settings(examination),
-    disk(paths),
-    atRest(),
-    ...(await running(examination)),
+    ...grouped("machine", [runtime(), openFiles(), disk(paths), atRest()]),
+    ...grouped("home", [folder(paths), key(paths), socket(paths), settings(examination)]),
+    ...(await checkNode(examination)),
   ];
 }
 
-function runtime(): Check {
+function grouped(group: CheckGroup, found: readonly Found[]): Check[] {
+  return found.map((check) => ({ group, ...check }));
+}
+
+function runtime(): Found {
   const found = process.versions.node;
   const good = Number(found.split(".")[0]) >= NEEDED_NODE;
   return good
@@ -51,15 +60,15 @@ function runtime(): Check {
     : { name: "runtime", state: "failed", text: `Node ${found}`, fix: `install Node ${NEEDED_NODE}` };
 }
 
-function openFiles(): Check {
-  const limit = /Max open files\s+(\d+)/.exec(textOf("/proc/self/limits"))?.[1];
+function openFiles(): Found {
+  const limit = allowedFilesOf();
   if (limit === undefined)
     return { name: "open files", state: "note", text: "the limit is unknown on this system" };
-  if (Number(limit) >= NEEDED_FILES) return { name: "open files", state: "ok", text: `${limit} allowed` };
+  if (limit >= NEEDED_FILES) return { name: "open files", state: "ok", text: `${limit} allowed` };
   return { name: "open files", state: "failed", text: `${limit} allowed`, fix: `ulimit -n ${NEEDED_FILES}` };
 }
 
-function folder({ home }: HomePaths): Check {
+function folder({ home }: HomePaths): Found {
   const stat = statOf(home);
   if (stat === undefined)
     return { name: "home", state: "note", text: `${home} does not exist yet`, fix: "gridmesh init" };
@@ -71,7 +80,7 @@ function folder({ home }: HomePaths): Check {
   return { name: "home", state: "ok", text: home };
 }
 
-function key({ identity }: HomePaths): Check {
+function key({ identity }: HomePaths): Found {
   const stat = statOf(identity);
   if (stat === undefined) return { name: "key", state: "note", text: "no key yet", fix: "gridmesh init" };
   if (!stat.isFile()) {
@@ -101,7 +110,7 @@ function key({ identity }: HomePaths): Check {
   return { name: "key", state: "ok", text: "identity.key is yours alone" };
 }
 
-function socket(paths: HomePaths): Check {
+function socket(paths: HomePaths): Found {
   try {
     checkSocketPath(paths.socket);
     return { name: "socket path", state: "ok", text: `${Buffer.byteLength(paths.socket)} bytes` };
@@ -115,7 +124,7 @@ function socket(paths: HomePaths): Check {
   }
 }
 
-function settings({ paths, env }: Examination): Check {
+function settings({ paths, env }: Examination): Found {
   try {
     const { warnings } = loadConfig({ home: paths.home, env, flags: {} });
     if (warnings.length > 0) return { name: "config", state: "note", text: warnings.join("; ") };
@@ -125,20 +134,21 @@ function settings({ paths, env }: Examination): Check {
       text: existsSync(paths.config) ? paths.config : "no file, all defaults",
     };
   } catch (error) {
-    return { name: "config", state: "failed", text: (error as Error).message, fix: `edit ${paths.config}` };
+    const { message: text, data } = error as ProtocolError;
+    const [first] = (data?.["problems"] ?? []) as unknown as readonly ConfigProblem[];
+    return { name: first?.finding ?? "config", state: "failed", text, fix: `edit ${paths.config}` };
   }
 }
 
-function disk({ home }: HomePaths): Check {
+function disk({ home }: HomePaths): Found {
   if (!existsSync(home)) return { name: "disk", state: "note", text: "no home yet" };
-  const { bavail, bsize } = statfsSync(home);
-  const free = bavail * bsize;
+  const free = freeBytes(home);
   const text = `${(free / LOW_DISK_BYTES).toFixed(1)} GiB free`;
   if (free >= LOW_DISK_BYTES) return { name: "disk", state: "ok", text };
   return { name: "disk", state: "failed", text, fix: "make room: below 200 MiB the node takes no new work" };
 }
 
-function atRest(): Check {
+function atRest(): Found {
   return {
     name: "at rest",
     state: "note",
@@ -147,33 +157,6 @@ function atRest(): Check {
   };
 }
 
-async function running({ daemon, wait }: Examination): Promise<Check[]> {
-  try {
-    const node = await daemon.node(wait);
-    const findings = await daemon.findings(wait);
-    return [
-      { name: "daemon", state: "ok", text: `${node.state}, pid ${node.pid}, ${node.peerId}` },
-      ...findings.map((finding): Check => ({
-        name: finding.code,
-        state: finding.severity === "info" ? "note" : "failed",
-        text: finding.text,
-        fix: finding.fix,
-      })),
-    ];
-  } catch (error) {
-    if (!isProtocolError(error) || error.code !== "NOT_RUNNING") throw error;
-    return [{ name: "daemon", state: "note", text: "not running", fix: "gridmesh start" }];
-  }
-}
-
 function statOf(path: string): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
 }

@@ -10,6 +10,8 @@ export interface ConfigProblem {
   readonly what: string;
   /** What to do about it. */
   readonly fix: string;
+  /** The finding it is, where docs/HEALTH.md has one. */
+  readonly finding?: "PNET_MIXED_TRANSPORT";
 }
 
 /** The error of a configuration: its text tells the first problem, `data.problems` tells all. */

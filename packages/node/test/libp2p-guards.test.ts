@@ -135,7 +135,7 @@ test("eight of ninety-six inbound places are for anchors alone", () => {
 
 test("a banned peer is refused in both directions, a banned address before any handshake", () => {
   const { gater, admits } = gaterOf({ bannedPeers: ["bad"], bannedIps: ["192.0.2.7"], linked: ["bad"] });
-  using _ = gater.allowDial("bad");
+  using _ = gater.allowDials(["bad"]);
   assert.ok(gater.denyDialPeer(peer("bad")));
   assert.ok(gater.denyInboundEncryptedConnection(peer("bad")));
   assert.ok(gater.denyOutboundEncryptedConnection(peer("bad")));
@@ -155,7 +155,7 @@ test("libp2p dials nobody but whom the supervisor, a query of ours or a link of 
   assert.ok(gater.denyDialPeer(peer("peer")));
   assert.ok(!gater.denyDialPeer(peer("linked")));
   {
-    using _ = gater.allowDial("peer");
+    using _ = gater.allowDials(["peer"]);
     assert.ok(!gater.denyDialPeer(peer("peer")));
   }
   assert.ok(gater.denyDialPeer(peer("peer")));

@@ -5,9 +5,12 @@ import { type NetworkProfile, type ProfileName, profiles } from "../profiles.ts"
 import type { PeerHint } from "../transport.ts";
 import { addressRanges } from "./address-rules.ts";
 import { createLibp2pTransport } from "./create.ts";
+import { checkPrivacy } from "./privacy.ts";
 import type { MetricSettings, ReachSettings, TransportSettings } from "./settings.ts";
 
 const KIB = 1_024;
+/** Others need this long to try our addresses. */
+const RELAY_AFTER_MS = 15_000;
 
 export interface ReachOptions {
   /** Text of the private network's key: `/key/swarm/psk/1.0.0/`, `/base16/`, 64 hex digits; a line each. */
@@ -79,7 +82,14 @@ export function libp2p(options: Libp2pOptions = {}): NetworkChoice {
 export function settingsOf(options: Libp2pOptions): TransportSettings {
   const { reach = {}, limits = {}, trusted = [], announce = [], metrics = {} } = options;
   const base = profiles[options.profile ?? "testnet"];
-  checkPrivacy(base, options);
+  checkPrivacy({
+    profile: base.name,
+    psk: reach.psk,
+    quic: reach.quic === true,
+    webrtc: reach.webrtc === true,
+    forced: options.forcePnet === true,
+    addresses: [...(options.listen ?? []), ...announce],
+  });
   const profile = limited(base, limits);
   return {
     profile,
@@ -116,27 +126,6 @@ function invalid(message: string): never {
   throw new ProtocolError("CONFIG_INVALID", message);
 }
 
-/** A private network is one by its key, and only over transports that the key protects. */
-function checkPrivacy({ name }: NetworkProfile, { reach = {}, forcePnet }: Libp2pOptions): void {
-  const { psk, quic, webrtc } = reach;
-  if (webrtc === true) invalid("reach.webrtc is not supported: no WebRTC transport is part of this node");
-  if (psk === undefined) {
-    if (name === "private") invalid("the profile private needs reach.pskFile");
-    if (forcePnet === true)
-      invalid("a private network is forced (GRIDMESH_FORCE_PNET) and reach.pskFile is not set");
-    return;
-  }
-  if (quic === true) invalid("reach.pskFile and reach.quic exclude each other: QUIC passes the key by");
-  const lines = psk.trim().split(/\r?\n/u);
-  const valid =
-    lines.length === 3 &&
-    lines[0] === "/key/swarm/psk/1.0.0/" &&
-    lines[1] === "/base16/" &&
-    /^[0-9a-f]{64}$/iu.test(lines[2] ?? "");
-  if (!valid)
-    invalid("the key in reach.pskFile is three lines: /key/swarm/psk/1.0.0/, /base16/, 64 hex digits");
-}
-
 function reachOf(profile: NetworkProfile, options: ReachOptions): ReachSettings {
   const relay = options.relay ?? profile.relay;
   return {
@@ -146,6 +135,7 @@ function reachOf(profile: NetworkProfile, options: ReachOptions): ReachSettings 
     upnp: options.upnp ?? false,
     quic: options.quic ?? false,
     tls: options.tls ?? false,
+    relayAfterMs: RELAY_AFTER_MS,
   };
 }
 

@@ -75,7 +75,8 @@ export class Dials {
     const target = targetOf(text, wanted);
     if ("reason" in target) return target;
     const { address, peerId } = target;
-    using _ = gater.allowDial(peerId ?? "");
+    // On the way to a relayed peer its relay is dialled too.
+    using _ = gater.allowDials([peerId ?? "", ...relaysOf(address)]);
     try {
       const connection = await node.dial(address, { signal });
       // A connection can close while libp2p still opens it: the other side's gater learns our name only then.
@@ -102,6 +103,14 @@ export class Dials {
     const [oldest] = this.#cut.keys();
     if (this.#cut.size > CUT_PEERS && oldest !== undefined) this.#cut.delete(oldest);
   }
+}
+
+function relaysOf(address: Multiaddr): readonly string[] {
+  const components = address.getComponents();
+  const circuit = components.findIndex(({ name }) => name === "p2p-circuit");
+  return components
+    .slice(0, Math.max(0, circuit))
+    .flatMap(({ name, value }) => (name === "p2p" ? (value ?? []) : []));
 }
 
 type Failed = DialFailure & { readonly peerId?: string | undefined };

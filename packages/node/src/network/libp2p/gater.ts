@@ -64,14 +64,16 @@ export class Gater implements ConnectionGater {
     return allowed && this.#learnt.admit(id, address.toString());
   };
 
-  /** Lets libp2p dial this peer until disposed. */
-  allowDial(peerId: string): Disposable {
-    this.#dials.set(peerId, (this.#dials.get(peerId) ?? 0) + 1);
+  /** Lets libp2p dial these peers until disposed. */
+  allowDials(peerIds: readonly string[]): Disposable {
+    for (const peerId of peerIds) this.#dials.set(peerId, (this.#dials.get(peerId) ?? 0) + 1);
     return {
       [Symbol.dispose]: () => {
-        const left = (this.#dials.get(peerId) ?? 1) - 1;
-        if (left === 0) this.#dials.delete(peerId);
-        else this.#dials.set(peerId, left);
+        for (const peerId of peerIds) {
+          const left = (this.#dials.get(peerId) ?? 1) - 1;
+          if (left === 0) this.#dials.delete(peerId);
+          else this.#dials.set(peerId, left);
+        }
       },
     };
   }

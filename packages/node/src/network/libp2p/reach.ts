@@ -13,8 +13,6 @@ const HOP = "/libp2p/circuit/relay/0.2.0/hop";
 /** Places held at relays while nobody can dial us. */
 const RELAYS = 2;
 const LOOK_MS = 5_000;
-/** Others need this long to try our addresses. */
-const SETTLE_MS = 15_000;
 
 export interface ReachOptions {
   readonly settings: ReachSettings;
@@ -38,11 +36,13 @@ export class Reach {
 
   start(): void {
     if (this.#options.settings.relay === "off") return;
+    const { clock, log, settings } = this.#options;
+    const everyMs = Math.min(LOOK_MS, settings.relayAfterMs);
     const look = () => {
-      this.#timer = this.#options.clock.timer(LOOK_MS, look);
-      this.#reserve().catch((error: unknown) => this.#options.log.debug("relay", describe(error)));
+      this.#timer = clock.timer(everyMs, look);
+      this.#reserve().catch((error: unknown) => log.debug("relay", describe(error)));
     };
-    this.#timer = this.#options.clock.timer(LOOK_MS, look);
+    this.#timer = clock.timer(everyMs, look);
   }
 
   stop(): void {
@@ -77,10 +77,10 @@ export class Reach {
 
   /** Linked for so long that somebody could have confirmed an address. */
   #settled(): boolean {
-    const { clock, links } = this.#options;
+    const { clock, links, settings } = this.#options;
     if (links.size === 0) this.#linkedAtMs = undefined;
     else this.#linkedAtMs ??= clock.monotonicMs();
-    return this.#linkedAtMs !== undefined && clock.monotonicMs() - this.#linkedAtMs >= SETTLE_MS;
+    return this.#linkedAtMs !== undefined && clock.monotonicMs() - this.#linkedAtMs >= settings.relayAfterMs;
   }
 
   /** Announced addresses that anyone on the internet could dial. */

@@ -31,6 +31,8 @@ export interface ReachSettings {
   readonly upnp: boolean;
   readonly quic: boolean;
   readonly tls: boolean;
+  /** Linked for so long and dialled by nobody: time to ask a relay for a place. */
+  readonly relayAfterMs: number;
 }
 
 export interface MetricSettings {

@@ -1,6 +1,6 @@
 /** What a program hands to `createNode` to host an agent, and what the agent gets in return. */
 
-import type { JsonValue } from "@gridmesh/protocol";
+import type { JsonObject, JsonValue } from "@gridmesh/protocol";
 import type { BecknExchange, BuyOptions, BuyOutcome, Offer, SearchIntent } from "./beckn/types.ts";
 import type { Clock, Random, Wait } from "./clock.ts";
 import type { Log } from "./log.ts";
@@ -33,10 +33,36 @@ export interface ToolDefinition {
   readonly handler: MethodHandler;
 }
 
+/** A task operation an agent offers; its schemas are JSON Schema. */
+export interface OperationClaim {
+  readonly name: string;
+  readonly version: string;
+  readonly inputSchema: JsonValue;
+  readonly outputSchema: JsonValue;
+  readonly effect: "pure" | "idempotent" | "once";
+  readonly price?: JsonValue;
+}
+
+/** What an agent says of itself in its record beyond its words: shown to others, proven to nobody. */
+export interface AgentClaims {
+  /** More under a word, e.g. `{ processing: { types: ["image"], max_concurrent_tasks: 2 } }`; types are words too. */
+  readonly capabilities?: JsonObject;
+  readonly operations?: readonly OperationClaim[];
+  readonly limits?: { readonly maxInputBytes: number; readonly maxRuntimeS: number };
+  readonly dataProtocols?: readonly string[];
+  /** Public key for messages sealed end to end. */
+  readonly e2eKey?: string;
+  readonly reputationScore?: number;
+  readonly uptimePercentage?: number;
+  /** CID. */
+  readonly reputationEvidence?: string;
+}
+
 /** A guest of a node; its factory is named in a config or called in code. */
 export interface AgentDefinition {
-  /** Searchable words, e.g. `energy.sell`. */
+  /** Searchable words, e.g. `energy.sell`; at most 32, those of `claims` included. */
   readonly capabilities: readonly string[];
+  readonly claims?: AgentClaims;
   readonly tools?: Readonly<Record<string, ToolDefinition>>;
   /** Plain JSON-RPC methods besides the tools. */
   readonly methods?: Readonly<Record<string, MethodHandler>>;

@@ -23,8 +23,9 @@ import { marketClock } from "./market-clock.ts";
 import { createMetrics } from "./metrics.ts";
 import type { AgentNode } from "./node.ts";
 import type { NodeBase, NodeOptions } from "./node-options.ts";
-import { type CallRoom, joinRegistry, openCalls } from "./open-calls.ts";
+import { type CallRoom, openCalls } from "./open-calls.ts";
 import { type LinkRoom, openLinks } from "./open-links.ts";
+import { joinRegistry } from "./open-registry.ts";
 import { RunningNode } from "./running-node.ts";
 import { memoryStore } from "./store/memory.ts";
 import { openStateStore } from "./store/sqlite.ts";
@@ -136,6 +137,7 @@ function baseOf(options: NodeOptions): NodeBase {
     software: options.software ?? `gridmesh/${version}`,
     links: options.links ?? {},
     messageRates: options.messageRates,
+    idempotentTools: options.idempotentTools ?? [],
     observe: options.observe ?? (() => []),
   };
 }

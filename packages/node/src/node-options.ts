@@ -56,6 +56,8 @@ export interface NodeOptions {
    * given the same, so it is for closed networks and measurements.
    */
   readonly messageRates?: BucketRates | undefined;
+  /** Tools a call by capability may repeat elsewhere when nobody knows whether it happened; their own hints are claims. */
+  readonly idempotentTools?: readonly string[] | undefined;
   /** What the program around the node sees of its machine; asked whenever findings are. */
   readonly observe?: (() => readonly Observation[]) | undefined;
 }
@@ -73,5 +75,6 @@ export interface NodeBase {
   readonly software: string;
   readonly links: LinkOptions;
   readonly messageRates: BucketRates | undefined;
+  readonly idempotentTools: readonly string[];
   readonly observe: () => readonly Observation[];
 }

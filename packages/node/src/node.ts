@@ -78,6 +78,11 @@ export interface AgentNode extends AsyncDisposable {
   call(address: string, params?: JsonValue, wait?: Wait): Promise<JsonValue>;
   /** As `call`, for an agent (`agent1`, `<PeerId>:agent1`) and a method. */
   callAgent(target: string, method: string, params?: JsonValue, wait?: Wait): Promise<JsonValue>;
+  /**
+   * One live agent for `cap:<capability>`, as `<PeerId>:<agent>`: who keeps to it talks to the same one.
+   * @throws ADDRESS_INVALID, NO_PROVIDER, CALL_TIMEOUT, CALL_CANCELLED.
+   */
+  resolve(reference: string, wait?: Wait): Promise<string>;
   /** Offers for an intent as they come, asked as the named agent or the first. @throws AGENT_NOT_FOUND. */
   search(
     intent: SearchIntent,

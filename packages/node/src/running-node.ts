@@ -1,7 +1,7 @@
 /** A node that runs: its state in one field, its rooms once they are open, its end. */
 
 import type { JsonValue } from "@gridmesh/protocol";
-import { ProtocolError, toProtocolError } from "@gridmesh/protocol";
+import { parseAddress, ProtocolError, toProtocolError } from "@gridmesh/protocol";
 import type { BecknExchange, Offer, SearchIntent } from "./beckn/types.ts";
 import type { Wait } from "./clock.ts";
 import { createFindings, type Finding, type FindingChange, type Findings } from "./findings.ts";
@@ -88,9 +88,10 @@ export class RunningNode implements AgentNode {
   }
 
   /** What the call room asks of this node. */
-  callHooks(): Pick<CallParts, "draining" | "facts" | "peers"> {
+  callHooks(): Pick<CallParts, "draining" | "facts" | "peers" | "onFatal"> {
     const { base, version } = this.#options;
     return {
+      onFatal: (error) => this.fail(toProtocolError(error, "DISK_FAILED")),
       draining: () => this.#state === "draining" || this.#state === "stopped",
       facts: () => ({
         node_id: this.id,
@@ -182,6 +183,10 @@ export class RunningNode implements AgentNode {
     ...[target, method, params = {}, wait = {}]: Parameters<AgentNode["callAgent"]>
   ): Promise<JsonValue> {
     return this.#rooms.calls.router.callAgent(target, { method, params }, wait);
+  }
+
+  async resolve(reference: string, wait: Wait = {}): Promise<string> {
+    return (await this.#rooms.calls.anycast.resolve(capabilityIn(reference), wait)).address;
   }
 
   search(
@@ -295,6 +300,13 @@ export class RunningNode implements AgentNode {
     if (!raised) log.info("health.cleared", code, { code });
     else log[severity === "info" ? "info" : "warn"]("health.raised", `${code} ${text}. → ${fix}`, { code });
   }
+}
+
+/** @throws ADDRESS_INVALID. */
+function capabilityIn(reference: string): string {
+  const address = parseAddress(`${reference}/ping`);
+  if (address.kind === "capability") return address.capability;
+  throw new ProtocolError("ADDRESS_INVALID", `"${reference.slice(0, 80)}" is no cap:<capability>`);
 }
 
 function wordsOf(agents: readonly HostedAgent[]): readonly string[] {

@@ -287,7 +287,10 @@ function rowOf(agent: LocalAgent, nodeId: string): AgentRow {
     capabilities: ["energy.sell", "energy.buy"],
     presence: "live",
     local: false,
+    confirmed: true,
     validUntil: 2 ** 32,
+    protocols: ["plain"],
+    eras: [],
   };
 }
 

@@ -7,10 +7,9 @@ import { identityFromSeed } from "../src/identity.ts";
 import { type MemoryHub, memory, memoryHub } from "../src/network/index.ts";
 import type { AgentNode } from "../src/node.ts";
 import { createRecordCache } from "../src/registry/cache.ts";
-import { presenceOf } from "../src/registry/presence.ts";
 import { openRecord, sealRecord } from "../src/registry/record.ts";
 import type { RegistryQuery } from "../src/registry/types.ts";
-import { answers, withPrefixes, wordsOf } from "../src/registry/words.ts";
+import { answers, withPrefixes, wordsOf } from "../src/words.ts";
 import { manualClock, seededRandom, testNetwork } from "../src/testing/index.ts";
 import { echoAgent, echoDefinition, eventually, heartbeat, NETWORK, rawPeer } from "./node-fixture.ts";
 
@@ -91,18 +90,6 @@ test("a call by capability goes on to the next provider when one is dead", async
   }
 });
 
-test("presence follows the link while there is one, the record's age without", () => {
-  const signs = { nowMs: 1_000_000, validUntil: 1_100, status: "available", recordHeardMs: 1_000_000 };
-  const seen = (linkHeardMs: number | undefined, more = {}) => presenceOf({ ...signs, linkHeardMs, ...more });
-  assert.equal(seen(undefined), "live");
-  assert.equal(seen(undefined, { recordHeardMs: 910_000 }), "suspect");
-  assert.equal(seen(990_000, { recordHeardMs: 0 }), "live");
-  assert.equal(seen(955_000, { recordHeardMs: 0 }), "suspect");
-  assert.equal(seen(925_000, { recordHeardMs: 0 }), "gone");
-  assert.equal(seen(1_000_000, { validUntil: 1_000 }), "gone");
-  assert.equal(seen(1_000_000, { status: "gone" }), "gone");
-});
-
 test("words come from keys and their types, and are found by their prefixes", () => {
   assert.deepEqual(
     wordsOf({ "energy.sell": {}, processing: { types: ["image", "no such word!"] }, "x y": {} }),
@@ -137,7 +124,7 @@ test("a record proves itself, and only a newer one replaces it", () => {
   failsWith("BINDING_INVALID", () => read({ ...first, binding: { ...binding, name: "other" } }));
   failsWith("RECORD_INVALID", () => read(sealRecord({ ...terms, name: "other", seq: 5, capabilities: [] })));
 
-  const cache = createRecordCache({ clock, linkHeardMs: () => undefined });
+  const cache = createRecordCache({ clock, linksHeard: () => new Map() });
   assert.equal(cache.take(read(first)), true);
   assert.equal(cache.take(read(first)), false);
   failsWith("RECORD_OUTDATED", () => cache.take(read(made(4))));

@@ -9,6 +9,7 @@ import {
 } from "@gridmesh/protocol";
 import type { Access, AgentDefinition, CallContext, MethodHandler, ToolDefinition } from "../agent.ts";
 import type { AgentState, LocalAgent } from "../route/types.ts";
+import { wordsOf } from "../words.ts";
 
 /** A hosted agent with its life. */
 export interface HostedAgent extends LocalAgent {
@@ -56,7 +57,7 @@ class InProcessAgent implements HostedAgent {
     this.agentId = agentId;
     this.access = access;
     this.definition = definition;
-    this.capabilities = definition.capabilities;
+    this.capabilities = wordsIn(definition);
     this.#methods = methodsOf(definition);
   }
 
@@ -98,6 +99,12 @@ class InProcessAgent implements HostedAgent {
       if (this.inFlight === 0) for (const wake of this.#idlers.splice(0)) wake();
     }
   }
+}
+
+/** Declared words, then those that its claims add. */
+function wordsIn({ capabilities, claims }: AgentDefinition): readonly string[] {
+  const declared = Object.fromEntries(capabilities.map((word) => [word, {}]));
+  return wordsOf({ ...declared, ...claims?.capabilities });
 }
 
 function checkDefinition(name: string, definition: AgentDefinition): void {

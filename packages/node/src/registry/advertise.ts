@@ -1,19 +1,19 @@
-/** Tells the network of this node's agents: signed records on gossip and to linked peers, their words in the DHT. */
+/** Tells the network of this node's agents: signed records on gossip and to linked peers. */
 
 import {
   canonicalBytes,
-  isProtocolError,
+  canonicalize,
   type JsonObject,
-  type SealedMessage,
   messageOf,
+  type SealedMessage,
 } from "@gridmesh/protocol";
 import type { Clock, Random } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Transport } from "../network/transport.ts";
+import type { Claims } from "./claims.ts";
+import type { WordProvider } from "./provide.ts";
 import type { AgentRecord } from "./record.ts";
-import { capabilityKey } from "./registry.ts";
-import { withPrefixes } from "./words.ts";
 
 /** What an agent says of itself. */
 export interface Advertised {
@@ -21,22 +21,26 @@ export interface Advertised {
   readonly agentId: string;
   readonly words: readonly string[];
   readonly status: AgentRecord["status"];
+  readonly claims?: Claims | undefined;
+  /** What it says under its words. */
+  readonly under?: JsonObject | undefined;
 }
 
 export interface AdvertiserOptions {
-  readonly network: string;
   readonly topic: string;
-  readonly transport: Transport;
-  readonly dht: boolean;
+  readonly transport: Pick<Transport, "publish">;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   /** Agents that others may see. */
   readonly agents: () => readonly Advertised[];
   /** Signs a new record with the agent's next number. */
-  readonly seal: (agent: Advertised) => SealedMessage;
+  readonly seal: (agent: Advertised, validS: number) => SealedMessage;
   /** Tells linked peers of a change; never rejects. */
   readonly tellPeers: (record: SealedMessage) => Promise<void>;
+  readonly words: WordProvider;
+  /** Records known of the whole network. */
+  readonly known: () => number;
 }
 
 export interface Advertiser {
@@ -53,7 +57,17 @@ export interface Advertiser {
 }
 
 const SPREAD = 0.2;
-const PROVIDE_MS = 5_000;
+
+/** Above 1,200 records in the network each is told more seldom: together they stay below twenty a second. */
+export function renewalMs(known: number): number {
+  return Math.max(nodeLimits.advertiseMs, (known / nodeLimits.renewalsPerSecond) * 1_000);
+}
+
+/** Three intervals, so that two lost renewals make nobody disappear. */
+export function recordValidS(known: number): number {
+  const validS = Math.ceil((3 * renewalMs(known)) / 1_000);
+  return Math.min(validS, nodeLimits.recordValidMaxS);
+}
 
 export function createAdvertiser(options: AdvertiserOptions): Advertiser {
   return new RecordAdvertiser(options);
@@ -61,6 +75,8 @@ export function createAdvertiser(options: AdvertiserOptions): Advertiser {
 
 interface Told {
   readonly agent: Advertised;
+  /** What was said, to see a change. */
+  readonly said: string;
   readonly record: SealedMessage;
   readonly atMs: number;
 }
@@ -68,17 +84,12 @@ interface Told {
 class RecordAdvertiser implements Advertiser {
   readonly #options: AdvertiserOptions;
   readonly #told = new Map<string, Told>();
-  readonly #provided = new Set<string>();
-  readonly #links: Disposable;
   #renewal: Disposable | undefined;
   #later: Disposable | undefined;
-  #providing: Disposable | undefined;
   #stopped = false;
 
   constructor(options: AdvertiserOptions) {
     this.#options = options;
-    // Words can be provided once somebody is there to keep them.
-    this.#links = options.transport.on("link", () => this.#provideSoon());
     this.#arm();
   }
 
@@ -88,7 +99,7 @@ class RecordAdvertiser implements Advertiser {
   }
 
   records(): readonly SealedMessage[] {
-    const keptMs = nodeLimits.recordValidS * 1_000;
+    const keptMs = recordValidS(this.#options.known()) * 1_000;
     const nowMs = this.#options.clock.monotonicMs();
     return [...this.#told.values()]
       .filter(({ agent, atMs }) => agent.status !== "gone" || nowMs - atMs < keptMs)
@@ -102,7 +113,7 @@ class RecordAdvertiser implements Advertiser {
     let waits = false;
     for (const agent of agents.values()) {
       const told = this.#told.get(agent.name);
-      if (told !== undefined && sameWords(told.agent, agent)) continue;
+      if (told !== undefined && told.said === saying(agent)) continue;
       if (told !== undefined && nowMs - told.atMs < nodeLimits.advertiseApartMs) waits = true;
       else void this.#tell(agent);
     }
@@ -112,38 +123,22 @@ class RecordAdvertiser implements Advertiser {
         void this.#tell({ ...told.agent, status: "gone" });
     }
     if (waits) this.#later ??= this.#options.clock.timer(nodeLimits.advertiseApartMs, () => this.#again());
-    this.#provideSoon();
+    this.#options.words.changed();
   }
 
   async withdraw(): Promise<void> {
-    const { transport, network } = this.#options;
     this.stop();
     const gone = [...this.#told.values()]
       .filter(({ agent }) => agent.status !== "gone")
       .map(({ agent }) => this.#tell({ ...agent, status: "gone" }));
-    const words = [...this.#provided].map((word) => transport.withdraw(capabilityKey(network, word)));
-    this.#provided.clear();
-    await Promise.allSettled([...gone, ...words]);
+    await Promise.allSettled([...gone, this.#options.words.withdraw()]);
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#links[Symbol.dispose]();
+    this.#options.words.stop();
     this.#renewal?.[Symbol.dispose]();
     this.#later?.[Symbol.dispose]();
-    this.#providing?.[Symbol.dispose]();
-  }
-
-  /** While links still come, each word would have to move again; and all at once they are a storm of queries. */
-  #provideSoon(): void {
-    if (this.#stopped) return;
-    this.#providing ??= this.#options.clock.timer(
-      nodeLimits.provideSettleMs + this.#options.random.below(nodeLimits.provideSettleMs),
-      () => {
-        this.#providing = undefined;
-        void this.#provide();
-      },
-    );
   }
 
   #again(): void {
@@ -152,9 +147,9 @@ class RecordAdvertiser implements Advertiser {
   }
 
   #arm(): void {
-    const spreadMs = nodeLimits.advertiseMs * SPREAD;
-    const waitMs =
-      nodeLimits.advertiseMs - spreadMs + this.#options.random.below(Math.floor(2 * spreadMs) + 1);
+    const everyMs = renewalMs(this.#options.known());
+    const spreadMs = everyMs * SPREAD;
+    const waitMs = everyMs - spreadMs + this.#options.random.below(Math.floor(2 * spreadMs) + 1);
     this.#renewal = this.#options.clock.timer(waitMs, () => {
       for (const agent of this.#options.agents()) void this.#renew(agent);
       this.#arm();
@@ -172,7 +167,9 @@ class RecordAdvertiser implements Advertiser {
 
   async #renew(agent: Advertised): Promise<void> {
     try {
-      await this.#publish(this.#seal(agent));
+      const record = this.#seal(agent);
+      // Without a mesh those who are linked would lose it at the end of its life.
+      if ((await this.#publish(record)) === 0) await this.#options.tellPeers(record);
     } catch (error) {
       this.#untold(agent, error);
     }
@@ -187,49 +184,25 @@ class RecordAdvertiser implements Advertiser {
   }
 
   #seal(agent: Advertised): SealedMessage {
-    const record = this.#options.seal(agent);
-    this.#told.set(agent.name, { agent, record, atMs: this.#options.clock.monotonicMs() });
+    const { seal, known, clock } = this.#options;
+    const record = seal(agent, recordValidS(known()));
+    this.#told.set(agent.name, { agent, said: saying(agent), record, atMs: clock.monotonicMs() });
     return record;
   }
 
-  async #publish(record: JsonObject): Promise<void> {
+  /** How many were told. */
+  async #publish(record: JsonObject): Promise<number> {
     const { transport, topic, log } = this.#options;
     try {
-      await transport.publish(topic, canonicalBytes(record));
+      return (await transport.publish(topic, canonicalBytes(record))).recipients;
     } catch (error) {
       // Who is not reached by gossip fetches the record instead.
       log.debug("registry.publish", messageOf(error));
-    }
-  }
-
-  async #provide(): Promise<void> {
-    const { transport, network, log, dht } = this.#options;
-    if (!dht || this.#stopped || transport.links().length === 0) return;
-    const words = new Set(this.#options.agents().flatMap((agent) => agent.words.flatMap(withPrefixes)));
-    for (const word of words) {
-      if (this.#provided.has(word)) continue;
-      this.#provided.add(word);
-      try {
-        await transport.provide(capabilityKey(network, word), { timeoutMs: PROVIDE_MS });
-      } catch (error) {
-        // The next link tries again.
-        this.#provided.delete(word);
-        if (!isProtocolError(error)) throw error;
-        log.debug("registry.provide", error.message, { word, code: error.code });
-        return;
-      }
-    }
-    for (const word of [...this.#provided].filter((one) => !words.has(one))) {
-      this.#provided.delete(word);
-      await transport.withdraw(capabilityKey(network, word));
+      return 0;
     }
   }
 }
 
-function sameWords(one: Advertised, other: Advertised): boolean {
-  return (
-    one.status === other.status &&
-    one.agentId === other.agentId &&
-    one.words.join(" ") === other.words.join(" ")
-  );
+function saying({ agentId, status, words, claims, under }: Advertised): string {
+  return canonicalize({ agentId, status, words: [...words], claims: claims ?? {}, under: under ?? {} });
 }

@@ -1,128 +1,251 @@
-/** A call to whoever has a capability: the best of a few, then the next. */
+/** A call to whoever has a capability: the better of two drawn, then the next, within what may be repeated. */
 
-import { errorTable, type JsonValue, ProtocolError, toProtocolError } from "@gridmesh/protocol";
+import {
+  errorTable,
+  type ErrorCode,
+  type JsonObject,
+  type JsonValue,
+  ProtocolError,
+  toProtocolError,
+} from "@gridmesh/protocol";
 import type { Clock, Random, Wait } from "../clock.ts";
-import { startDeadline } from "../deadline.ts";
+import { type Deadline, startDeadline, until } from "../deadline.ts";
 import { nodeLimits } from "../limits.ts";
+import { isObject } from "../route/rpc-lines.ts";
 import type { CapabilityCall } from "../route/types.ts";
-import type { AgentRow, Registry } from "./types.ts";
+import { answers } from "../words.ts";
+import { alternativesIn } from "./alternatives.ts";
+import { Candidates } from "./candidates.ts";
+import { createFailoverBudget } from "./failover-budget.ts";
+import type { DistributedRegistry } from "./registry.ts";
+import type { Standings } from "./standings.ts";
+import type { AgentRow } from "./types.ts";
+
+export type TryResult = "answered" | "failed-over" | "failed";
 
 export interface AnycastOptions {
-  readonly registry: Registry;
+  readonly registry: Pick<DistributedRegistry, "find" | "answering" | "byId" | "fetch" | "absent">;
   readonly clock: Clock;
   readonly random: Random;
+  readonly standings: Standings;
   readonly call: (address: string, params: JsonValue, wait: Wait) => Promise<JsonValue>;
+  /** Makes sure there is a link. @throws PEER_NOT_FOUND, PEER_UNREACHABLE. */
+  readonly reach: (nodeId: string, wait: Wait) => Promise<void>;
+  /** Tools that change nothing when they are called twice, as the operator says. */
+  readonly idempotentTools: ReadonlySet<string>;
+  readonly onTry?: (result: TryResult) => void;
 }
 
-interface Standing {
-  /** Weighted mean of past answers, milliseconds. */
-  latencyMs: number;
-  inFlight: number;
-  failures: number;
-  /** No calls before this monotonic time. */
-  restUntilMs: number;
+export interface Anycast {
+  /** @throws NO_PROVIDER with `data.tried`; the error after which nothing may be repeated. */
+  readonly call: CapabilityCall;
+  /** One provider, to stay with. @throws NO_PROVIDER, CALL_TIMEOUT, CALL_CANCELLED. */
+  resolve(capability: string, wait: Wait): Promise<AgentRow>;
 }
 
 /** Repeating these changes nothing, so they may be tried elsewhere even if they may have happened. */
 const IDEMPOTENT =
   /^(?:.*\/list|resources\/read|prompts\/get|server\/discover|completion\/complete|GetTask|ListTasks)$/;
-const FIRST_GUESS_MS = 50;
-const WEIGHT = 0.3;
-const MIN_TRY_MS = 1_000;
-const FAILURES_BEFORE_REST = 3;
-const REST_MS = 10_000;
-const REST_MAX_MS = 300_000;
 
-export function createAnycast(options: AnycastOptions): CapabilityCall {
-  const { clock } = options;
-  const standings = new Map<string, Standing>();
-  const standingOf = (agentId: string): Standing => {
-    const known = standings.get(agentId);
-    if (known !== undefined) return known;
-    const fresh = { latencyMs: FIRST_GUESS_MS, inFlight: 0, failures: 0, restUntilMs: 0 };
-    standings.set(agentId, fresh);
-    return fresh;
+interface CapabilityRequest {
+  readonly capability: string;
+  readonly method: string;
+  readonly params: JsonValue;
+  readonly idempotent: boolean;
+}
+
+interface Tried {
+  readonly address: string;
+  readonly code: ErrorCode;
+}
+
+export function createAnycast(options: AnycastOptions): Anycast {
+  const budget = createFailoverBudget(options.clock);
+  return {
+    async call(capability, { method, params }, wait) {
+      using deadline = startDeadline(options.clock, wait, nodeLimits.callTimeoutMs);
+      budget.call();
+      const idempotent = isIdempotent(method, params, options.idempotentTools);
+      const call = { capability, method, params, idempotent };
+      await using search = new CandidateSearch(options, capability, deadline);
+      return await callOne({ options, search, deadline, mayFailOver: () => budget.failOver() }, call);
+    },
+    async resolve(capability, wait) {
+      using deadline = startDeadline(options.clock, wait, nodeLimits.findTimeoutMs);
+      await using search = new CandidateSearch(options, capability, deadline);
+      const row = await search.next();
+      if (row === undefined) throw exhausted(capability, []);
+      return row;
+    },
   };
+}
 
-  const attempt = async (row: AgentRow, call: { method: string; params: JsonValue }, wait: Wait) => {
-    const standing = standingOf(row.agentId);
-    const startMs = clock.monotonicMs();
-    standing.inFlight += 1;
+interface Course {
+  readonly options: AnycastOptions;
+  readonly search: CandidateSearch;
+  readonly deadline: Deadline;
+  readonly mayFailOver: () => boolean;
+}
+
+async function callOne(course: Course, call: CapabilityRequest): Promise<JsonValue> {
+  const { options, search, deadline } = course;
+  const tried: Tried[] = [];
+  let last: ProtocolError | undefined;
+  while (tried.length < nodeLimits.anycastTries) {
+    const row = await search.next();
+    if (row === undefined || (last !== undefined && !course.mayFailOver())) break;
+    if (last !== undefined) options.onTry?.("failed-over");
     try {
-      const result = await options.call(`${row.address}/${call.method}`, call.params, wait);
-      standing.failures = 0;
-      standing.latencyMs += WEIGHT * (clock.monotonicMs() - startMs - standing.latencyMs);
+      const result = await attempt(course, row, call);
+      options.onTry?.("answered");
       return result;
     } catch (error) {
-      standing.failures += 1;
-      if (standing.failures >= FAILURES_BEFORE_REST) {
-        const restMs = REST_MS * 2 ** (standing.failures - FAILURES_BEFORE_REST);
-        standing.restUntilMs = clock.monotonicMs() + Math.min(restMs, REST_MAX_MS);
+      last = toProtocolError(error, "INTERNAL_ERROR");
+      tried.push({ address: row.address, code: last.code });
+      if (deadline.signal.aborted || !mayTryNext(last, call.idempotent)) {
+        options.onTry?.("failed");
+        throw last;
       }
-      throw error;
-    } finally {
-      standing.inFlight -= 1;
+      search.learn(row, last);
     }
-  };
-
-  return async (capability, call, wait) => {
-    using deadline = startDeadline(clock, wait, nodeLimits.callTimeoutMs);
-    const rows = await candidates(options, capability, deadline.signal);
-    const ranked = rank(rows, { standingOf, random: options.random, nowMs: clock.monotonicMs() });
-    const tried: { address: string; code: string }[] = [];
-    for (const [at, row] of ranked.entries()) {
-      const timeoutMs = Math.max(deadline.leftMs() / (ranked.length - at), MIN_TRY_MS);
-      try {
-        return await attempt(row, call, { timeoutMs, signal: deadline.signal });
-      } catch (error) {
-        const known = toProtocolError(error, "INTERNAL_ERROR");
-        tried.push({ address: row.address, code: known.code });
-        if (deadline.signal.aborted || !mayTryNext(known, call.method)) throw known;
-      }
-    }
-    throw new ProtocolError("NO_PROVIDER", `nobody reachable offers ${capability}`, { data: { tried } });
-  };
-}
-
-function mayTryNext(error: ProtocolError, method: string): boolean {
-  // The agent's own answer stands; only failures to get one are worth another try.
-  const own = error.code === "METHOD_NOT_FOUND" || error.code === "INVALID_PARAMS";
-  if (own) return false;
-  return !errorTable[error.code].executed || (error.code !== "CALL_CANCELLED" && IDEMPOTENT.test(method));
-}
-
-/** Those known first; only when there is none does the call wait for the DHT. */
-async function candidates(
-  options: AnycastOptions,
-  capability: string,
-  signal: AbortSignal,
-): Promise<readonly AgentRow[]> {
-  for (const scope of ["known", "network"] as const) {
-    const rows: AgentRow[] = [];
-    const query = { capability, scope, limit: nodeLimits.anycastTries, signal };
-    for await (const row of options.registry.find(query)) if (row.presence !== "gone") rows.push(row);
-    if (rows.length > 0) return rows;
   }
-  return [];
+  options.onTry?.("failed");
+  throw verdictOn(call.capability, tried, last);
 }
 
-/** Live before suspect, resting ones last; of the best two, drawn at random, the faster goes first. */
-function rank(
-  rows: readonly AgentRow[],
-  by: { readonly standingOf: (agentId: string) => Standing; readonly random: Random; readonly nowMs: number },
-): readonly AgentRow[] {
-  const cost = (row: AgentRow) => {
-    const { latencyMs, inFlight, restUntilMs } = by.standingOf(row.agentId);
-    const late = (row.presence === "live" ? 0 : 1e6) + (restUntilMs > by.nowMs ? 1e7 : 0);
-    return late + latencyMs * (inFlight + 1);
-  };
-  const shuffled: AgentRow[] = [];
-  for (const row of rows) shuffled.splice(by.random.below(shuffled.length + 1), 0, row);
-  // A fixed best would draw the whole herd: the first is the better of two drawn, the rest follow by cost.
-  const [one, two, ...rest] = shuffled;
-  const pair = [one, two].filter((row) => row !== undefined).sort((a, b) => cost(a) - cost(b));
-  const [first, ...others] = pair;
-  if (first === undefined) return [];
-  const ordered = [...others, ...rest].sort((a, b) => cost(a) - cost(b));
-  return cost(first) >= 1e6 ? [...ordered, first].sort((a, b) => cost(a) - cost(b)) : [first, ...ordered];
+/** The time that is left is shared by the tries that are; what cannot be repeated has all of it, once its node is reached. */
+async function attempt(course: Course, row: AgentRow, call: CapabilityRequest): Promise<JsonValue> {
+  const { options, search, deadline } = course;
+  const { signal } = deadline;
+  const shareMs = Math.max(deadline.leftMs() / (search.left + 1), nodeLimits.anycastTryMs);
+  const standing = options.standings.begin(row.agentId);
+  const address = `${row.address}/${call.method}`;
+  try {
+    if (!call.idempotent && !row.local) {
+      await until(options.reach(row.nodeId, { timeoutMs: shareMs, signal }), signal);
+    }
+    const timeoutMs = call.idempotent ? shareMs : deadline.leftMs();
+    const result = await options.call(address, call.params, { timeoutMs, signal });
+    standing.end();
+    return result;
+  } catch (error) {
+    standing.end(toProtocolError(error, "INTERNAL_ERROR"));
+    throw error;
+  }
+}
+
+/** Those known first; then those a refusal named; then whoever the network finds. */
+class CandidateSearch implements AsyncDisposable {
+  readonly #options: AnycastOptions;
+  readonly #capability: string;
+  readonly #deadline: Deadline;
+  readonly #candidates: Candidates;
+  /** Nodes a refusal named whose agents are not known yet. */
+  #named: string[] = [];
+  /** Agents a refusal named: what these name in turn is not followed. */
+  readonly #hinted = new Set<string>();
+  #network: AsyncIterator<AgentRow> | undefined;
+
+  constructor(options: AnycastOptions, capability: string, deadline: Deadline) {
+    this.#options = options;
+    this.#capability = capability;
+    this.#deadline = deadline;
+    const { random, standings, clock, registry } = options;
+    const known = registry.answering([capability]);
+    this.#candidates = new Candidates(known, { random, standings, nowMs: clock.monotonicMs() });
+  }
+
+  /** Candidates that are known and not tried. */
+  get left(): number {
+    return this.#candidates.size;
+  }
+
+  async next(): Promise<AgentRow | undefined> {
+    const { signal } = this.#deadline;
+    const row = this.#candidates.take();
+    if (row !== undefined) return row;
+    if (this.#named.length > 0) {
+      await this.#askNamed();
+      const named = this.#candidates.take();
+      if (named !== undefined) return named;
+    }
+    this.#network ??= this.#find();
+    for (;;) {
+      if (signal.aborted) throw signal.reason;
+      const found = await until(this.#network.next(), signal);
+      if (found.done === true) return undefined;
+      if (this.#candidates.add(found.value)) return this.#candidates.take();
+    }
+  }
+
+  /** What the error of a candidate tells of it and of others. */
+  learn(row: AgentRow, error: ProtocolError): void {
+    const { registry } = this.#options;
+    if (error.code === "AGENT_NOT_FOUND" && !row.local) registry.absent(row.agentId);
+    if (this.#hinted.has(row.agentId)) return;
+    for (const { agentId, nodeId } of alternativesIn(error)) {
+      this.#hinted.add(agentId);
+      const known = registry.byId(agentId);
+      if (known === undefined) this.#named.push(nodeId);
+      else this.#offer(known);
+    }
+  }
+
+  #offer(row: AgentRow): void {
+    if (answers(row.capabilities, this.#capability)) this.#candidates.add(row);
+  }
+
+  async #askNamed(): Promise<void> {
+    const { registry } = this.#options;
+    const { signal } = this.#deadline;
+    const nodes = [...new Set(this.#named)];
+    this.#named = [];
+    const wait = { timeoutMs: nodeLimits.fetchTimeoutMs, signal, words: [this.#capability] };
+    await until(Promise.allSettled(nodes.map((nodeId) => registry.fetch(nodeId, wait))), signal);
+    for (const agentId of this.#hinted) {
+      const row = registry.byId(agentId);
+      if (row !== undefined) this.#offer(row);
+    }
+  }
+
+  #find(): AsyncIterator<AgentRow> {
+    const { registry } = this.#options;
+    const { signal } = this.#deadline;
+    const timeoutMs = Math.min(this.#deadline.leftMs(), nodeLimits.findTimeoutMs);
+    const query = { capability: this.#capability, scope: "network", timeoutMs, signal } as const;
+    return registry.find(query)[Symbol.asyncIterator]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A search nobody reads any more is not waited for.
+    void this.#network?.return?.()?.catch(() => undefined);
+    await Promise.resolve();
+  }
+}
+
+function isIdempotent(method: string, params: JsonValue, tools: ReadonlySet<string>): boolean {
+  if (IDEMPOTENT.test(method)) return true;
+  const name = method === "tools/call" && isObject(params) ? params["name"] : undefined;
+  return typeof name === "string" && tools.has(name);
+}
+
+function mayTryNext(error: ProtocolError, idempotent: boolean): boolean {
+  if (error.code === "CALL_CANCELLED" || error.foreign !== undefined) return false;
+  return !errorTable[error.code].executed || idempotent;
+}
+
+/** When all said the same of the call itself, that is the answer. */
+function verdictOn(
+  capability: string,
+  tried: readonly Tried[],
+  last: ProtocolError | undefined,
+): ProtocolError {
+  const own = last?.code === "METHOD_NOT_FOUND" || last?.code === "INVALID_PARAMS";
+  if (own && tried.every(({ code }) => code === last.code)) return last;
+  return exhausted(capability, tried, last);
+}
+
+function exhausted(capability: string, tried: readonly Tried[], cause?: ProtocolError): ProtocolError {
+  const data: JsonObject = { tried: tried.map(({ address, code }) => ({ address, code })) };
+  return new ProtocolError("NO_PROVIDER", `nobody reachable offers ${capability}`, { data, cause });
 }

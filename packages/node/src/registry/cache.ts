@@ -1,63 +1,229 @@
-/** Records heard of other nodes' agents: the newest of each, within bounds. */
+/**
+ * Records heard of other nodes' agents: the newest of each, within bounds. Anybody can bind a key of his to a foreign
+ * PeerId, so what only its signer says is hearsay: it has places of its own and makes way for what a node told itself.
+ */
 
-import { type JsonObject, ProtocolError } from "@gridmesh/protocol";
+import { ProtocolError } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import { type Presence, presenceOf } from "./presence.ts";
-import { type AgentRecord, hashOf } from "./record.ts";
+import type { AgentRecord } from "./record.ts";
+import { RecordRoom } from "./record-room.ts";
+import { answers } from "../words.ts";
 import type { AgentRow } from "./types.ts";
+import { WordIndex } from "./word-index.ts";
 
-interface Entry {
+/** An agent as the cache keeps it. */
+export interface Entry {
+  readonly agentId: string;
+  readonly words: readonly string[];
   readonly record: AgentRecord;
-  readonly heardMs: number;
+  readonly confirmed: boolean;
+  readonly bytes: number;
+  /** Wall ms of the last proof that it was there. */
+  heardMs: number;
+  absentMs: number | undefined;
+  /** No older record of this agent may come back before this wall ms. */
+  readonly keepMs: number;
+}
+
+export interface NodeAnswer {
+  readonly nodeId: string;
+  /** The word it was asked for; undefined when for all. */
+  readonly word: string | undefined;
+  /** By agent_id. */
+  readonly present: { readonly has: (agentId: string) => boolean };
+  /** Wall ms of the question. */
+  readonly askedMs: number;
 }
 
 export interface RecordCache {
   /**
-   * Takes a verified record; false when this very one is known.
+   * Takes a verified record; false when nothing is new.
+   * @param confirmed - told by the very node it names
    * @throws RECORD_EXPIRED, RECORD_OUTDATED, EQUIVOCATION, REGISTRY_FULL.
    */
-  take(record: AgentRecord): boolean;
-  /** Is this very message the newest record of its agent? Then it was verified before. */
-  holds(message: JsonObject): boolean;
+  take(record: AgentRecord, confirmed?: boolean): boolean;
+  /** The newest record of an agent. */
+  record(agentId: string): AgentRecord | undefined;
+  /** The node itself says that it has no such agent; true when that is news. Later records revive it. */
+  absent(agentId: string): boolean;
+  /** A node was asked and named these: its others, unless heard since, are absent; true when that is news. */
+  onlyThese(answer: NodeAnswer): boolean;
+  /** Forgets the agent. */
+  drop(agentId: string): void;
+  /** A link to this node was lost. */
+  unlinked(nodeId: string): void;
   /** Gone ones left out. */
   rows(): readonly AgentRow[];
+  /** Rows that answer a word, gone ones left out. */
+  answering(words: readonly string[]): readonly AgentRow[];
   byId(agentId: string): AgentRow | undefined;
+  /** Every record that is still valid, to be written down. */
+  records(): readonly AgentRecord[];
+  readonly size: number;
+  readonly confirmed: number;
+  readonly bytes: number;
 }
 
 export interface RecordCacheOptions {
   readonly clock: Clock;
-  /** When a byte of this peer last came over a link; undefined without a link. */
-  readonly linkHeardMs: (peerId: string) => number | undefined;
+  /** Linked peers, and when a byte of each last came, wall ms. */
+  readonly linksHeard: () => ReadonlyMap<string, number>;
 }
 
 export function createRecordCache(options: RecordCacheOptions): RecordCache {
-  const { clock } = options;
-  const entries = new Map<string, Entry>();
-  const rowOf = (entry: Entry) => toRow(entry, presenceIn(options, entry));
-  return {
-    take(record) {
-      const nowMs = clock.nowMs();
-      if (record.validUntil * 1000 <= nowMs) {
-        throw new ProtocolError("RECORD_EXPIRED", `the record of ${record.name} has expired`);
-      }
-      const known = entries.get(record.agentId)?.record;
-      if (known === undefined) makeRoom(entries, record.nodeId, nowMs);
-      else if (!isNewer(record, known)) return false;
-      entries.set(record.agentId, { record, heardMs: nowMs });
-      return true;
-    },
-    holds(message) {
-      const { agent_id: agentId } = message;
-      const known = typeof agentId === "string" ? entries.get(agentId)?.record : undefined;
-      return known !== undefined && known.seq === message["seq"] && known.hash === hashOf(message);
-    },
-    rows: () => [...entries.values()].map(rowOf).filter((row) => row.presence !== "gone"),
-    byId(agentId) {
-      const entry = entries.get(agentId);
-      return entry === undefined ? undefined : rowOf(entry);
-    },
-  };
+  return new Records(options);
+}
+
+class Records implements RecordCache {
+  readonly #options: RecordCacheOptions;
+  readonly #room: RecordRoom;
+  readonly #index = new WordIndex<Entry>();
+  /** Wall ms at which a node's link was lost. */
+  readonly #lost = new Map<string, number>();
+
+  constructor(options: RecordCacheOptions) {
+    this.#options = options;
+    this.#room = new RecordRoom({
+      onAdd: (entry) => this.#index.add(entry),
+      onRemove: (entry) => this.#index.remove(entry),
+      isOver: (entry, nowMs) => this.#isOver(entry, nowMs),
+    });
+  }
+
+  get size(): number {
+    return this.#room.entries.size;
+  }
+
+  get confirmed(): number {
+    return this.size - this.#room.hearsay.size;
+  }
+
+  get bytes(): number {
+    return this.#room.bytes;
+  }
+
+  take(record: AgentRecord, confirmed = false): boolean {
+    const nowMs = this.#options.clock.nowMs();
+    if (record.validUntil * 1_000 <= nowMs) {
+      throw new ProtocolError("RECORD_EXPIRED", `the record of ${record.name} has expired`);
+    }
+    const known = this.#room.entries.get(record.agentId);
+    const newer = known === undefined || isNewer(record, known.record);
+    if (!newer && (!confirmed || known.confirmed)) return confirmed && this.#hear(known, nowMs);
+    const same = known?.record.nodeId === record.nodeId;
+    const entry: Entry = {
+      agentId: record.agentId,
+      words: record.words,
+      record,
+      // What a node told once its agent may renew over gossip.
+      confirmed: confirmed || (same && known?.confirmed === true),
+      bytes: bytesOf(record),
+      heardMs: nowMs,
+      absentMs: undefined,
+      keepMs: Math.max(known?.keepMs ?? 0, record.validUntil * 1_000),
+    };
+    this.#room.put(entry, nowMs);
+    return true;
+  }
+
+  /** Told again by its own node: it lives, though nothing in its record is new. */
+  #hear(entry: Entry, nowMs: number): boolean {
+    const revived = entry.absentMs !== undefined;
+    entry.heardMs = nowMs;
+    entry.absentMs = undefined;
+    return revived;
+  }
+
+  record(agentId: string): AgentRecord | undefined {
+    return this.#room.entries.get(agentId)?.record;
+  }
+
+  absent(agentId: string): boolean {
+    const entry = this.#room.entries.get(agentId);
+    if (entry === undefined || entry.absentMs !== undefined) return false;
+    entry.absentMs = this.#options.clock.nowMs();
+    return true;
+  }
+
+  onlyThese({ nodeId, word, present, askedMs }: NodeAnswer): boolean {
+    let news = false;
+    for (const entry of this.#room.ofNode(nodeId)) {
+      const asked = word === undefined || answers(entry.words, word);
+      if (!asked || present.has(entry.agentId) || entry.heardMs >= askedMs) continue;
+      if (this.absent(entry.agentId)) news = true;
+    }
+    return news;
+  }
+
+  drop(agentId: string): void {
+    this.#room.remove(agentId);
+  }
+
+  unlinked(nodeId: string): void {
+    if (this.#room.ofNode(nodeId).size === 0) return;
+    this.#lost.delete(nodeId);
+    this.#lost.set(nodeId, this.#options.clock.nowMs());
+    const oldest = this.#lost.keys().next();
+    if (this.#lost.size > LOST_KEPT && !oldest.done) this.#lost.delete(oldest.value);
+  }
+
+  rows(): readonly AgentRow[] {
+    return this.#present(this.#room.entries.values());
+  }
+
+  answering(words: readonly string[]): readonly AgentRow[] {
+    if (words.length === 1) return this.#present(this.#index.find(words[0] ?? ""));
+    const found = new Set<Entry>();
+    for (const word of words) for (const entry of this.#index.find(word)) found.add(entry);
+    return this.#present(found);
+  }
+
+  byId(agentId: string): AgentRow | undefined {
+    const entry = this.#room.entries.get(agentId);
+    if (entry === undefined) return undefined;
+    return toRow(entry, this.#presence(entry, this.#options.linksHeard(), this.#options.clock.nowMs()));
+  }
+
+  records(): readonly AgentRecord[] {
+    const nowMs = this.#options.clock.nowMs();
+    return [...this.#room.entries.values()]
+      .filter(({ record }) => record.validUntil * 1_000 > nowMs && record.status !== "gone")
+      .map(({ record }) => record);
+  }
+
+  #present(entries: Iterable<Entry>): readonly AgentRow[] {
+    const heard = this.#options.linksHeard();
+    const nowMs = this.#options.clock.nowMs();
+    const rows: AgentRow[] = [];
+    for (const entry of entries) {
+      const presence = this.#presence(entry, heard, nowMs);
+      if (presence !== "gone") rows.push(toRow(entry, presence));
+    }
+    return rows;
+  }
+
+  #presence(entry: Entry, heard: ReadonlyMap<string, number>, nowMs: number): Presence {
+    const { record, heardMs, absentMs } = entry;
+    return presenceOf({
+      nowMs,
+      validUntilMs: record.validUntil * 1_000,
+      lifeMs: record.lifeMs,
+      status: record.status,
+      linkHeardMs: heard.get(record.nodeId),
+      linkLostMs: this.#lost.get(record.nodeId),
+      recordHeardMs: heardMs,
+      absentMs,
+    });
+  }
+
+  /** Gone for ten minutes, and no older record of it can be valid any more. */
+  #isOver(entry: Entry, nowMs: number): boolean {
+    const { record, heardMs, absentMs, keepMs } = entry;
+    const endMs = absentMs ?? (record.status === "gone" ? heardMs : record.validUntil * 1_000);
+    return nowMs > keepMs && nowMs - endMs > nodeLimits.goneKeptMs;
+  }
 }
 
 /** False for the very record that is known. @throws EQUIVOCATION, RECORD_OUTDATED. */
@@ -70,32 +236,18 @@ function isNewer(record: AgentRecord, known: AgentRecord): boolean {
   throw new ProtocolError("EQUIVOCATION", `${record.agentId} signed two records ${record.seq}`);
 }
 
-/** @throws REGISTRY_FULL. */
-function makeRoom(entries: Map<string, Entry>, nodeId: string, nowMs: number): void {
-  const ofNode = [...entries.values()].filter((entry) => entry.record.nodeId === nodeId).length;
-  if (ofNode >= nodeLimits.recordsPerNode) {
-    throw new ProtocolError("REGISTRY_FULL", `${nodeId} has ${ofNode} records here`);
-  }
-  if (entries.size < nodeLimits.records) return;
-  for (const [agentId, { heardMs, record }] of entries) {
-    const endMs = Math.max(heardMs, record.validUntil * 1000);
-    if (endMs < nowMs - nodeLimits.goneKeptMs) entries.delete(agentId);
-  }
-  if (entries.size >= nodeLimits.records) throw new ProtocolError("REGISTRY_FULL", "the registry is full");
+const LOST_KEPT = 4_096;
+/** An entry beside its message, and each place in the index, as measured on a heap of many. */
+const ENTRY_BYTES = 1_024;
+const PLACE_BYTES = 128;
+
+function bytesOf({ bytes, words }: AgentRecord): number {
+  return bytes.length + ENTRY_BYTES + PLACE_BYTES * WordIndex.placesOf(words).length;
 }
 
-function presenceIn(options: RecordCacheOptions, { record, heardMs }: Entry): Presence {
-  return presenceOf({
-    nowMs: options.clock.nowMs(),
-    validUntil: record.validUntil,
-    status: record.status,
-    linkHeardMs: options.linkHeardMs(record.nodeId),
-    recordHeardMs: heardMs,
-  });
-}
-
-function toRow({ record }: Entry, presence: Presence): AgentRow {
-  const { name, agentId, nodeId, words, validUntil } = record;
+function toRow({ record, confirmed }: Entry, presence: Presence): AgentRow {
+  const { name, agentId, nodeId, words, validUntil, protocols, eras } = record;
   const address = `${nodeId}:${name}`;
-  return { name, agentId, nodeId, address, capabilities: words, presence, local: false, validUntil };
+  const row = { name, agentId, nodeId, address, capabilities: words, presence, local: false };
+  return { ...row, confirmed, validUntil, protocols, eras };
 }

@@ -1,18 +1,28 @@
 /** The distributed registry: own agents, records heard, and the DHT as a pointer to who may know more. */
 
 import { createHash } from "node:crypto";
-import { type JsonObject, type JsonValue, ProtocolError, messageOf } from "@gridmesh/protocol";
+import {
+  canonicalBytes,
+  type ErrorCode,
+  type JsonObject,
+  type JsonValue,
+  ProtocolError,
+  toProtocolError,
+} from "@gridmesh/protocol";
 import type { Clock, Wait } from "../clock.ts";
-import { startDeadline } from "../deadline.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Transport } from "../network/transport.ts";
 import type { MethodCall } from "../route/forward.ts";
 import { isObject } from "../route/rpc-lines.ts";
+import { answers } from "../words.ts";
+import { createAbsentMemory } from "./absent.ts";
 import type { RecordCache } from "./cache.ts";
-import type { AgentRecord } from "./record.ts";
+import type { Equivocations } from "./equivocations.ts";
+import { findRows, readQuery } from "./find.ts";
+import { askProviders } from "./providers.ts";
+import { type AgentRecord, hashOf } from "./record.ts";
 import type { AgentRow, Registry, RegistryQuery } from "./types.ts";
-import { answers } from "./words.ts";
 
 export interface RegistryOptions {
   readonly network: string;
@@ -22,6 +32,7 @@ export interface RegistryOptions {
   readonly transport: Transport;
   readonly dht: boolean;
   readonly cache: RecordCache;
+  readonly equivocations: Equivocations;
   /** Agents of this node, in order of registration. */
   readonly own: () => readonly AgentRow[];
   /** Calls a method of another node. */
@@ -29,22 +40,46 @@ export interface RegistryOptions {
   /** Is the node still meeting its first peers, so that silence proves nothing? */
   readonly settling: () => boolean;
   /** Verifies a record as it came. @throws RECORD_INVALID and the codes of the ladder. */
-  readonly open: (message: JsonObject) => AgentRecord;
+  readonly open: (bytes: Uint8Array) => AgentRecord;
+  /** Is nobody to listen to this peer or agent? */
+  readonly banned: (subject: string) => boolean;
+  /** Counts what a peer told as its own agent's record against it. */
+  readonly offence: (peerId: string, code: ErrorCode) => void;
+  /** Of two that match alike the lower is named first. */
+  readonly cost: (row: AgentRow) => number;
+  /** Nodes that may have a word though nobody says so now: remembered from before a restart. */
+  readonly remembered?: (word: string) => readonly string[];
+  /** Told of each query that ended: its scope and seconds. */
+  readonly onLookUp?: (scope: "local" | "known" | "network", seconds: number) => void;
 }
 
 export interface DistributedRegistry extends Registry {
-  /** Takes a verified record and tells listeners. @throws as `RecordCache.take`. */
-  take(record: AgentRecord): void;
+  /**
+   * Takes a verified record and tells listeners.
+   * @param confirmed - told by the very node it names
+   * @throws as `RecordCache.take`; of two contents of one number the proof is kept.
+   */
+  take(record: AgentRecord, confirmed: boolean): void;
   /** Asks a peer for the records of its agents. @throws the call's codes. */
   fetch(peerId: string, wait: FetchWait): Promise<void>;
+  /** Agents that answer one of the words, own first; gone ones left out. */
+  answering(words: readonly string[]): readonly AgentRow[];
+  /** The newest record of another node's agent, as it was signed. */
+  record(agentId: string): AgentRecord | undefined;
+  /** Its own node said that it has no such agent. */
+  absent(agentId: string): void;
   /** Tells listeners that own agents changed. */
   touch(): void;
+  readonly size: number;
 }
 
-type FetchWait = Wait & { readonly capability?: string | undefined };
+/** Words: those somebody looks for; a single one is all that is asked for. */
+type FetchWait = Wait & { readonly words?: readonly string[] | undefined };
 
 /** How often a look-up that found nothing yet looks whether the node still meets its first peers. */
 const SETTLING_TURN_MS = 100;
+/** So many records of an answer are verified before others have their turn. */
+const VERIFIED_AT_ONCE = 16;
 
 /** Where the DHT keeps who offers a word. */
 export function capabilityKey(network: string, word: string): Uint8Array {
@@ -52,162 +87,188 @@ export function capabilityKey(network: string, word: string): Uint8Array {
 }
 
 export function createRegistry(options: RegistryOptions): DistributedRegistry {
-  const { cache } = options;
-  const listeners = new Set<() => void>();
-  let fetching = 0;
-  const touch = () => {
-    for (const fn of listeners) fn();
-  };
-  const onChange = (fn: () => void): Disposable => {
-    listeners.add(fn);
-    return { [Symbol.dispose]: () => listeners.delete(fn) };
-  };
-  const take = (record: AgentRecord) => {
-    if (record.nodeId !== options.peerId && cache.take(record)) touch();
-  };
-  const ask = async (peerId: string, wait: FetchWait): Promise<JsonValue> => {
-    const { capability, ...limits } = wait;
-    const params = { signed: true, ...(capability === undefined ? {} : { capability }) };
-    fetching += 1;
+  return new NodeRegistry(options);
+}
+
+class NodeRegistry implements DistributedRegistry {
+  readonly #options: RegistryOptions;
+  readonly #listeners = new Set<() => void>();
+  readonly #absent;
+  #fetching = 0;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    this.#absent = createAbsentMemory(options.clock);
+  }
+
+  get size(): number {
+    return this.#options.cache.size;
+  }
+
+  touch(): void {
+    for (const fn of this.#listeners) fn();
+  }
+
+  onChange(fn: () => void): Disposable {
+    this.#listeners.add(fn);
+    return { [Symbol.dispose]: () => this.#listeners.delete(fn) };
+  }
+
+  known(): readonly AgentRow[] {
+    return [...this.#options.own(), ...this.#options.cache.rows()];
+  }
+
+  byId(agentId: string): AgentRow | undefined {
+    const { own, cache } = this.#options;
+    return own().find((row) => row.agentId === agentId) ?? cache.byId(agentId);
+  }
+
+  answering(words: readonly string[]): readonly AgentRow[] {
+    const { own, cache } = this.#options;
+    const mine = own().filter((row) => words.some((word) => answers(row.capabilities, word)));
+    return [...mine, ...cache.answering(words)];
+  }
+
+  record(agentId: string): AgentRecord | undefined {
+    return this.#options.cache.record(agentId);
+  }
+
+  absent(agentId: string): void {
+    if (this.#options.cache.absent(agentId)) this.touch();
+  }
+
+  take(record: AgentRecord, confirmed: boolean): void {
+    const { cache, peerId, equivocations } = this.#options;
+    if (record.nodeId === peerId) return;
     try {
-      return await options.call(peerId, { method: `${peerId}:node/list_agents`, params }, limits);
-    } finally {
-      fetching -= 1;
+      if (!cache.take(record, confirmed)) return;
+    } catch (error) {
+      const known = cache.record(record.agentId);
+      if (known !== undefined && error instanceof ProtocolError && error.code === "EQUIVOCATION") {
+        equivocations.add(known, record, confirmed);
+        cache.drop(record.agentId);
+        this.touch();
+      }
+      throw error;
     }
-  };
-  const fetch = async (peerId: string, wait: FetchWait) => {
-    const answer = await ask(peerId, wait);
-    for (const message of recordsIn(answer)) {
-      // Told on the control stream a moment ago: what was proven once need not be again.
-      if (cache.holds(message)) continue;
+    if (confirmed) this.#absent.forget(record.nodeId);
+    this.touch();
+  }
+
+  async *find(query: RegistryQuery): AsyncGenerator<AgentRow> {
+    const { clock, own, cache, cost, onLookUp } = this.#options;
+    const read = readQuery(query);
+    const startMs = clock.monotonicMs();
+    const answering = (words: readonly string[]) => cache.answering(words);
+    const ask = this.#ask.bind(this);
+    try {
+      yield* findRows({ clock, own, answering, cost, ask }, read, query);
+    } finally {
+      onLookUp?.(read.scope, (clock.monotonicMs() - startMs) / 1_000);
+    }
+  }
+
+  /** Turns at which more may be known: while the first peers are met, then as providers from the DHT answer. */
+  async *#ask(words: readonly string[], signal: AbortSignal, isEmpty: () => boolean): AsyncGenerator<void> {
+    const { clock, dht, settling, log, remembered } = this.#options;
+    while (isEmpty() && (this.#fetching > 0 || settling()) && !signal.aborted) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      using _listener = this.onChange(resolve);
+      using _turn = clock.timer(SETTLING_TURN_MS, resolve);
+      await promise;
+      yield;
+    }
+    const search = {
+      log,
+      isKnown: (peerId: string, word: string) => this.#needNotAsk(peerId, word),
+      fetch: (peerId: string, wait: Wait) => this.fetch(peerId, { ...wait, words }),
+    };
+    if (dht) yield* askProviders({ ...search, providers: this.#providers.bind(this) }, words, signal);
+    if (!isEmpty() || remembered === undefined || signal.aborted) return;
+    const before = async function* (word: string) {
+      for (const peerId of remembered(word)) yield { peerId, addresses: [] };
+    };
+    yield* askProviders({ ...search, providers: before }, words, signal);
+  }
+
+  #providers(word: string, wait: Wait): ReturnType<Transport["providers"]> {
+    const { transport, network } = this.#options;
+    return transport.providers(capabilityKey(network, word), wait);
+  }
+
+  /** A linked peer tells of its agents by itself: what it told is as fresh as an answer. */
+  #needNotAsk(peerId: string, word: string): boolean {
+    const { peerId: own, banned, transport, cache } = this.#options;
+    if (peerId === own || banned(peerId) || this.#absent.knows(peerId, word)) return true;
+    if (!transport.links().some((link) => link.peerId === peerId)) return false;
+    const told = cache.answering([word]);
+    return told.some((row) => row.nodeId === peerId && row.confirmed && row.presence === "live");
+  }
+
+  async fetch(peerId: string, wait: FetchWait): Promise<void> {
+    const { clock, log } = this.#options;
+    const askedMs = clock.nowMs();
+    const told = recordsIn(await this.#askPeer(peerId, wait));
+    const present = new Map<string, readonly string[]>();
+    for (const [at, message] of told.entries()) {
+      // A full answer takes as long to verify as a thousand calls.
+      if (at % VERIFIED_AT_ONCE === VERIFIED_AT_ONCE - 1)
+        await new Promise((resolve) => setImmediate(resolve));
       try {
-        const record = options.open(message);
+        const record = this.#proven(message);
         if (record.nodeId !== peerId) throw new ProtocolError("RECORD_INVALID", "a record of another node");
-        take(record);
+        present.set(record.agentId, record.words);
+        this.take(record, true);
       } catch (error) {
-        const code = error instanceof ProtocolError ? error.code : "RECORD_INVALID";
-        if (code !== "RECORD_OUTDATED") options.log.debug("registry.refused", code, { peer: peerId, code });
+        const { code } = toProtocolError(error, "RECORD_INVALID");
+        if (code === "RECORD_OUTDATED") continue;
+        log.debug("registry.refused", code, { peer: peerId, code });
+        this.#options.offence(peerId, code);
       }
     }
-  };
-  const known = () => [...options.own(), ...cache.rows()];
-
-  return {
-    take,
-    fetch,
-    touch,
-    known,
-    byId: (agentId) => options.own().find((row) => row.agentId === agentId) ?? cache.byId(agentId),
-    find: (query) =>
-      findRows(
-        { options, fetch, known, onChange, settling: () => fetching > 0 || options.settling() },
-        query,
-      ),
-    onChange,
-  };
-}
-
-interface Search {
-  readonly onChange: (fn: () => void) => Disposable;
-  readonly settling: () => boolean;
-  readonly options: RegistryOptions;
-  readonly fetch: DistributedRegistry["fetch"];
-  readonly known: () => readonly AgentRow[];
-}
-
-async function* findRows(search: Search, query: RegistryQuery): AsyncGenerator<AgentRow> {
-  const { options } = search;
-  const words = typeof query.capability === "string" ? [query.capability] : query.capability;
-  const matches = (row: AgentRow) =>
-    query.match === "all"
-      ? words.every((word) => answers(row.capabilities, word))
-      : words.some((word) => answers(row.capabilities, word));
-  const limit = query.limit ?? 50;
-  const seen = new Set<string>();
-  const fresh = (rows: readonly AgentRow[]) =>
-    byPresence(rows.filter((row) => !seen.has(row.agentId) && matches(row))).slice(0, limit - seen.size);
-
-  const scope = query.scope ?? "network";
-  const near = () => fresh(scope === "local" ? options.own() : search.known());
-  for (const row of near()) {
-    seen.add(row.agentId);
-    yield row;
+    this.#noteAbsent({ peerId, words: wait.words, askedMs, present });
   }
-  if (scope !== "network" || seen.size >= limit) return;
-  using deadline = startDeadline(options.clock, query, nodeLimits.findTimeoutMs);
-  for await (const _news of newsOf({ ...search, words, unlucky: () => seen.size === 0 }, deadline.signal)) {
-    for (const row of near()) {
-      seen.add(row.agentId);
-      yield row;
-    }
-    if (seen.size >= limit) return;
-  }
-}
 
-/** Turns at which more may be known: while the first peers are met, then as providers from the DHT answer. */
-async function* newsOf(
-  search: Search & { readonly words: readonly string[]; readonly unlucky: () => boolean },
-  signal: AbortSignal,
-): AsyncGenerator<void> {
-  const { words, unlucky } = search;
-  const { clock, dht } = search.options;
-  while (unlucky() && search.settling() && !signal.aborted) {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    using _listener = search.onChange(resolve);
-    using _turn = clock.timer(SETTLING_TURN_MS, resolve);
-    await promise;
-    yield;
-  }
-  if (!dht) return;
-  for await (const _peer of fetchProviders(search, words, signal)) yield;
-}
-
-function byPresence(rows: readonly AgentRow[]): readonly AgentRow[] {
-  return rows.toSorted((one, other) => Number(one.presence !== "live") - Number(other.presence !== "live"));
-}
-
-/** Every word is looked up and every provider asked: choosing one word of many would lose matches silently. */
-async function* fetchProviders(
-  search: Search,
-  words: readonly string[],
-  signal: AbortSignal,
-): AsyncGenerator<string> {
-  const { options } = search;
-  const asked = new Set<string>([options.peerId]);
-  const running = new Map<string, Promise<string>>();
-  const fetchFrom = async (peerId: string): Promise<string> => {
-    await search.fetch(peerId, { timeoutMs: nodeLimits.fetchTimeoutMs, signal }).catch(() => undefined);
-    return peerId;
-  };
-  const next = async (): Promise<string> => {
-    const peerId = await Promise.race(running.values());
-    running.delete(peerId);
-    return peerId;
-  };
-  for (const word of words) {
-    for await (const peerId of providersOf(options, word, signal)) {
-      if (asked.has(peerId)) continue;
-      while (running.size >= nodeLimits.fetchesAtOnce) yield await next();
-      asked.add(peerId);
-      running.set(peerId, fetchFrom(peerId));
+  async #askPeer(peerId: string, { words = [], ...limits }: FetchWait): Promise<JsonValue> {
+    const [capability] = words;
+    const params = {
+      signed: true,
+      ...(words.length === 1 && capability !== undefined ? { capability } : {}),
+    };
+    this.#fetching += 1;
+    try {
+      const method = `${peerId}:node/list_agents`;
+      return await this.#options.call(peerId, { method, params }, limits);
+    } finally {
+      this.#fetching -= 1;
     }
   }
-  while (running.size > 0) yield await next();
-}
 
-async function* providersOf(
-  options: RegistryOptions,
-  word: string,
-  signal: AbortSignal,
-): AsyncGenerator<string> {
-  try {
-    const wait = { timeoutMs: nodeLimits.findTimeoutMs, signal };
-    for await (const hint of options.transport.providers(capabilityKey(options.network, word), wait)) {
-      yield hint.peerId;
+  /** Told on the control stream or by gossip a moment ago: what was proven once need not be again. */
+  #proven(message: JsonObject): AgentRecord {
+    const { cache, open, banned } = this.#options;
+    const bytes = canonicalBytes(message);
+    const { agent_id: agentId } = message;
+    const known = typeof agentId === "string" ? cache.record(agentId) : undefined;
+    const record = known !== undefined && known.hash === hashOf(bytes) ? known : open(bytes);
+    if (banned(record.agentId)) throw new ProtocolError("PEER_BANNED", "the agent's key is banned");
+    return record;
+  }
+
+  /** What an answer did not name is not there: words nobody answers, agents that should have been among them. */
+  #noteAbsent(asked: {
+    readonly peerId: string;
+    readonly words: readonly string[] | undefined;
+    readonly askedMs: number;
+    readonly present: ReadonlyMap<string, readonly string[]>;
+  }): void {
+    const { peerId, words = [], askedMs, present } = asked;
+    for (const word of words) {
+      if (![...present.values()].some((one) => answers(one, word))) this.#absent.note(peerId, word);
     }
-  } catch (error) {
-    // The DHT is one source of several: without it the search ends with what the others gave.
-    options.log.debug("registry.dht", messageOf(error), { word });
+    const [only] = words;
+    const complete = words.length === 1 && only !== undefined ? only : undefined;
+    if (this.#options.cache.onlyThese({ nodeId: peerId, word: complete, present, askedMs })) this.touch();
   }
 }
 

@@ -4,6 +4,7 @@ import { type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protoc
 import type { Access, CallContext, MethodHandler } from "../agent.ts";
 import { maySee } from "../gate/access.ts";
 import { nodeLimits } from "../limits.ts";
+import { answers } from "../words.ts";
 import type { LocalAgents, NodeMethods } from "./types.ts";
 
 export interface NodeFacts {
@@ -32,6 +33,8 @@ interface KnownAgent {
   readonly address: string;
   readonly presence: string;
   readonly capabilities: readonly string[];
+  readonly protocols: readonly string[];
+  readonly eras: readonly string[];
 }
 
 export interface NodeMethodsOptions {
@@ -64,7 +67,7 @@ function listAgents(options: NodeMethodsOptions, params: JsonValue, context: Cal
   const own = options.agents
     .list()
     .filter((agent) => maySee(agent.access, context.caller))
-    .filter((agent) => capability === undefined || agent.capabilities.includes(capability))
+    .filter((agent) => capability === undefined || answers(agent.capabilities, capability))
     .map((agent) => {
       const record = signed ? options.record(agent.name) : undefined;
       return {
@@ -80,8 +83,17 @@ function listAgents(options: NodeMethodsOptions, params: JsonValue, context: Cal
   }
   const far = options
     .known()
-    .filter((agent) => capability === undefined || agent.capabilities.includes(capability))
-    .map((agent) => ({ ...row(agent, agent.address), status: agent.presence, access: "network" }));
+    .filter((agent) => capability === undefined || answers(agent.capabilities, capability))
+    .map((agent) => {
+      const { address, protocols, eras, presence: status } = agent;
+      return {
+        ...row(agent, address),
+        protocols: [...protocols],
+        eras: [...eras],
+        status,
+        access: "network",
+      };
+    });
   return { agents: [...own, ...far] };
 }
 

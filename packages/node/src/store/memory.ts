@@ -22,11 +22,16 @@ export function memoryStore(): StateStore {
     // Nothing outlives the process, and the table of the gate has them already.
     nonces: () => [],
     saveNonces() {},
-    nextSeq(counter) {
-      const next = (counters.get(counter) ?? 0) + 1;
+    nextSeq(counter, atLeast = 1) {
+      const next = Math.max((counters.get(counter) ?? 0) + 1, atLeast);
       counters.set(counter, next);
       return next;
     },
+    // The registry has them already.
+    records: () => [],
+    saveRecords() {},
+    equivocations: () => [],
+    saveEquivocation() {},
     agentId: (name) => agents.get(name),
     rememberAgent(name, agentId) {
       agents.set(name, agentId);

@@ -4,6 +4,7 @@ import { chmodSync, closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type NonceRow, ProtocolError } from "@gridmesh/protocol";
+import { recordTables } from "./sqlite-records.ts";
 import type { StateStore, StoredBan, StoredPeer } from "./types.ts";
 
 const SQLITE_BUSY = 5;
@@ -20,6 +21,12 @@ const SCHEMA = `
     primary key (sender_id, nonce)) strict, without rowid;
   create index if not exists nonce_age on nonce (keep_until_s);
   create table if not exists counter (name text primary key, value integer not null) strict;
+  create table if not exists record (
+    agent_id text primary key, message blob not null, saved_ms integer not null) strict;
+  create index if not exists record_age on record (saved_ms);
+  create table if not exists equivocation (
+    agent_id text primary key, node_id text not null, confirmed integer not null, seq integer not null,
+    first blob not null, second blob not null, at_ms integer not null) strict;
   create table if not exists agent (name text primary key, agent_id text not null) strict;
 `;
 
@@ -40,6 +47,7 @@ export function openStateStore(home: string): StateStore {
   return {
     ...peerTables(database, write),
     ...countingTables(database, write),
+    ...recordTables(database, (act) => write(() => together(database, act))),
     close: () => database.close(),
   };
 }
@@ -117,7 +125,7 @@ function countingTables(database: DatabaseSync, write: (act: () => void) => void
   const forgetNonces = database.prepare("delete from nonce where keep_until_s < ?");
   const insertNonce = database.prepare("insert or ignore into nonce values (?, ?, ?)");
   const count = database.prepare(
-    "insert into counter values (?, 1) on conflict (name) do update set value = value + 1 returning value",
+    "insert into counter values (?1, ?2) on conflict (name) do update set value = max(value + 1, ?2) returning value",
   );
   const selectAgent = database.prepare("select agent_id from agent where name = ?");
   const insertAgent = database.prepare("insert or replace into agent values (?, ?)");
@@ -136,10 +144,10 @@ function countingTables(database: DatabaseSync, write: (act: () => void) => void
           for (const { senderId, nonce, keepUntilS } of batch) insertNonce.run(senderId, nonce, keepUntilS);
         }),
       ),
-    nextSeq(counter) {
+    nextSeq(counter, atLeast = 1) {
       let value = 0;
       write(() => {
-        value = Number(count.get(counter)?.["value"]);
+        value = Number(count.get(counter, atLeast)?.["value"]);
       });
       return value;
     },

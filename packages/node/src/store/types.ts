@@ -22,6 +22,27 @@ export interface StoredBan {
   readonly strikes: number;
 }
 
+/** An agent's signed record as it was heard; after a restart a hint, to be verified again. */
+export interface StoredRecord {
+  readonly agentId: string;
+  readonly message: Uint8Array;
+  /** Wall ms. */
+  readonly savedMs: number;
+}
+
+/** Two signed messages of one signer and number with other contents. */
+export interface StoredEquivocation {
+  readonly agentId: string;
+  readonly nodeId: string;
+  /** Did that very node tell it? */
+  readonly confirmed: boolean;
+  readonly seq: number;
+  readonly first: Uint8Array;
+  readonly second: Uint8Array;
+  /** Wall ms. */
+  readonly atMs: number;
+}
+
 export interface StateStore {
   peers(): readonly StoredPeer[];
   /** Replaces the whole book. */
@@ -32,8 +53,16 @@ export interface StateStore {
   /** Nonces still to be kept at this Unix second, oldest first; the others are forgotten. */
   nonces(nowS: number): readonly NonceRow[];
   saveNonces(batch: readonly NonceRow[]): void;
-  /** The next number of a persisted counter, from 1; written before it is returned. */
-  nextSeq(counter: string): number;
+  /** The next number of a persisted counter, never below `atLeast` (1); written before it is returned. */
+  nextSeq(counter: string, atLeast?: number): number;
+  /** Those saved since this wall ms, newest first; older ones are forgotten. */
+  records(sinceMs: number): readonly StoredRecord[];
+  /** Each in the place of its agent's former one. */
+  saveRecords(records: readonly StoredRecord[]): void;
+  /** Oldest first. */
+  equivocations(): readonly StoredEquivocation[];
+  /** Keeps the newest `max`. */
+  saveEquivocation(proof: StoredEquivocation, max: number): void;
   /** The agent_id this name had at its first start here. */
   agentId(name: string): string | undefined;
   rememberAgent(name: string, agentId: string): void;

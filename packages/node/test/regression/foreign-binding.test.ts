@@ -23,14 +23,16 @@ test("two records of a key that names another's node ban that key, not the node"
   const binding = signBinding({ network: NETWORK, peerId: two.id, name, notAfterS: nowS + 1_000, signer });
   const topic = `gridmesh/${NETWORK}/capability`;
   using _topic = forger.transport.join(topic, () => Promise.resolve("accept"));
-  for (const word of ["one", "two", "three"]) {
+  const publish = (word: string) => {
     const terms = { network: NETWORK, signer, binding, nowS, random, name, status: "available" as const };
-    await forger.transport.publish(
-      topic,
-      canonicalBytes(sealRecord({ ...terms, seq: 1, capabilities: [word] })),
-    );
-  }
-  await eventually("it is heard", () => one.registry.known().some((row) => row.name === name));
+    const record = sealRecord({ ...terms, seq: 1, capabilities: [word] });
+    return forger.transport.publish(topic, canonicalBytes(record));
+  };
+  const isHeard = () => one.registry.known().some((row) => row.name === name);
+  await publish("one");
+  await eventually("it is heard", isHeard);
+  for (const word of ["two", "three"]) await publish(word);
+  await eventually("it is dropped", () => !isHeard());
   await new Promise((resolve) => setTimeout(resolve, 200));
   assert.deepEqual(await two.call(`${one.id}:agent-0/ping`), {});
 });

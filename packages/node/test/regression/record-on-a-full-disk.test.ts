@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ProtocolError } from "@gridmesh/protocol";
-import type { Transport } from "../../src/network/transport.ts";
 import { createAdvertiser } from "../../src/registry/advertise.ts";
 import { manualClock, seededRandom } from "../../src/testing/index.ts";
 
@@ -12,10 +11,10 @@ test("a record that gets no number is told in the log, and asked for again at th
   const keep = (event: string) => void said.push(event);
   const log = { error: keep, warn: keep, info: keep, debug: keep, child: () => log };
   const advertiser = createAdvertiser({
-    network: "net",
     topic: "topic",
-    transport: { on: () => ({ [Symbol.dispose]() {} }), links: () => [] } as unknown as Transport,
-    dht: false,
+    transport: { publish: () => Promise.resolve({ recipients: 0 }) },
+    words: { changed() {}, withdraw: () => Promise.resolve(), stop() {} },
+    known: () => 0,
     clock,
     random: seededRandom(1),
     log,

@@ -1,7 +1,7 @@
 /** The words an agent is found under. */
 
 import { isCapability, type JsonObject, type JsonValue } from "@gridmesh/protocol";
-import { nodeLimits } from "../limits.ts";
+import { nodeLimits } from "./limits.ts";
 
 /** Keys of a record's `capabilities`, and `<key>.<type>` where a key lists types; at most 32, in the record's order. */
 export function wordsOf(capabilities: JsonObject): readonly string[] {
@@ -16,12 +16,19 @@ export function wordsOf(capabilities: JsonObject): readonly string[] {
 /** A word with its prefixes at a dot: `energy.sell` is also found under `energy`. */
 export function withPrefixes(word: string): readonly string[] {
   const parts = word.split(".");
-  return parts.map((_part, at) => parts.slice(0, at + 1).join("."));
+  return parts.map((_part, at) => parts.slice(0, at + 1).join(".")).filter(isCapability);
 }
 
 /** True when one of the agent's words is the asked one or begins with it at a dot. */
 export function answers(words: readonly string[], asked: string): boolean {
   return words.some((word) => word === asked || word.startsWith(`${asked}.`));
+}
+
+/** How many of the asked words the agent answers. */
+export function countAnswered(words: readonly string[], asked: readonly string[]): number {
+  let count = 0;
+  for (const word of asked) if (answers(words, word)) count += 1;
+  return count;
 }
 
 function typesOf(value: JsonValue): readonly string[] {

@@ -112,6 +112,11 @@ export function extendChain(chain: ContinuityChain, next: Continuity): Continuit
     if (saysTheSame(rival, next)) return chain;
     throw equivocation(rival, next);
   }
+  checkFollows(chain, next);
+  return { firstId: chain.firstId, links: [...chain.links, next], nextKeyHash: next.next_key_hash };
+}
+
+function checkFollows(chain: ContinuityChain, next: Continuity): void {
   const last = chain.links.at(-1);
   const expectedSeq = last === undefined ? next.seq : last.seq + 1;
   if ((last?.new_id ?? chain.firstId) !== next.old_id || next.seq !== expectedSeq) {
@@ -126,7 +131,6 @@ export function extendChain(chain: ContinuityChain, next: Continuity): Continuit
   if (chain.nextKeyHash !== undefined && keyHash(keyFromAgentId(next.new_id)) !== chain.nextKeyHash) {
     throw new ProtocolError("IDENTITY_MISMATCH", `${next.new_id} is not the key that was announced`);
   }
-  return { firstId: chain.firstId, links: [...chain.links, next], nextKeyHash: next.next_key_hash };
 }
 
 /** The whole chain of handovers in order of seq. @throws as `extendChain`. */

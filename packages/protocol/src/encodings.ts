@@ -43,7 +43,7 @@ const FLAGS: Readonly<Record<Encoding, number>> = {
 };
 const ENCODING_BITS = frameFlags.cbor | frameFlags.protobuf;
 /** Spoken before anything is agreed on. */
-const GREETINGS: ReadonlySet<string> = new Set(["hello", "hello_ack"]);
+const GREETINGS: ReadonlySet<unknown> = new Set(["hello", "hello_ack"]);
 
 /** Loads the spellings among these features; those that are not used cost nothing. */
 export async function loadCodecs(features: Iterable<string>): Promise<Codecs> {
@@ -78,7 +78,7 @@ export interface EncodeOptions {
 /** The content of a frame: flags, then the message as the form spells it; a greeting is always plain JSON. */
 export function encodeBody(message: JsonObject, options: EncodeOptions): Uint8Array {
   const { form, gzip } = options;
-  const isGreeting = GREETINGS.has(String(message["type"]));
+  const isGreeting = GREETINGS.has(message["type"]);
   const sends = isGreeting ? "json" : form.sends;
   const body = form.codecs.get(sends)?.encode(message) ?? canonicalBytes(message);
   if (gzip !== undefined && form.gzip && !isGreeting && body.length >= limits.gzipFromBytes) {

@@ -17,7 +17,7 @@ export function checkNewKey(
   const { new_key_signature: encoded, ...rest } = message;
   const { old_id: oldId, new_id: newId } = message;
   if (oldId === newId) throw new ProtocolError("RECORD_INVALID", "a key hands over to itself");
-  const key = keyFromAgentId(String(newId));
+  const key = keyFromAgentId(typeof newId === "string" ? newId : "");
   const signature = typeof encoded === "string" ? fromBase64(encoded, 64) : undefined;
   const bytes = signedBytes(CONTINUITY_TYPE, at.network, rest);
   if (signature === undefined || !at.engine(signature, bytes, key)) {

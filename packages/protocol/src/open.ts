@@ -15,7 +15,7 @@ import { limits } from "./limits.ts";
 import { schemaOf } from "./messages/index.ts";
 import { loosened } from "./messages/loosened.ts";
 import type { AgentBinding } from "./messages/presence.ts";
-import type { MessageSchema } from "./messages/schema.ts";
+import type { FirstForm, MessageSchema } from "./messages/schema.ts";
 import { checkNewKey, CONTINUITY_TYPE } from "./new-key.ts";
 import type { VerifyEngine } from "./strict-verify.ts";
 import { compareVersions, FIRST_VERSION, PREFERRED_VERSION } from "./version.ts";
@@ -148,14 +148,23 @@ function readBody(
 ): Readonly<Record<string, unknown>> {
   const isBody = (field: string) => !headerFields.has(field) && field !== schema.signerField;
   const fields = Object.fromEntries(Object.entries(message).filter(([field]) => isBody(field)));
-  const first = header.version === FIRST_VERSION && schema.first !== "same" ? schema.first : undefined;
-  const newer = compareVersions(header.version, PREFERRED_VERSION) > 0;
-  const form = first?.body ?? (newer ? loosened(schema.body) : schema.body);
+  const { form, first } = formOf(header.version, schema);
   const parsed = form.safeParse(fields);
-  if (parsed.success) return first?.read(parsed.data, message) ?? parsed.data;
+  if (parsed.success) return first === undefined ? parsed.data : first.read(parsed.data, message);
   const issue = parsed.error.issues[0];
   const where = issue?.path.join(".") ?? "";
   throw new ProtocolError("SCHEMA_INVALID", `${header.type}: ${where} ${issue?.message ?? ""}`.slice(0, 300));
+}
+
+/** What a body of this version must look like; `first` where 1.0 had a form of its own. */
+function formOf(
+  version: string,
+  schema: MessageSchema,
+): { readonly form: MessageSchema["body"]; readonly first?: FirstForm } {
+  const { body, first } = schema;
+  if (version === FIRST_VERSION && first !== undefined && first !== "same")
+    return { form: first.body, first };
+  return { form: compareVersions(version, PREFERRED_VERSION) > 0 ? loosened(body) : body };
 }
 
 /** hello names its network in clear, so that a stranger's is told apart from a forged one; a repeated key must be the signer's. */

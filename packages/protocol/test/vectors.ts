@@ -1,5 +1,6 @@
 /** The vectors of every message type, made from fixed keys: the same in every run, on every machine. */
 
+import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import {
   canonicalize,
@@ -20,7 +21,8 @@ import {
   wireFormOf,
 } from "@gridmesh/protocol";
 import { constantRandom } from "./keys.ts";
-import { executor, node, NOW_S, requester, type Sample, samples, successor } from "./samples.ts";
+import { executor, node, NOW_S, requester, type Sample, successor } from "./sample-facts.ts";
+import { samples } from "./samples.ts";
 
 export const NETWORK = "testnet-vectors";
 const MESSAGE_ID = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -123,7 +125,7 @@ function vectorOf(message: SealedMessage, codecs: Codecs): Vector {
   const plain = { hello: true, hello_ack: true }[message.type] ?? false;
   return {
     ...documentOf(message.type, message),
-    version: String(message["version"]),
+    version: textOf(message, "version"),
     ...(plain ? {} : { cbor: spelled("cbor"), protobuf: spelled("protobuf") }),
   };
 }
@@ -135,6 +137,12 @@ function documentOf(type: string, document: JsonObject): Vector {
     json: canonicalize(document),
     signedBytes: bytes.length,
     signedSha256: createHash("sha256").update(bytes).digest("hex"),
-    signature: String(document["signature"]),
+    signature: textOf(document, "signature"),
   };
+}
+
+function textOf(message: JsonObject, field: string): string {
+  const text = message[field];
+  assert.ok(typeof text === "string", field);
+  return text;
 }

@@ -121,18 +121,23 @@ function fieldOf(name: string, number: number, shape: Shape) {
 
 const ANY: Shape = { type: FieldDescriptorProto_Type.MESSAGE, typeName: VALUE_TYPE };
 const TEXT: Shape = { type: FieldDescriptorProto_Type.STRING };
+const STRUCTURE: Shape = { type: FieldDescriptorProto_Type.MESSAGE, typeName: STRUCT_TYPE };
+
+/** By zod's name of the kind of schema. */
+const SIMPLE: ReadonlyMap<string, Shape> = new Map([
+  ["string", TEXT],
+  ["enum", TEXT],
+  ["literal", TEXT],
+  ["number", { type: FieldDescriptorProto_Type.DOUBLE }],
+  ["boolean", { type: FieldDescriptorProto_Type.BOOL }],
+  ["record", STRUCTURE],
+]);
 
 /** Scalars as they are, objects as messages, records as structs, and any value where a schema allows several kinds. */
 function shapeOf(schema: z.core.$ZodType, nested: (shape: z.core.$ZodShape) => string): Shape {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) {
     return shapeOf(schema.def.innerType, nested);
   }
-  if (schema instanceof z.ZodString || schema instanceof z.ZodEnum || schema instanceof z.ZodLiteral)
-    return TEXT;
-  if (schema instanceof z.ZodNumber) return { type: FieldDescriptorProto_Type.DOUBLE };
-  if (schema instanceof z.ZodBoolean) return { type: FieldDescriptorProto_Type.BOOL };
-  if (schema instanceof z.ZodRecord)
-    return { type: FieldDescriptorProto_Type.MESSAGE, typeName: STRUCT_TYPE };
   if (schema instanceof z.ZodObject) {
     return { type: FieldDescriptorProto_Type.MESSAGE, typeName: nested(schema.shape) };
   }
@@ -140,9 +145,9 @@ function shapeOf(schema: z.core.$ZodType, nested: (shape: z.core.$ZodShape) => s
     const item = shapeOf(schema.def.element, nested);
     return item.repeated === true ? ANY : { ...item, repeated: true };
   }
-  if (schema instanceof z.ZodUnion && schema.def.options.every((one) => shapeOf(one, () => "") === TEXT))
-    return TEXT;
-  return ANY;
+  const isText =
+    schema instanceof z.ZodUnion && schema.def.options.every((one) => SIMPLE.get(one._zod.def.type) === TEXT);
+  return isText ? TEXT : (SIMPLE.get(schema._zod.def.type) ?? ANY);
 }
 
 function pascal(name: string): string {

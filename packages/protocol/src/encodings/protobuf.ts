@@ -39,7 +39,7 @@ export function protobufCodec(): BodyCodec {
 
   /** Undefined when the message would come back changed: an empty list, a null, a field of no schema. */
   function encodeTyped(message: JsonObject): Uint8Array | undefined {
-    const { type, ...body } = message;
+    const { type: _type, ...body } = message;
     const name = typedName(message);
     const said = name === EXTENSION ? message : body;
     try {
@@ -53,7 +53,8 @@ export function protobufCodec(): BodyCodec {
 }
 
 function typedName(message: JsonObject): string {
-  const type = String(message["type"]);
+  const { type } = message;
+  if (typeof type !== "string") return "";
   return type.startsWith("ext:") ? EXTENSION : type;
 }
 

@@ -24,6 +24,7 @@ export const extensionMessage: MessageSchema = {
   signerField: "agent_id",
   body: extensionSchema,
   streams: [],
+  first: "same",
 };
 
 /** An extension: which messages are its own, and what becomes of them. */

@@ -19,7 +19,7 @@ function looseObject(schema: z.ZodObject): z.ZodObject {
   return schema.clone({ ...def, shape });
 }
 
-function loose<Schema extends z.core.$ZodType>(schema: Schema): z.core.$ZodType {
+function loose(schema: z.core.$ZodType): z.core.$ZodType {
   if (schema instanceof z.ZodObject) return looseObject(schema);
   if (schema instanceof z.ZodOptional) {
     return schema.clone({ ...schema.def, innerType: loose(schema.def.innerType) });

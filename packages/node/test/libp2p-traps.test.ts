@@ -4,10 +4,16 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { circuitRelayServer, circuitRelayTransport } from "@libp2p/circuit-relay-v2";
+import { identify } from "@libp2p/identify";
 import type { Libp2p, Stream } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
+import { lpStream } from "@libp2p/utils";
 import { yamux } from "@libp2p/yamux";
+import { MemoryDatastore } from "datastore-core";
+import type { Datastore } from "interface-datastore";
+import { pipe } from "it-pipe";
 import { createLibp2p } from "libp2p";
 import { until } from "./transport-fixture.ts";
 
@@ -15,14 +21,21 @@ const PROTOCOL = "/trap/1";
 const KIB = 1_024;
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function withPair(run: (a: Libp2p, b: Libp2p) => Promise<void>): Promise<void> {
+type Muxing = NonNullable<Parameters<typeof yamux>[0]>["streamOptions"];
+
+async function withPair(
+  run: (a: Libp2p, b: Libp2p) => Promise<void>,
+  streamOptions: Muxing = { maxStreamWindowSize: 256 * KIB },
+  datastore?: Datastore,
+): Promise<void> {
   const create = () =>
     createLibp2p({
       addresses: { listen: ["/ip4/127.0.0.1/tcp/0"] },
       transports: [tcp()],
       connectionEncrypters: [noise()],
-      streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: 256 * KIB } })],
+      streamMuxers: [yamux({ streamOptions: streamOptions ?? {} })],
       connectionMonitor: { enabled: false },
+      ...(datastore === undefined ? {} : { datastore }),
     });
   const [a, b] = [await create(), await create()];
   try {
@@ -88,6 +101,53 @@ test("trap 2: a slow reader with `for await` never holds the writer back", async
   });
 });
 
+/** Sends until the stream is no longer open, or `total` bytes are out. */
+async function pour(stream: Stream, total: number): Promise<number> {
+  const deadline = performance.now() + 5_000;
+  let sent = 0;
+  while (sent < total && stream.status === "open" && performance.now() < deadline) {
+    if (!stream.send(new Uint8Array(64 * KIB))) {
+      const drained = new Promise((resolve) => stream.addEventListener("drain", resolve, { once: true }));
+      await Promise.race([drained, sleep(100)]);
+    } else if (sent % KIB === 0) await sleep(0);
+    sent += 64 * KIB;
+  }
+  return sent;
+}
+
+test("trap 3: a length-prefixed reader never pauses its stream, which ends at four unread MiB", async () => {
+  await withPair(async (a, b) => {
+    const closed = Promise.withResolvers<Error | undefined>();
+    await b.handle(PROTOCOL, async (stream) => {
+      stream.addEventListener("close", ({ error }) => closed.resolve(error));
+      await lpStream(stream).read();
+    });
+    const stream = await open(a, b);
+    // A frame of one byte, which is read, and many more that nobody asks for.
+    stream.send(Uint8Array.of(1, 7));
+    await pour(stream, 32 * KIB * KIB);
+    assert.ok((await closed.promise) instanceof Error);
+  });
+});
+
+test("trap 4: with the default window a paused stream is reset, though it asked for no more", async () => {
+  await withPair(async (a, b) => {
+    const closed = Promise.withResolvers<Error | undefined>();
+    await b.handle(PROTOCOL, (stream) => {
+      stream.addEventListener("close", ({ error }) => closed.resolve(error));
+      let heard = 0;
+      stream.addEventListener("message", ({ data }) => {
+        heard += data.byteLength;
+        // Long enough for the window to have grown.
+        if (heard > 2 * KIB * KIB) stream.pause();
+      });
+    });
+    const stream = await open(a, b);
+    await pour(stream, 64 * KIB * KIB);
+    assert.match(String((await closed.promise)?.message), /exceeded limit/u);
+  }, {});
+});
+
 test("trap 5: a pause inside the dispatch of a resume is lost, and the stream ends over its limit", async () => {
   await withPair(async (a, b) => {
     let failure: Error | undefined;
@@ -112,6 +172,27 @@ test("trap 5: a pause inside the dispatch of a resume is lost, and the stream en
     }
     assert.match(String(failure?.message), /exceeded limit/u);
   });
+});
+
+test("trap 6: unsent bytes have no bound, and one that is set aborts the stream that passes it", async () => {
+  const unread = async (streamOptions: Muxing) => {
+    let stream: Stream | undefined;
+    await withPair(async (a, b) => {
+      await b.handle(PROTOCOL, (held) => held.pause());
+      stream = await open(a, b);
+      for (let index = 0; index < 256 && stream.status === "open"; index += 1)
+        stream.send(new Uint8Array(64 * KIB));
+      await sleep(0);
+      seen.push({ status: stream.status, unsent: stream.writeBufferLength });
+      stream.abort(new Error("done"));
+    }, streamOptions);
+  };
+  const seen: { status: string; unsent: number }[] = [];
+  await unread({ maxStreamWindowSize: 256 * KIB });
+  await unread({ maxStreamWindowSize: 256 * KIB, maxWriteBufferLength: 1_024 * KIB }).catch(() => undefined);
+  assert.equal(seen[0]?.status, "open");
+  assert.ok((seen[0]?.unsent ?? 0) > 8 * KIB * KIB, JSON.stringify(seen));
+  assert.notEqual(seen[1]?.status, "open");
 });
 
 test("trap 7: the nth stream under a middleware runs its handler n times", async () => {
@@ -155,6 +236,33 @@ test("trap 9: a stream above the callee's limit opens, then is reset", async () 
   });
 });
 
+test("trap 10: of streams whose own half is closed the 65th cannot be opened", async () => {
+  await withPair(async (a, b) => {
+    await b.handle(PROTOCOL, () => undefined, { maxInboundStreams: 1_000 });
+    const streams: Stream[] = [];
+    for (let index = 0; index < 64; index += 1) {
+      const stream = await open(a, b);
+      await stream.close();
+      streams.push(stream);
+    }
+    await assert.rejects(open(a, b), { name: "TooManyOutboundProtocolStreamsError" });
+    for (const stream of streams) stream.abort(new Error("done"));
+  });
+});
+
+test("trap 11: of many streams opened right after the dial all are lost, though the link looks open", async () => {
+  await withPair(async (a, b) => {
+    await b.handle(PROTOCOL, () => undefined, { maxInboundStreams: 1_000 });
+    await a.hangUp(b.peerId);
+    const connection = await a.dial(b.getMultiaddrs());
+    const opening = Array.from({ length: 128 }, () =>
+      connection.newStream(PROTOCOL, { maxOutboundStreams: 1_000, signal: AbortSignal.timeout(3_000) }),
+    );
+    const ends = await Promise.allSettled(opening);
+    assert.ok(ends.every(({ status }) => status === "rejected"));
+  });
+});
+
 test("trap 12: a handler that throws resets its stream without a word", async () => {
   await withPair(async (a, b) => {
     await b.handle(PROTOCOL, () => {
@@ -162,5 +270,62 @@ test("trap 12: a handler that throws resets its stream without a word", async ()
     });
     const stream = await open(a, b);
     await until(() => stream.status === "reset", "the reset");
+  });
+});
+
+test("trap 13: over a relay a protocol that did not ask for it throws", async () => {
+  const create = (listen: string[], services: object, relayed = true) =>
+    createLibp2p({
+      addresses: { listen },
+      transports: relayed ? [tcp(), circuitRelayTransport()] : [tcp()],
+      connectionEncrypters: [noise()],
+      streamMuxers: [yamux()],
+      services: { identify: identify(), ...services },
+    });
+  const relay = await create(["/ip4/127.0.0.1/tcp/0"], { relay: circuitRelayServer() }, false);
+  const guest = await create([`${String(relay.getMultiaddrs()[0])}/p2p-circuit`], {});
+  const caller = await create([], {});
+  try {
+    await until(() => guest.getMultiaddrs().length > 0, "a place at the relay");
+    await guest.handle(PROTOCOL, () => undefined);
+    const connection = await caller.dial(guest.getMultiaddrs());
+    await assert.rejects(connection.newStream(PROTOCOL), { name: "LimitedConnectionError" });
+  } finally {
+    await Promise.all([caller, guest, relay].map(async (node) => await node.stop()));
+  }
+});
+
+test("trap 14: every stream costs both ends a negotiation and a write to their peer stores", async () => {
+  let writes = 0;
+  class Counting extends MemoryDatastore {
+    override put(...input: Parameters<MemoryDatastore["put"]>): ReturnType<MemoryDatastore["put"]> {
+      writes += 1;
+      return super.put(...input);
+    }
+  }
+  await withPair(
+    async (a, b) => {
+      await b.handle(PROTOCOL, (stream) => void stream.close());
+      await sleep(100);
+      writes = 0;
+      for (let index = 0; index < 8; index += 1) {
+        const stream = await open(a, b);
+        await stream.close();
+      }
+      await until(() => writes >= 8, "a write per stream");
+    },
+    { maxStreamWindowSize: 256 * KIB },
+    new Counting(),
+  );
+});
+
+test("trap 15: what pipes iterables takes no stream", async () => {
+  await withPair(async (a, b) => {
+    await b.handle(PROTOCOL, () => undefined);
+    const stream = await open(a, b);
+    const through: (...parts: unknown[]) => unknown = pipe;
+    assert.throws(() => through([Uint8Array.of(1)], stream), TypeError);
+    assert.ok(!("sink" in stream));
+    stream.abort(new Error("done"));
   });
 });

@@ -74,7 +74,7 @@ export interface ExtensionMatch {
 
 /** The extensions a node knows, by name and major. */
 export class ExtensionTable {
-  readonly #known = new Map<string, Extension>();
+  readonly #known = new Map<string, { readonly extension: Extension }>();
 
   /**
    * Adds an extension; dispose what is returned to take it away.
@@ -87,11 +87,11 @@ export class ExtensionTable {
     }
     const key = keyOf(name, major);
     if (this.#known.has(key)) throw new ProtocolError("CONFIG_INVALID", `${key} is registered already`);
-    const taken = extension as Extension;
-    this.#known.set(key, taken);
+    const entry = { extension: extension as Extension };
+    this.#known.set(key, entry);
     return {
       [Symbol.dispose]: () => {
-        if (this.#known.get(key) === taken) this.#known.delete(key);
+        if (this.#known.get(key) === entry) this.#known.delete(key);
       },
     };
   }
@@ -103,7 +103,7 @@ export class ExtensionTable {
 
   /** The class an extension asked for; undefined for one that is not known. */
   priorityOf(type: string, major: number): Priority | undefined {
-    return this.#known.get(keyOf(type, major))?.priority;
+    return this.#known.get(keyOf(type, major))?.extension.priority;
   }
 
   /**
@@ -114,7 +114,7 @@ export class ExtensionTable {
   match(heard: HeardExtension): ExtensionMatch | undefined {
     const body = heard.body as z.infer<typeof extensionSchema>;
     const [major] = parseVersion(body.extension_version);
-    const extension = this.#known.get(keyOf(heard.type, major));
+    const extension = this.#known.get(keyOf(heard.type, major))?.extension;
     if (extension === undefined) {
       if (body.optional === true) return undefined;
       throw this.#unsupported(heard.type, body.extension_version);

@@ -4,7 +4,6 @@ import { randomUUID } from "node:crypto";
 import {
   type AgentNode,
   createNode,
-  libp2p,
   type Log,
   type MarketClock,
   marketClock,
@@ -26,7 +25,9 @@ import {
 } from "./home.ts";
 import { loadAgents } from "./load-agents.ts";
 import { observeMachine } from "./machine.ts";
+import type { ForeignMetrics } from "./metrics/foreign.ts";
 import type { MetricsPage } from "./metrics/page.ts";
+import { networkOptions, type NetworkSide } from "./network-options.ts";
 import { openStatusPage } from "./status-page.ts";
 import { version } from "./version.ts";
 import { commonMarketMs } from "./market-time.ts";
@@ -65,7 +66,8 @@ export async function startDaemon({ paths, loaded, log }: DaemonOptions): Promis
 
   const clock = marketClockFor(config);
   const agents = await loadAgents(config.agents, paths.home);
-  const node = await openNode({ paths, config, agents, market: clock.market, log, undo });
+  const { foreign, ...network } = await networkOptions(config, paths.home);
+  const node = await openNode({ paths, config, network, agents, market: clock.market, log, undo });
 
   const stopping = Promise.withResolvers<void>();
   const running: { page: string | null; stop: Promise<void> | undefined } = { page: null, stop: undefined };
@@ -79,7 +81,7 @@ export async function startDaemon({ paths, loaded, log }: DaemonOptions): Promis
     home: paths.home,
     startedAtMs: file.startedAtMs,
     statusPage: () => running.page,
-    metricsText: metricsOf(node),
+    metricsText: metricsOf(node, foreign),
     requestStop: (now) => void stop({ now }),
     stopping: () => running.stop !== undefined,
     clockState: () => clock.state(),
@@ -122,27 +124,19 @@ function announceStart(paths: HomePaths, file: DaemonFile, undo: AsyncDisposable
 async function openNode(options: {
   readonly paths: HomePaths;
   readonly config: Config;
+  readonly network: NetworkSide;
   readonly agents: Awaited<ReturnType<typeof loadAgents>>;
   readonly market: MarketClock;
   readonly log: Log;
   readonly undo: AsyncDisposableStack;
 }): Promise<AgentNode> {
-  const { paths, config, agents, market, log, undo } = options;
-  const { bootstrap, mdns, dht, dhtMode } = config.discovery;
-  const machine = undo.use(observeMachine(paths, config.profile === "public"));
+  const { paths, config, network, agents, market, log, undo } = options;
+  const exposed = config.profile === "public" || config.profile === "private";
+  const machine = undo.use(observeMachine(paths, exposed));
   try {
     const node = await createNode({
       home: paths.home,
-      networkName: config.network,
-      network: libp2p({
-        profile: config.profile,
-        listen: config.listen,
-        announce: config.announce,
-        bootstrap,
-        mdns,
-        dht,
-        dhtMode,
-      }),
+      ...network,
       agents,
       market,
       observe: () => machine.observe(),
@@ -167,10 +161,12 @@ function alreadyRunning(paths: HomePaths, cause: unknown): ProtocolError {
 }
 
 /** Rendering costs start time and memory: it is loaded when somebody asks for the first time. */
-function metricsOf(node: AgentNode): ControlContext["metricsText"] {
+function metricsOf(node: AgentNode, foreign: ForeignMetrics | undefined): ControlContext["metricsText"] {
   let page: Promise<MetricsPage> | undefined;
   return async () => {
-    page ??= import("./metrics/page.ts").then(({ openMetricsPage }) => openMetricsPage(() => node.metrics()));
+    page ??= import("./metrics/page.ts").then(({ openMetricsPage }) =>
+      openMetricsPage(() => node.metrics(), foreign?.registry),
+    );
     const shown = await page;
     return { contentType: shown.contentType, text: await shown.text() };
   };

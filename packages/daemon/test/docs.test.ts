@@ -49,7 +49,7 @@ test("docs/CONFIG.md has a row for every setting, with its type, default and mea
 
 test("docs/CONFIG.md tells what each profile changes", () => {
   const rows = rowsUnder(page("CONFIG.md"), "| Key | lan |");
-  const names = ["lan", "testnet", "public"];
+  const names = ["lan", "testnet", "public", "private"];
   assert.deepEqual(Object.keys(profileDefaults).toSorted(), names.toSorted());
   const keys = Object.keys(profileDefaults["lan"] ?? {});
   assert.deepEqual(

@@ -43,6 +43,7 @@ export {
   type MemoryHub,
   memoryHub,
   type MemoryOptions,
+  type MetricSink,
   type NetworkChoice,
   type TransportContext,
 } from "./network/index.ts";

@@ -158,7 +158,7 @@ export const metricTable = {
     help: "Records others wanted this node to keep and it did not.",
     labels: { reason: ["value", "provider-records", "records", "bytes", OTHER] },
   },
-  registry_records: { kind: "gauge", unit: "records", help: "Agents of the network known by a record." },
+  registry_records: { kind: "gauge", unit: "records", help: "Records of other nodes' agents that are kept." },
   registry_lookup_seconds: {
     kind: "histogram",
     unit: "seconds",

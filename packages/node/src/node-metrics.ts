@@ -20,7 +20,6 @@ export interface MeasuredNode {
   readonly transport: Transport;
   readonly supervisor: Supervisor;
   readonly agents: () => readonly HostedAgent[];
-  readonly registryRecords: () => number;
   readonly openOrders: () => number;
   readonly beckn: Pick<BecknExchange, "counters">;
   readonly clockOffsetMs: () => number | undefined;
@@ -43,7 +42,6 @@ export function measureNode(node: MeasuredNode): Disposable {
     return node.findings().map(({ code, severity }) => ({ labels: { code, severity }, value: 1 }));
   });
   read("agents", () => node.agents().map(({ state }) => ({ labels: { state }, value: 1 })));
-  read("registry_records", () => one(node.registryRecords()));
   read("orders_open", () => one(node.openOrders()));
   read("clock_offset_seconds", () => {
     const offsetMs = node.clockOffsetMs();

@@ -273,11 +273,10 @@ export class RunningNode implements AgentNode {
     };
   }
 
-  #measured({ calls, desk, beckn }: Rooms): Omit<MeasuredNode, keyof Observed> {
+  #measured({ desk, beckn }: Rooms): Omit<MeasuredNode, keyof Observed> {
     return {
       metrics: this.#options.base.metrics,
       version: this.#options.version,
-      registryRecords: () => calls.registry.known().length,
       openOrders: () => desk.pending().orders,
       beckn,
       findings: () => this.findings(),

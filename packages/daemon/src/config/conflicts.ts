@@ -9,6 +9,15 @@ interface Rule {
   readonly broken: (config: Config) => boolean;
   readonly what: string;
   readonly fix: string;
+  readonly finding?: ConfigProblem["finding"];
+}
+
+/** A setting whose part this program does not have. */
+interface Absent {
+  readonly key: string;
+  readonly set: (config: Config) => boolean;
+  readonly what: string;
+  readonly fix: string;
 }
 
 const needsLab = (key: string, broken: (config: Config) => boolean): Rule => ({
@@ -16,6 +25,14 @@ const needsLab = (key: string, broken: (config: Config) => boolean): Rule => ({
   broken: (config) => !config.lab.enabled && broken(config),
   what: "changes market time, which only a lab may",
   fix: `Set lab.enabled = true or leave ${key} out.`,
+});
+
+const passesTheKey = (key: string, name: string, on: (config: Config) => boolean): Rule => ({
+  keys: [key, "reach.pskFile"],
+  broken: (config) => config.reach.pskFile !== undefined && on(config),
+  what: `lets outsiders in: ${name} passes the private network's key by`,
+  fix: `Set ${key} = false or leave reach.pskFile out.`,
+  finding: "PNET_MIXED_TRANSPORT",
 });
 
 const rules: readonly Rule[] = [
@@ -37,6 +54,26 @@ const rules: readonly Rule[] = [
     fix: "Set discovery.dht = true or leave discovery.dhtMode out.",
   },
   {
+    keys: ["peers.static", "profile"],
+    broken: ({ peers }) => peers.static.some((address) => !address.includes("/p2p/")),
+    what: "holds an address without /p2p/<PeerId>",
+    fix: "End each address in /p2p/<PeerId>: gridmesh id on that machine prints it.",
+  },
+  {
+    keys: ["peers.min", "peers.target"],
+    broken: ({ peers }) => peers.min > peers.target,
+    what: "asks for more links than the node stops at",
+    fix: "Make peers.target at least peers.min.",
+  },
+  {
+    keys: ["profile", "reach.pskFile"],
+    broken: ({ profile, reach }) => profile === "private" && reach.pskFile === undefined,
+    what: "is private, and a private network is one by its key",
+    fix: 'Set reach.pskFile = "swarm.key", the same file on every node.',
+  },
+  passesTheKey("reach.quic", "QUIC", ({ reach }) => reach.quic),
+  passesTheKey("reach.webrtc", "WebRTC", ({ reach }) => reach.webrtc),
+  {
     keys: ["status.hosts", "status.listen"],
     broken: (config) => config.status.hosts.length > 0 && config.status.listen === "",
     what: "names a page that is off",
@@ -44,9 +81,56 @@ const rules: readonly Rule[] = [
   },
 ];
 
+const absentFeatures: readonly (keyof Config["features"])[] = [
+  "compression",
+  "streaming",
+  "batch_processing",
+  "leases",
+  "receipts",
+  "redundancy",
+  "resume",
+  "e2e",
+];
+
+const absent: readonly Absent[] = [
+  {
+    key: "reach.webrtc",
+    set: ({ reach }) => reach.webrtc,
+    what: "asks for WebRTC, which is no part of this program",
+    fix: "Leave it out; browsers reach a node over WebSocket.",
+  },
+  {
+    key: "interop.p2pdSocket",
+    set: ({ interop }) => interop.p2pdSocket !== undefined,
+    what: "asks for the p2pd protocol, which is no part of this program",
+    fix: "Leave it out; other programs talk to the control socket.",
+  },
+  {
+    key: "interop.dhtValues",
+    set: ({ interop }) => interop.dhtValues,
+    what: "asks for values in the DHT, which this program refuses",
+    fix: "Leave it out; records are fetched from their provider.",
+  },
+  {
+    key: "features.encryption",
+    set: ({ features }) => features.encryption !== "required",
+    what: "would allow links that are not encrypted",
+    fix: 'Leave it out, or set features.encryption = "required".',
+  },
+  ...absentFeatures.map((name): Absent => ({
+    key: `features.${name}`,
+    set: ({ features }) => features[name] !== "off",
+    what: "asks for a feature that is no part of this program",
+    fix: `Leave it out, or set features.${name} = "off".`,
+  })),
+];
+
 /** Every broken rule whose setting somebody set; `originOf` tells who. */
 export function conflictsOf(config: Config, originOf: (key: string) => string): ConfigProblem[] {
-  return rules
+  const missing = absent
+    .filter(({ set }) => set(config))
+    .map(({ key, what, fix }) => ({ where: originOf(key), key, what: `${key} ${what}`, fix }));
+  const clashes = rules
     .filter((rule) => rule.broken(config) && !/^(?:default|profile)\b/.test(originOf(rule.keys[0])))
     .map((rule) => {
       const [key, other] = rule.keys;
@@ -55,6 +139,8 @@ export function conflictsOf(config: Config, originOf: (key: string) => string): 
         key,
         what: `${key} ${rule.what}: it conflicts with ${other} (${originOf(other)})`,
         fix: rule.fix,
+        ...(rule.finding === undefined ? {} : { finding: rule.finding }),
       };
     });
+  return [...clashes, ...missing];
 }

@@ -52,13 +52,29 @@ export function resolveConfig(file: ConfigFile, sources: Omit<ConfigSources, "ho
     settings.map((setting) => [setting.key, given.get(setting.key) ?? fallback(setting, profile)]),
   );
   const config = configSchema.parse(treeOf(effective));
-  const conflicts = conflictsOf(config, (key) => effective.get(key)?.origin ?? "default");
+  const conflicts = [
+    ...conflictsOf(config, (key) => effective.get(key)?.origin ?? "default"),
+    ...(isPrivacyForced(sources.env) && config.reach.pskFile === undefined ? [noKey] : []),
+  ];
   if (conflicts.length > 0) throw configInvalid(conflicts);
   return {
     config,
     values: settings.map((setting) => viewOf(setting, effective.get(setting.key))),
     warnings: strayVariables(sources.env),
   };
+}
+
+const FORCE_PRIVACY = "GRIDMESH_FORCE_PNET";
+const noKey: ConfigProblem = {
+  where: `env ${FORCE_PRIVACY}`,
+  key: "reach.pskFile",
+  what: "forces a private network, and reach.pskFile is not set",
+  fix: 'Set reach.pskFile = "swarm.key", or leave the variable out.',
+};
+
+/** Does the environment refuse a start without a private network's key? */
+function isPrivacyForced(env: ConfigSources["env"]): boolean {
+  return env[FORCE_PRIVACY] === "1";
 }
 
 /** The value of the highest layer that sets it: flag, environment, file. */
@@ -121,7 +137,7 @@ function viewOf(setting: Setting, layered: Layered | undefined): ConfigValueView
 }
 
 /** Variables read elsewhere in the program. */
-const OTHER_VARIABLES = ["GRIDMESH_HOME", "GRIDMESH_PRESET", "GRIDMESH_SOURCES"];
+const OTHER_VARIABLES = [FORCE_PRIVACY, "GRIDMESH_HOME", "GRIDMESH_PRESET", "GRIDMESH_SOURCES"];
 
 const MAX_SLIPS = 2;
 

@@ -20,4 +20,10 @@ export const profileDefaults: Readonly<Record<string, Readonly<Record<string, Js
     "discovery.dht": true,
     "discovery.dhtMode": "auto",
   },
+  private: {
+    listen: ["/ip4/0.0.0.0/tcp/4801", "/ip4/0.0.0.0/tcp/4802/ws"],
+    "discovery.mdns": false,
+    "discovery.dht": true,
+    "discovery.dhtMode": "auto",
+  },
 };

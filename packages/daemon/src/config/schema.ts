@@ -2,13 +2,13 @@
 
 import type { JsonValue } from "@gridmesh/protocol";
 import { z } from "zod";
+import { discovery, features, interop, limits, multiaddr, peers, reach } from "./network-schema.ts";
 
 const NETWORK_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const AGENT_NAME = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
 const FACTORY_NAME = /^[A-Za-z_$][\w$]*$/;
 const HOST_AND_PORT = /^(?:|(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5})$/;
 
-const multiaddr = z.string().regex(/^\/\S+$/, "a multiaddr begins with / and holds no blanks");
 const level = z.enum(["error", "warn", "info", "debug", "silent"]);
 
 /** The longest drain that still lets a stop end within five seconds is 3 s; more is for tests by hand. */
@@ -35,9 +35,9 @@ export const configSchema = z.strictObject({
     .regex(NETWORK_NAME, "1 to 63 of a-z 0-9 -, beginning and ending with a letter or digit")
     .default("gridmesh")
     .meta({ type: "name", note: "Nodes of different networks never meet." }),
-  profile: z.enum(["testnet", "lan", "public"]).default("lan").meta({
-    type: "testnet, lan, public",
-    note: "A set of network settings; lan finds peers by mDNS and asks nobody outside.",
+  profile: z.enum(["testnet", "lan", "public", "private"]).default("lan").meta({
+    type: "testnet, lan, public, private",
+    note: "A set of network settings; lan finds peers by mDNS and asks nobody outside; private is public behind a key.",
   }),
   listen: z
     .array(multiaddr)
@@ -47,28 +47,12 @@ export const configSchema = z.strictObject({
     .array(multiaddr)
     .default([])
     .meta({ type: "multiaddr[]", note: "Addresses told to others instead of the listening ones." }),
-  discovery: z
-    .strictObject({
-      bootstrap: z.array(multiaddr).default([]).meta({
-        type: "multiaddr[]",
-        note: "Peers dialled first; without /p2p/<PeerId> only in profile testnet.",
-      }),
-      mdns: z
-        .boolean()
-        .default(true)
-        .meta({ type: "boolean", note: "Finds peers on the local network.", byProfile: true }),
-      dht: z.boolean().default(true).meta({
-        type: "boolean",
-        note: "Takes part in the distributed table of providers.",
-        byProfile: true,
-      }),
-      dhtMode: z.enum(["auto", "server", "client"]).default("auto").meta({
-        type: "auto, server, client",
-        note: "Whether this node answers queries of the table.",
-        byProfile: true,
-      }),
-    })
-    .prefault({}),
+  discovery,
+  peers,
+  reach,
+  limits,
+  interop,
+  features,
   status: z
     .strictObject({
       listen: z
@@ -79,6 +63,14 @@ export const configSchema = z.strictObject({
       hosts: z.array(z.string().min(1)).default([]).meta({
         type: "text[]",
         note: "Names besides loopback under which the status page may be asked for.",
+      }),
+    })
+    .prefault({}),
+  metrics: z
+    .strictObject({
+      libp2p: z.boolean().default(false).meta({
+        type: "boolean",
+        note: "Adds libp2p's and gossipsub's own metrics to the page, some two hundred names.",
       }),
     })
     .prefault({}),

@@ -15,10 +15,11 @@ export async function openMetricsPage(
   families: () => readonly MetricFamily[],
   registry?: Registry,
 ): Promise<MetricsPage> {
-  const prometheus = await import("prom-client");
+  const { default: prometheus } = await import("prom-client");
   const own = registry ?? new prometheus.Registry();
   let seen: readonly MetricFamily[] = families();
   for (const collector of asCollectors(seen, () => seen)) own.registerMetric(collector);
+  dropForeignProcessMetrics(own);
   for (const metric of processMetrics(prometheus)) own.registerMetric(metric);
   return {
     contentType: own.contentType,
@@ -28,4 +29,11 @@ export async function openMetricsPage(
       return await own.metrics();
     },
   };
+}
+
+/** libp2p brings figures of the process too, in a form of its own. */
+function dropForeignProcessMetrics(registry: Registry): void {
+  for (const { name } of registry.getMetricsAsArray() as unknown as readonly { readonly name: string }[]) {
+    if (/^(?:process|nodejs)_/.test(name)) registry.removeSingleMetric(name);
+  }
 }

@@ -23,8 +23,10 @@ export const processMetricNames: readonly string[] = [
   "nodejs_version_info",
 ];
 
+type Toolbox = Pick<typeof Prometheus, "Registry" | "collectDefaultMetrics">;
+
 /** Collecting begins with the first call. */
-export function processMetrics(prometheus: typeof Prometheus): readonly Prometheus.Metric[] {
+export function processMetrics(prometheus: Toolbox): readonly Prometheus.Metric[] {
   const everything = new prometheus.Registry();
   prometheus.collectDefaultMetrics({ register: everything });
   return processMetricNames.flatMap((name) => everything.getSingleMetric(name) ?? []);

@@ -89,7 +89,7 @@ function managing(profile: NetworkProfile, trusted: readonly string[]) {
     maxConnections: 2 * profile.maxLinks,
     inboundConnectionThreshold: 2 * profile.inboundPerIpAndSecond,
     maxIncomingPendingConnections: 2 * profile.maxPending,
-    allow: [...trusted],
+    allow: trusted.map(asMultiaddr),
     inboundUpgradeTimeout: 3_000,
     dialTimeout: 5_000,
     addressDialTimeout: 3_000,
@@ -114,4 +114,10 @@ function muxing({ streamWindowBytes }: TransportSettings) {
       maxWriteBufferLength: 4_096 * KIB,
     },
   } satisfies Parameters<typeof yamux>[0];
+}
+
+/** `10.0.0.0/8` as libp2p writes it. */
+function asMultiaddr(range: string): string {
+  const [ip = "", bits] = range.split("/");
+  return `/${ip.includes(":") ? "ip6" : "ip4"}/${ip}/ipcidr/${bits}`;
 }

@@ -65,9 +65,10 @@ function answeredAs(reason: string): string | undefined {
 }
 
 function networkSplit({ strangers }: Observed): Observation[] {
-  if (strangers.size === 0) return [];
-  const [why] = strangers.values();
-  const count = strangers.size === 1 ? "a peer belongs" : `${strangers.size} peers belong`;
+  const met = strangers();
+  if (met.size === 0) return [];
+  const [why] = met.values();
+  const count = met.size === 1 ? "a peer belongs" : `${met.size} peers belong`;
   return [{ code: "NETWORK_SPLIT", text: `${count} to another network: ${why}` }];
 }
 

@@ -22,7 +22,7 @@ export interface Observed {
   readonly desk: TradeDesk;
   readonly clockOffsetMs: () => number | undefined;
   /** Why peers of other networks were left, by peer. */
-  readonly strangers: ReadonlyMap<string, string>;
+  readonly strangers: () => ReadonlyMap<string, string>;
   /** Peers whose key has two successors, or one that breaks an earlier promise, with what was seen. */
   readonly brokenSuccessions: () => ReadonlyMap<string, string>;
   /** What stopped the disk, if anything did. */

@@ -13,6 +13,7 @@ import { type Heartbeats, startHeartbeats } from "./link/heartbeat.ts";
 import { startGreeter } from "./link/hello.ts";
 import { type Introducer, startIntroducer } from "./link/introduce.ts";
 import { createReach, type Reach } from "./link/reach.ts";
+import { createStrangers, type Strangers } from "./link/strangers.ts";
 import {
   createSupervisor,
   type KnownPeerRow,
@@ -42,8 +43,7 @@ export interface LinkRoom {
   readonly reach: Reach;
   readonly heartbeats: Heartbeats;
   readonly introducer: Introducer;
-  /** Peers that said they belong elsewhere, and why they were left. */
-  readonly strangers: ReadonlyMap<string, string>;
+  readonly strangers: Strangers;
   /** Told of each peer once both sides have greeted. */
   onGreeted(fn: (peerId: string) => void): Disposable;
   /** Told of each hello that is over, also that of a control stream opened anew. */
@@ -152,7 +152,7 @@ function startTalk(
   const { signer, peerId } = hooks.identity;
   const greeted = new Set<(peerId: string) => void>();
   const helloed = new Set<(peerId: string) => void>();
-  const strangers = new Map<string, string>();
+  const strangers = createStrangers(clock);
   const isAnchor = (to: string) => supervisor.state().anchors.some((anchor) => anchor.peerId === to);
   const log = base.log.child("link");
   const introducer = undo.use(
@@ -171,12 +171,12 @@ function startTalk(
     }),
   );
   const onForeign = (stranger: string, error: ProtocolError) => {
-    if (error.code === "NETWORK_MISMATCH") strangers.set(stranger, error.message);
+    if (error.code === "NETWORK_MISMATCH") strangers.met(stranger, error.message);
     const parkMs = error.code === "HELLO_REQUIRED" ? SILENT_MS : OTHER_NETWORK_MS;
     void supervisor.park(stranger, parkMs, error.code);
   };
   const onGreeted = (session: { readonly peerId: string }) => {
-    strangers.delete(session.peerId);
+    strangers.forget(session.peerId);
     for (const fn of greeted) fn(session.peerId);
   };
   const onHello = (session: { readonly peerId: string }) => {

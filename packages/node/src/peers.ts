@@ -26,7 +26,7 @@ export function peersOf(links: LinkRoom): readonly NodePeer[] {
 
 function unlinked(links: LinkRoom, peerId: string, view: PeerView): NodePeer {
   const banned = links.bans.banned(peerId);
-  const reason = banned ? "banned for what it sent" : (links.strangers.get(peerId) ?? lastFailure(view));
+  const reason = banned ? "banned for what it sent" : (links.strangers.why(peerId) ?? lastFailure(view));
   return {
     peerId,
     state: banned ? "banned" : "known",

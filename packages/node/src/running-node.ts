@@ -266,7 +266,7 @@ export class RunningNode implements AgentNode {
       agents: () => calls.agents.list(),
       desk,
       clockOffsetMs: () => links.heartbeats.clockOffsetMs(),
-      strangers: links.strangers,
+      strangers: () => links.strangers.recent(),
       brokenSuccessions: () => new Map(),
       diskError: () => this.#diskError?.message,
       around: base.observe,

@@ -1,6 +1,6 @@
 /** What a program hands to `createNode` to host an agent, and what the agent gets in return. */
 
-import type { JsonObject, JsonValue } from "@gridmesh/protocol";
+import type { E2eKey, JsonObject, JsonValue } from "@gridmesh/protocol";
 import type { BecknExchange, BuyOptions, BuyOutcome, Offer, SearchIntent } from "./beckn/types.ts";
 import type { Clock, Random, Wait } from "./clock.ts";
 import type { Log } from "./log.ts";
@@ -50,8 +50,8 @@ export interface AgentClaims {
   readonly operations?: readonly OperationClaim[];
   readonly limits?: { readonly maxInputBytes: number; readonly maxRuntimeS: number };
   readonly dataProtocols?: readonly string[];
-  /** Public key for messages sealed end to end. */
-  readonly e2eKey?: string;
+  /** Public key for values sealed end to end. */
+  readonly e2eKey?: E2eKey;
   readonly reputationScore?: number;
   readonly uptimePercentage?: number;
   /** CID. */

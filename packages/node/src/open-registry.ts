@@ -9,7 +9,7 @@ import type { LinkRoom } from "./open-links.ts";
 import { type Advertised, type Advertiser, createAdvertiser } from "./registry/advertise.ts";
 import { type Anycast, createAnycast } from "./registry/anycast.ts";
 import { createRecordCache } from "./registry/cache.ts";
-import { claimsOf } from "./registry/claims.ts";
+import { claimsOf } from "./claims.ts";
 import { createEquivocations } from "./registry/equivocations.ts";
 import { recordTopic } from "./registry/heard.ts";
 import { keepRecords, type RecordKeeper } from "./registry/keep.ts";

@@ -1,6 +1,7 @@
 /** An agent in the node's own process: its methods in a Map, its tools in MCP's shape. */
 
 import {
+  isCapability,
   isProtocolError,
   type JsonObject,
   type JsonValue,
@@ -9,6 +10,8 @@ import {
 } from "@gridmesh/protocol";
 import type { Access, AgentDefinition, CallContext, MethodHandler, ToolDefinition } from "../agent.ts";
 import type { AgentState, LocalAgent } from "../route/types.ts";
+import { checkClaims } from "../claims.ts";
+import { nodeLimits } from "../limits.ts";
 import { wordsOf } from "../words.ts";
 
 /** A hosted agent with its life. */
@@ -116,6 +119,15 @@ function checkDefinition(name: string, definition: AgentDefinition): void {
   if (!shaped) {
     throw new ProtocolError("INVALID_PARAMS", `agent ${name}: a definition has capabilities, tools, methods`);
   }
+  const { capabilities, claims } = definition;
+  const strange = capabilities.find((word) => !isCapability(word));
+  if (strange !== undefined) {
+    throw new ProtocolError("INVALID_PARAMS", `agent ${name}: "${strange}" is no capability`);
+  }
+  if (capabilities.length > nodeLimits.wordsPerAgent) {
+    throw new ProtocolError("INVALID_PARAMS", `agent ${name}: more than ${nodeLimits.wordsPerAgent} words`);
+  }
+  if (claims !== undefined) checkClaims(claims);
 }
 
 /** Own methods win over the made ones; names live in a Map, never on an object. */

@@ -11,7 +11,7 @@ import type { Clock, Random } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { Transport } from "../network/transport.ts";
-import type { Claims } from "./claims.ts";
+import type { Claims } from "../claims.ts";
 import type { WordProvider } from "./provide.ts";
 import type { AgentRecord } from "./record.ts";
 

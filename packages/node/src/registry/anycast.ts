@@ -61,6 +61,8 @@ interface Tried {
 
 export function createAnycast(options: AnycastOptions): Anycast {
   const budget = createFailoverBudget(options.clock);
+  const mayFailOver = () => budget.failOver();
+  const note = (result: TryResult) => options.onTry?.(result);
   return {
     async call(capability, { method, params }, wait) {
       using deadline = startDeadline(options.clock, wait, nodeLimits.callTimeoutMs);
@@ -68,7 +70,12 @@ export function createAnycast(options: AnycastOptions): Anycast {
       const idempotent = isIdempotent(method, params, options.idempotentTools);
       const call = { capability, method, params, idempotent };
       await using search = new CandidateSearch(options, capability, deadline);
-      return await callOne({ options, search, deadline, mayFailOver: () => budget.failOver() }, call);
+      try {
+        return await callOne({ options, search, deadline, mayFailOver, note }, call);
+      } catch (error) {
+        note("failed");
+        throw error;
+      }
     },
     async resolve(capability, wait) {
       using deadline = startDeadline(options.clock, wait, nodeLimits.findTimeoutMs);
@@ -85,36 +92,34 @@ interface Course {
   readonly search: CandidateSearch;
   readonly deadline: Deadline;
   readonly mayFailOver: () => boolean;
+  readonly note: (result: TryResult) => void;
 }
 
 async function callOne(course: Course, call: CapabilityRequest): Promise<JsonValue> {
-  const { options, search, deadline } = course;
+  const { search, note } = course;
   const tried: Tried[] = [];
   let last: ProtocolError | undefined;
-  while (tried.length < nodeLimits.anycastTries) {
-    const row = await search.next();
+  for (;;) {
+    const row = tried.length < nodeLimits.anycastTries ? await search.next() : undefined;
     if (row === undefined || (last !== undefined && !course.mayFailOver())) break;
-    if (last !== undefined) options.onTry?.("failed-over");
-    try {
-      const result = await attempt(course, row, call);
-      options.onTry?.("answered");
-      return result;
-    } catch (error) {
-      last = toProtocolError(error, "INTERNAL_ERROR");
-      tried.push({ address: row.address, code: last.code });
-      if (deadline.signal.aborted || !mayTryNext(last, call.idempotent)) {
-        options.onTry?.("failed");
-        throw last;
-      }
-      search.learn(row, last);
+    if (last !== undefined) note("failed-over");
+    const outcome = await attempt(course, row, call);
+    if ("result" in outcome) {
+      note("answered");
+      return outcome.result;
     }
+    last = outcome.error;
+    tried.push({ address: row.address, code: last.code });
+    if (course.deadline.signal.aborted || !mayTryNext(last, call.idempotent)) throw last;
+    search.learn(row, last);
   }
-  options.onTry?.("failed");
   throw verdictOn(call.capability, tried, last);
 }
 
+type Outcome = { readonly result: JsonValue } | { readonly error: ProtocolError };
+
 /** The time that is left is shared by the tries that are; what cannot be repeated has all of it, once its node is reached. */
-async function attempt(course: Course, row: AgentRow, call: CapabilityRequest): Promise<JsonValue> {
+async function attempt(course: Course, row: AgentRow, call: CapabilityRequest): Promise<Outcome> {
   const { options, search, deadline } = course;
   const { signal } = deadline;
   const shareMs = Math.max(deadline.leftMs() / (search.left + 1), nodeLimits.anycastTryMs);
@@ -127,10 +132,11 @@ async function attempt(course: Course, row: AgentRow, call: CapabilityRequest): 
     const timeoutMs = call.idempotent ? shareMs : deadline.leftMs();
     const result = await options.call(address, call.params, { timeoutMs, signal });
     standing.end();
-    return result;
-  } catch (error) {
-    standing.end(toProtocolError(error, "INTERNAL_ERROR"));
-    throw error;
+    return { result };
+  } catch (thrown) {
+    const error = toProtocolError(thrown, "INTERNAL_ERROR");
+    standing.end(error);
+    return { error };
   }
 }
 

@@ -110,21 +110,13 @@ class Records implements RecordCache {
       throw new ProtocolError("RECORD_EXPIRED", `the record of ${record.name} has expired`);
     }
     const known = this.#room.entries.get(record.agentId);
-    const newer = known === undefined || isNewer(record, known.record);
-    if (!newer && (!confirmed || known.confirmed)) return confirmed && this.#hear(known, nowMs);
-    const same = known?.record.nodeId === record.nodeId;
-    const entry: Entry = {
-      agentId: record.agentId,
-      words: record.words,
-      record,
-      // What a node told once its agent may renew over gossip.
-      confirmed: confirmed || (same && known?.confirmed === true),
-      bytes: bytesOf(record),
-      heardMs: nowMs,
-      absentMs: undefined,
-      keepMs: Math.max(known?.keepMs ?? 0, record.validUntil * 1_000),
-    };
-    this.#room.put(entry, nowMs);
+    if (known !== undefined && !isNewer(record, known.record)) {
+      if (confirmed && known.confirmed) return this.#hear(known, nowMs);
+      if (!confirmed) return false;
+    }
+    // What a node told once its agent may renew over gossip.
+    const renewed = known?.confirmed && known.record.nodeId === record.nodeId;
+    this.#room.put(entryOf(record, { confirmed: confirmed || renewed === true, known, nowMs }), nowMs);
     return true;
   }
 
@@ -224,6 +216,22 @@ class Records implements RecordCache {
     const endMs = absentMs ?? (record.status === "gone" ? heardMs : record.validUntil * 1_000);
     return nowMs > keepMs && nowMs - endMs > nodeLimits.goneKeptMs;
   }
+}
+
+function entryOf(
+  record: AgentRecord,
+  as: { readonly confirmed: boolean; readonly known: Entry | undefined; readonly nowMs: number },
+): Entry {
+  return {
+    agentId: record.agentId,
+    words: record.words,
+    record,
+    confirmed: as.confirmed,
+    bytes: bytesOf(record),
+    heardMs: as.nowMs,
+    absentMs: undefined,
+    keepMs: Math.max(as.known?.keepMs ?? 0, record.validUntil * 1_000),
+  };
 }
 
 /** False for the very record that is known. @throws EQUIVOCATION, RECORD_OUTDATED. */

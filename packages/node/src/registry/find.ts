@@ -20,15 +20,16 @@ const DEFAULT_LIMIT = 50;
 
 /** @throws INVALID_PARAMS. */
 export function readQuery(query: RegistryQuery): ReadQuery {
-  const words = [...new Set(typeof query.capability === "string" ? [query.capability] : query.capability)];
+  const words = [...new Set([query.capability].flat())];
   const { match = "any", minMatch = 1, scope = "network", limit = DEFAULT_LIMIT } = query;
   if (words.length === 0 || words.length > nodeLimits.queryWords) {
     throw invalid(`a query has 1 to ${nodeLimits.queryWords} words`);
   }
   const strange = words.find((word) => !isCapability(word));
   if (strange !== undefined) throw invalid(`"${strange}" is no capability`);
-  if (!Number.isInteger(minMatch) || minMatch < 1) throw invalid("minMatch is a whole number from 1");
-  if (!Number.isInteger(limit) || limit < 1) throw invalid("limit is a whole number from 1");
+  for (const [name, value] of Object.entries({ minMatch, limit })) {
+    if (!Number.isInteger(value) || value < 1) throw invalid(`${name} is a whole number from 1`);
+  }
   return { words, min: match === "all" ? words.length : minMatch, scope, limit };
 }
 

@@ -3,7 +3,7 @@
 import {
   type AgentBinding,
   type JsonObject,
-  openEnvelope,
+  openMessage,
   parseCanonical,
   ProtocolError,
   type VerifyEngine,
@@ -38,9 +38,10 @@ export function recordTopic(options: HeardOptions): GossipTopic<HeardRecord> {
   const bindings = new Map<string, AgentBinding>();
   /** By agent_id: what came over gossip last. Who learnt it over a link before must still pass it on, but once. */
   const passed = new Map<string, { readonly seq: number; readonly hash: string }>();
-  const checkNews = (agentId: string, message: JsonObject, hash: string, nowS: number): void => {
+  const checkNews = (agentId: string, message: JsonObject, hash: string): void => {
     const { valid_until: validUntil, seq } = message;
-    if (Number(validUntil) <= nowS) throw new ProtocolError("RECORD_EXPIRED", `the record of ${agentId}`);
+    if (Number(validUntil) * 1_000 <= clock.nowMs())
+      throw new ProtocolError("RECORD_EXPIRED", `the record of ${agentId}`);
     const newest = Math.max(known(agentId)?.seq ?? 0, passed.get(agentId)?.seq ?? 0);
     const again = passed.get(agentId)?.hash === hash;
     if (Number(seq) < newest || again)
@@ -52,7 +53,7 @@ export function recordTopic(options: HeardOptions): GossipTopic<HeardRecord> {
       const nowS = Math.floor(clock.nowMs() / 1_000);
       const hash = hashOf(data);
       const message = parseCanonical(data);
-      const opened = openEnvelope(data, {
+      const opened = openMessage(message, {
         network,
         engine,
         nowS,
@@ -60,7 +61,7 @@ export function recordTopic(options: HeardOptions): GossipTopic<HeardRecord> {
         live: false,
         // Asked for when the form is proven, and before any signature is.
         bindingFor(agentId) {
-          if (isObject(message)) checkNews(agentId, message, hash, nowS);
+          if (isObject(message)) checkNews(agentId, message, hash);
           admit(agentId);
           return bindings.get(agentId);
         },

@@ -18,7 +18,7 @@ import type { Random } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import { isObject } from "../route/rpc-lines.ts";
 import { wordsOf } from "../words.ts";
-import { capabilitiesOf, type Claims } from "./claims.ts";
+import { capabilitiesOf, type Claims } from "../claims.ts";
 
 /** A record whose signature and binding held. */
 export interface AgentRecord {
@@ -123,7 +123,7 @@ type RecordMessage = CapabilityAdvertisement & {
 
 /** As `readRecord`, with the bytes at hand. @throws RECORD_INVALID. */
 export function readProven(message: JsonObject, bytes: Uint8Array, nowS: number): AgentRecord {
-  const record = message as unknown as RecordMessage;
+  const record = complete(message as unknown as RecordMessage);
   checkTerms(record, nowS);
   const { protocols, eras } = speaksOf(record.extra);
   return {
@@ -134,13 +134,20 @@ export function readProven(message: JsonObject, bytes: Uint8Array, nowS: number)
     validUntil: record.valid_until,
     lifeMs: (record.valid_until - Math.min(record.timestamp, nowS)) * 1_000,
     status: record.status,
-    words: wordsOf(record.capabilities as JsonObject),
+    words: wordsOf(record.capabilities),
     load: Math.min(record.load ?? 0, MAX_LOAD),
     protocols,
     eras,
     hash: hashOf(bytes),
     bytes,
   };
+}
+
+/** Version 1.0 names no agent and numbers nothing: binding and signing time stand in. */
+function complete(record: RecordMessage): RecordMessage {
+  const { binding, timestamp } = record;
+  const first = { name: binding.name, status: "available", seq: timestamp };
+  return Object.assign({ ...first, valid_until: timestamp + nodeLimits.recordValidS }, record);
 }
 
 /** @throws RECORD_INVALID. */
@@ -169,7 +176,7 @@ function namesIn(told: JsonObject, field: keyof typeof SPOKEN): readonly string[
   const names = told[field];
   const fits = Array.isArray(names) && names.length <= SPOKEN[field];
   if (!fits || !names.every((name) => isText(name, SPOKEN_CHARS))) throw invalid(`${SPEAKS}: ${field}`);
-  return names as readonly string[];
+  return names;
 }
 
 function isText(value: JsonValue, maxChars: number): value is string {

@@ -86,7 +86,7 @@ export interface ContinuityChain {
   readonly firstId: string;
   /** In order; each begins where the one before ended. */
   readonly links: readonly Continuity[];
-  /** The hash that the key after `links` must have; absent where none was published. */
+  /** The hash announced for the key after the first one; absent where none was. Later ones are in `links`. */
   readonly nextKeyHash?: string | undefined;
 }
 
@@ -102,18 +102,27 @@ export function currentId(chain: ContinuityChain, nowS: number): string {
 
 /**
  * The chain with one more handover; the same chain when it is known already.
- * @throws EQUIVOCATION (two successors of one key, or two contents of one seq: follow neither), RECORD_OUTDATED (another
- * chain's or a seq that leaves a gap), IDENTITY_MISMATCH (not the key whose hash was published), RECORD_INVALID (a key
+ * @throws EQUIVOCATION (one key handed over twice: follow neither), RECORD_OUTDATED (of another chain, or its seq is not
+ * the next), IDENTITY_MISMATCH (not the key whose hash was published), RECORD_INVALID (a key
  * comes back, or another subject).
  */
 export function extendChain(chain: ContinuityChain, next: Continuity): ContinuityChain {
-  const rival = chain.links.find((link) => link.old_id === next.old_id || link.seq === next.seq);
+  const at = chain.links.findIndex((link) => link.old_id === next.old_id);
+  checkAnnounced(chain, next, at < 0 ? chain.links.length : at);
+  const rival = chain.links[at];
   if (rival !== undefined) {
     if (saysTheSame(rival, next)) return chain;
     throw equivocation(rival, next);
   }
   checkFollows(chain, next);
-  return { firstId: chain.firstId, links: [...chain.links, next], nextKeyHash: next.next_key_hash };
+  return { ...chain, links: [...chain.links, next] };
+}
+
+/** Whoever steals a key cannot make the one that was announced: its handover is no second one, it is none. */
+function checkAnnounced(chain: ContinuityChain, next: Continuity, at: number): void {
+  const announced = at === 0 ? chain.nextKeyHash : chain.links[at - 1]?.next_key_hash;
+  if (announced === undefined || keyHash(keyFromAgentId(next.new_id)) === announced) return;
+  throw new ProtocolError("IDENTITY_MISMATCH", `${next.new_id} is not the key that was announced`);
 }
 
 function checkFollows(chain: ContinuityChain, next: Continuity): void {
@@ -127,9 +136,6 @@ function checkFollows(chain: ContinuityChain, next: Continuity): void {
   }
   if (next.new_id === chain.firstId || chain.links.some((link) => link.new_id === next.new_id)) {
     throw new ProtocolError("RECORD_INVALID", `${next.new_id} was in use before`);
-  }
-  if (chain.nextKeyHash !== undefined && keyHash(keyFromAgentId(next.new_id)) !== chain.nextKeyHash) {
-    throw new ProtocolError("IDENTITY_MISMATCH", `${next.new_id} is not the key that was announced`);
   }
 }
 

@@ -135,7 +135,7 @@ test("a low message waits at most 61 seconds under a load that never ends", () =
 });
 
 test("a full queue drops the oldest low ones, then normal ones, and keeps what is urgent", () => {
-  const { queue, push } = queueOf({ messages: 4 });
+  const { push } = queueOf({ messages: 4 });
   push("low");
   push("normal");
   push("low");

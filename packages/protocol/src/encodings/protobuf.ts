@@ -8,6 +8,7 @@ import type { BodyCodec } from "../encodings.ts";
 import { canonicalize } from "../canonical.ts";
 import { isJsonObject } from "../header.ts";
 import type { JsonObject } from "../json.ts";
+import { messageSchemas } from "../messages/index.ts";
 import { EXTENSION, frameDescriptor, STRUCT } from "./protobuf-schema.ts";
 
 /** Structs nest two messages for each level of JSON. */
@@ -19,12 +20,13 @@ export function protobufCodec(): BodyCodec {
   return {
     exact: false,
     encode(message) {
-      const typed = frame.fields.some((field) => field.name === typedName(message));
-      return (typed ? encodeTyped(message) : undefined) ?? toBinary(frame, asFrame({ [STRUCT]: message }));
+      return encodeTyped(message) ?? toBinary(frame, asFrame({ [STRUCT]: message }));
     },
     decode(bytes) {
       const read = fromBinary(frame, bytes, { recursionLimit: RECURSION });
-      assertKnown(read);
+      // What vanishes is not under the signature: unknown fields, repeated ones, groups, numbers spelled too long.
+      const kept = toBinary(frame, read, { writeUnknownFields: false });
+      if (kept.length !== bytes.length) throw new TypeError("fields that nobody reads");
       const members = Object.entries(toJson(frame, read) as JsonObject);
       const [name, body] = members[0] ?? [];
       if (members.length !== 1 || name === undefined || !isJsonObject(body))
@@ -41,6 +43,7 @@ export function protobufCodec(): BodyCodec {
   function encodeTyped(message: JsonObject): Uint8Array | undefined {
     const { type: _type, ...body } = message;
     const name = typedName(message);
+    if (name === undefined) return undefined;
     const said = name === EXTENSION ? message : body;
     try {
       const made = asFrame({ [name]: said });
@@ -52,15 +55,9 @@ export function protobufCodec(): BodyCodec {
   }
 }
 
-function typedName(message: JsonObject): string {
-  const { type } = message;
-  if (typeof type !== "string") return "";
-  return type.startsWith("ext:") ? EXTENSION : type;
-}
-
-/** Unknown fields would vanish from what the signature covers. */
-function assertKnown(value: unknown): void {
-  if (typeof value !== "object" || value === null) return;
-  if ("$unknown" in value && value.$unknown !== undefined) throw new TypeError("unknown fields");
-  for (const member of Object.values(value)) assertKnown(member);
+/** The field of the frame for this message; undefined where none is made for its type. */
+function typedName({ type }: JsonObject): string | undefined {
+  if (typeof type !== "string") return undefined;
+  if (type.startsWith("ext:")) return EXTENSION;
+  return messageSchemas.has(type) ? type : undefined;
 }

@@ -27,6 +27,7 @@ import { type CallRoom, openCalls } from "./open-calls.ts";
 import { type LinkRoom, openLinks } from "./open-links.ts";
 import { joinRegistry } from "./open-registry.ts";
 import { RunningNode } from "./running-node.ts";
+import { createStanding } from "./standing.ts";
 import { memoryStore } from "./store/memory.ts";
 import { openStateStore } from "./store/sqlite.ts";
 import type { StateStore } from "./store/types.ts";
@@ -51,7 +52,9 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
   const store = openStore(options, undo);
   const node = new RunningNode({ base, identity, version });
 
-  const links = await openLinks(base, { identity, store, ...node.linkHooks() }, undo);
+  const standing = createStanding();
+  const settledWith = (id: string) => standing.of(id);
+  const links = await openLinks(base, { identity, store, settledWith, ...node.linkHooks() }, undo);
   const contextFor = (agent: SeatedAgent, signal: AbortSignal): AgentContext =>
     agentContext({ ...base, nodeId: identity.peerId, registry, desk, beckn, router }, agent, signal);
   const identify = (name: string) => identifyAgent({ options, base, store }, name);
@@ -78,6 +81,7 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
     clockOffsetMs: () => links.heartbeats.clockOffsetMs(),
   });
   undo.defer(() => desk.stop());
+  undo.use(standing.watch(desk));
 
   await transport.start();
   undo.defer(() => transport.stop({ deadlineMs: 1_000 }));

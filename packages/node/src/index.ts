@@ -47,7 +47,15 @@ export {
   type NetworkChoice,
   type TransportContext,
 } from "./network/index.ts";
-export type { AgentNode, HostedAgentView, NodeAgents, NodePeer, NodeState } from "./node.ts";
+export type {
+  AgentNode,
+  HostedAgentView,
+  NodeAgents,
+  NodeBan,
+  NodeBans,
+  NodePeer,
+  NodeState,
+} from "./node.ts";
 export type { LinkOptions, NodeAgent, NodeOptions } from "./node-options.ts";
 export type { AgentRow, Registry, RegistryQuery } from "./registry/types.ts";
 export type { SigningPolicy, TradeDesk, TradeEvent } from "./trade/types.ts";

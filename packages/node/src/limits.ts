@@ -56,6 +56,13 @@ export const nodeLimits = {
   malformedWindowMs: 60_000,
   banMs: 300_000,
   banMaxMs: 86_400_000,
+  /** Bans remembered; one more drops the oldest. */
+  bans: 10_000,
+  /** An address is never banned for longer: others will have it tomorrow. */
+  ipBanMaxMs: 3_600_000,
+  /** Connections of one address refused for their rate in the window that ban it. */
+  floodRefusals: 100,
+  floodWindowMs: 10_000,
   /** Error answers to a peer that has proved nothing. */
   errorsPerSecond: limits.errorsPerSecond,
   /** Time for a last error to leave before a banned peer is cut off. */

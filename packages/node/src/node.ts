@@ -50,6 +50,35 @@ export interface NodeAgents {
   list(): readonly HostedAgentView[];
 }
 
+/** A ban in force. */
+export interface NodeBan {
+  /** PeerId, agent_id, IP address, or a /24 or /64. */
+  readonly subject: string;
+  readonly kind: "peer" | "agent" | "ip" | "net";
+  /** The error that led to it; UNAUTHORIZED when the operator decided. */
+  readonly code: string;
+  /** Wall ms since the epoch. */
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  /** How many in a row. */
+  readonly strikes: number;
+  /** `node` or `operator`. */
+  readonly by: string;
+}
+
+/** Whom this node turns away; kept over restarts. */
+export interface NodeBans {
+  /** In force, newest first. */
+  list(): readonly NodeBan[];
+  /**
+   * Bans a PeerId or an agent_id and leaves the peer; default five minutes, doubled with each ban before.
+   * @throws INVALID_PARAMS when it is neither, or this node's own.
+   */
+  ban(subject: string, forMs?: number): void;
+  /** False when there was no such ban. */
+  lift(subject: string): boolean;
+}
+
 /** One peer with one key, its agents, its links, its books. */
 export interface AgentNode extends AsyncDisposable {
   /** PeerId. */
@@ -63,6 +92,7 @@ export interface AgentNode extends AsyncDisposable {
   readonly market: MarketClock;
   readonly desk: TradeDesk;
   readonly beckn: BecknExchange;
+  readonly bans: NodeBans;
   /** Settles when the node has stopped; rejects with DISK_FAILED when the disk stopped it. */
   readonly ended: Promise<void>;
   peers(): readonly NodePeer[];

@@ -1,6 +1,7 @@
 /** Transport, gate and link room of a node, wired: from here on it can be linked and greeted. */
 
 import type { ProtocolError } from "@gridmesh/protocol";
+import { ipOf, kindOf } from "./gate/addresses.ts";
 import { type Bans, createBans } from "./gate/admit.ts";
 import { createNonceMemory, type NonceMemory } from "./gate/fresh.ts";
 import { createGossipGate, type GossipGate } from "./gate/gossip.ts";
@@ -24,6 +25,9 @@ import {
   type Transport,
 } from "./network/index.ts";
 import { createMessageMeter } from "./message-meter.ts";
+import type { Clock } from "./clock.ts";
+import { nodeLimits } from "./limits.ts";
+import { TimerSet } from "./network/timer-set.ts";
 import type { NodeBase } from "./node-options.ts";
 import { Serve } from "./serve.ts";
 import type { StateStore } from "./store/types.ts";
@@ -60,6 +64,8 @@ export interface LinkHooks {
   readonly status: () => "healthy" | "draining";
   /** Calls under way. */
   readonly active: () => number;
+  /** Trades settled with a peer, as standing: at most ten. */
+  readonly settledWith: (peerId: string) => number;
 }
 
 /** Slots a heartbeat counts: what one peer may have under way here. */
@@ -77,20 +83,38 @@ export async function openLinks(
   const { choice, network, clock, random, log } = base;
   const { identity, store } = hooks;
   const { peerId, seed } = identity;
-  const transport = await choice.create({ seed, peerId, network, clock, random, log: log.child("network") });
+  // Bans are read before the first listener.
+  const chosenIps = new Set([...choice.bootstrap, ...(base.links.static ?? [])].map(ipOf));
+  const { onFatal } = hooks;
+  const bans = createBans(store, clock, { onFatal, isChosen: (ip) => chosenIps.has(ip) });
+  undo.defer(() => bans.close());
+  const transport = await choice.create({
+    seed,
+    peerId,
+    network,
+    clock,
+    random,
+    log: log.child("network"),
+    bannedPeer: (id) => bans.banned(id),
+    bannedIp: (ip) => bans.bannedIp(ip),
+    onFlood: (ip) => bans.flood(ip),
+    standing: (id) => hooks.settledWith(id) - bans.points(id),
+  });
   const supervisor = openSupervisor(base, store, transport);
-  const bans = createBans(store, clock, hooks.onFatal);
   const reach = createReach({ transport, clock, bans, connect: (to, wait) => supervisor.reach(to, wait) });
   const bindings = createBindingBook({ network, peerId, clock });
   const nonces = createNonceMemory(store, clock, hooks.onFatal);
   undo.defer(() => nonces.close());
   const rates = createRateGate(clock, base.messageRates);
   const pacer = createPacer(clock, base.messageRates);
+  const meter = createMessageMeter(base.metrics);
   const gossip = createGossipGate({
     clock,
     log: log.child("gossip"),
     bans,
     load: (priority) => rates.load(priority),
+    onVerdict: (bytes, code) =>
+      code === undefined ? meter.accepted("gossip", bytes) : meter.refused("gossip", bytes, code),
   });
   const isMine = (id: string) => id === peerId || id === identity.signer.agentId || bindings.has(id);
   const verifier = createVerifier({ network, engine: base.engine, clock, nonces, isMine });
@@ -107,16 +131,11 @@ export async function openLinks(
       rates,
       pacer,
       bans,
-      meter: createMessageMeter(base.metrics),
+      meter,
       reach,
     }),
   );
-  undo.use(
-    transport.on("link", (event) => {
-      const banned = event.peerId !== undefined && bans.banned(event.peerId) ? event.peerId : undefined;
-      if (banned !== undefined) void supervisor.park(banned, bans.left(banned).data.retry_after_ms, "banned");
-    }),
-  );
+  undo.use(leaveBanned(bans, { transport, supervisor, clock }));
   const parts = { transport, supervisor, serve, bans, rates, pacer, nonces, gossip, bindings, reach };
   return { ...parts, ...startTalk(base, hooks, { ...parts, undo }) };
 }
@@ -137,6 +156,29 @@ function openSupervisor(base: NodeBase, store: StateStore, transport: Transport)
     maxLinks: profile.maxLinks,
     learnsPrivate: profile.privateAddresses,
   });
+}
+
+/** A banned peer is left for as long as its ban lasts, however it came; one whose ban was lifted is not. */
+function leaveBanned(
+  bans: Bans,
+  { transport, supervisor, clock }: Pick<LinkRoom, "transport" | "supervisor"> & { readonly clock: Clock },
+): Disposable {
+  const stack = new DisposableStack();
+  const timers = stack.use(new TimerSet(clock));
+  const leave = (peerId: string) => {
+    if (!bans.banned(peerId)) return;
+    void supervisor.park(peerId, bans.left(peerId).data.retry_after_ms, "banned");
+  };
+  stack.use(transport.on("link", ({ peerId }) => void (peerId === undefined || leave(peerId))));
+  stack.use(
+    bans.onChange((subject, ban) => {
+      if (kindOf(subject) !== "peer") return;
+      if (ban === undefined) void supervisor.park(subject, 0, "no longer banned");
+      // Whoever is banned for a message is told so first.
+      else timers.after(2 * nodeLimits.errorFlushMs, () => leave(subject));
+    }),
+  );
+  return stack;
 }
 
 type Talk = Pick<LinkRoom, "heartbeats" | "introducer" | "strangers" | "onGreeted" | "onHello">;

@@ -11,7 +11,8 @@ import { nodeLimits } from "./limits.ts";
 import type { MarketClock } from "./market-clock.ts";
 import type { MetricFamily } from "./metrics.ts";
 import type { NetworkSnapshot } from "./network/index.ts";
-import type { AgentNode, HostedAgentView, NodeAgents, NodePeer, NodeState } from "./node.ts";
+import type { AgentNode, HostedAgentView, NodeAgents, NodeBans, NodePeer, NodeState } from "./node.ts";
+import { operatorBans } from "./node-bans.ts";
 import type { NodeBase } from "./node-options.ts";
 import { type MeasuredNode, measureNode } from "./node-metrics.ts";
 import { createObserver, type Observer } from "./observe.ts";
@@ -160,6 +161,12 @@ export class RunningNode implements AgentNode {
 
   get beckn(): BecknExchange {
     return this.#rooms.beckn;
+  }
+
+  get bans(): NodeBans {
+    const { bans, bindings } = this.#rooms.links;
+    const { signer } = this.#options.identity;
+    return operatorBans(bans, (id) => id === this.id || id === signer.agentId || bindings.has(id));
   }
 
   peers(): readonly NodePeer[] {

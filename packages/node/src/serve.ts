@@ -4,6 +4,7 @@
  */
 
 import {
+  type ErrorCode,
   errorResponseOf,
   type ErrorResponse,
   fromErrorResponse,
@@ -24,7 +25,7 @@ import { nodeLimits } from "./limits.ts";
 import type { BindingBook } from "./link/bindings.ts";
 import { bodiesOf, type Channel, channelLimits, CRITICAL, protocolIds, sendMessage } from "./link/channel.ts";
 import type { Exchanged, LinkExchange, MessageHandler } from "./link/exchange.ts";
-import { endsLink, endsStream, causeOf, isProven } from "./link/refusal.ts";
+import { causeOf, endsLink, endsStream, isOfContent, isProven } from "./link/refusal.ts";
 import { PeerSession } from "./link/session.ts";
 import type { Log } from "./log.ts";
 import type { MessageMeter } from "./message-meter.ts";
@@ -56,7 +57,17 @@ interface By {
   readonly signer: Signer;
 }
 
+/** What is known of a message that failed. */
+interface Failed {
+  /** The message, or its bytes if it could not be opened. */
+  readonly cause?: Uint8Array | Received["message"] | undefined;
+  /** Its signer, once the signature held. */
+  readonly signerId?: string | undefined;
+}
+
 const HANDLERS_PER_PEER = 16;
+/** No node has so many links: some of these sessions are of peers that went. */
+const SWEEP_ABOVE = 1_024;
 
 /** Answers and asks over the control and trade streams; dispose it to end them all. */
 export class Serve implements LinkExchange, Disposable {
@@ -90,7 +101,7 @@ export class Serve implements LinkExchange, Disposable {
       ended = toProtocolError(error, "STREAM_RESET");
       if (ended.code !== "STREAM_RESET") {
         this.#node.meter.refused(channel.protocol, 0, ended.code);
-        await this.#refuse(channel, ended, undefined);
+        await this.#refuse(channel, ended, {});
       }
     }
     this.#sessions.get(channel.peerId)?.lose(channel, ended);
@@ -103,11 +114,14 @@ export class Serve implements LinkExchange, Disposable {
   // admit (rate) → decode, verify, fresh → admit (hello) → route; the agent runs beside the next frame.
   async #climb(channel: Channel, from: Link, body: Uint8Array): Promise<void> {
     const { bans, rates, verifier, meter } = this.#node;
+    let signerId: string | undefined;
     try {
       bans.check(channel.peerId);
       rates.admit(channel.peerId);
       const opened = verifier.open(body, channel.peerId);
-      const { type, messageId, message, signerId } = opened;
+      const { type, messageId, message } = opened;
+      signerId = opened.signerId;
+      bans.check(signerId);
       const received: Received = { type, messageId, message, signerId, from };
       const session = this.session(channel.peerId);
       const handler = this.#settle(session, received, opened.body)
@@ -119,7 +133,7 @@ export class Serve implements LinkExchange, Disposable {
     } catch (error) {
       const known = toProtocolError(error, "INTERNAL_ERROR");
       meter.refused(channel.protocol, body.length, known.code);
-      await this.#refuse(channel, known, body);
+      await this.#refuse(channel, known, { cause: body, signerId });
       if (endsStream(known.code)) throw new ProtocolError("STREAM_RESET", `ended by ${known.code}`);
     }
   }
@@ -171,47 +185,54 @@ export class Serve implements LinkExchange, Disposable {
     } catch (error) {
       const known = toProtocolError(error, "INTERNAL_ERROR");
       this.#node.meter.error(known.code);
-      await this.#refuse(channel, known, received.message);
+      await this.#refuse(channel, known, { cause: received.message, signerId: received.signerId });
     } finally {
       session.inFlight -= 1;
     }
   }
 
-  /** @param cause - the message that failed, or its bytes if it could not be opened */
-  async #refuse(
-    channel: Channel,
-    error: ProtocolError,
-    cause: Uint8Array | Received["message"] | undefined,
-  ): Promise<void> {
-    const { bans, log, rates, transport } = this.#node;
+  async #refuse(channel: Channel, error: ProtocolError, failed: Failed): Promise<void> {
+    const { bans, log } = this.#node;
     const { peerId } = channel;
-    const level = error.code === "INTERNAL_ERROR" ? "error" : "debug";
-    log[level]("message.error", `${error.code}: ${error.message}`, { peer: peerId, code: error.code });
-    const bannedNow = bans.offence(peerId, error.code);
+    const { code } = error;
+    log[code === "INTERNAL_ERROR" ? "error" : "debug"]("message.error", `${code}: ${error.message}`, {
+      peer: peerId,
+      code,
+    });
+    const bannedNow = bans.offence(peerId, code);
+    // Who signed it answers for what it says, also where it came through another of its node's agents.
+    if (failed.signerId !== undefined && isOfContent(code)) bans.offence(failed.signerId, code);
     const told = bannedNow
-      ? new ProtocolError("PEER_BANNED", `banned for ${error.code}`, bans.left(peerId))
+      ? new ProtocolError("PEER_BANNED", `banned for ${code}`, bans.left(peerId))
       : error;
-    // An error is never answered: two nodes whose clocks differ would refuse each other's refusals for ever.
-    const answerable = error.code !== "STREAM_RESET" && causeOf(cause).type !== "error_response";
-    if (answerable && (bannedNow || isProven(error.code) || rates.mayTellError(peerId))) {
-      const sealed = this.#sealError(peerId, told, cause);
+    if (this.#mayTell(peerId, code, failed) || bannedNow) {
+      const sealed = this.#sealError(peerId, told, failed.cause);
       // A stream that cannot take the error is gone already.
       await this.#send(channel, sealed, { timeoutMs: nodeLimits.errorFlushMs }).catch(() => undefined);
     }
-    if (!bannedNow && !endsLink(error.code)) return;
-    log.warn("peer.refused", `${peerId}: ${told.message}`, { peer: peerId, code: told.code });
-    await channel.stream.closeWrite({ timeoutMs: nodeLimits.errorFlushMs }).catch(() => undefined);
-    // Cutting the link at once would overtake the error: who reads it leaves by itself.
-    await Promise.race([channel.stream.closed, this.#node.clock.sleep(nodeLimits.errorFlushMs)]);
+    if (!bannedNow && !endsLink(code)) return;
+    await this.#leave(channel, told);
     if (!bannedNow) for (const fn of this.#partings) fn(peerId, error);
-    await transport.hangUp(peerId, told.code);
   }
 
-  #sealError(
-    peerId: string,
-    error: ProtocolError,
-    cause: Uint8Array | Received["message"] | undefined,
-  ): SealedMessage {
+  /** Nothing is proven before the signature held: errors to it are few, so that they amplify nothing. */
+  #mayTell(peerId: string, code: ErrorCode, { cause, signerId }: Failed): boolean {
+    // An error is never answered: two nodes whose clocks differ would refuse each other's refusals for ever.
+    if (code === "STREAM_RESET" || causeOf(cause).type === "error_response") return false;
+    return (signerId !== undefined && isProven(code)) || this.#node.rates.mayTellError(peerId);
+  }
+
+  /** Cutting the link at once would overtake the error: who reads it leaves by itself. */
+  async #leave(channel: Channel, why: ProtocolError): Promise<void> {
+    const { log, transport, clock } = this.#node;
+    const { peerId, stream } = channel;
+    log.warn("peer.refused", `${peerId}: ${why.message}`, { peer: peerId, code: why.code });
+    await stream.closeWrite({ timeoutMs: nodeLimits.errorFlushMs }).catch(() => undefined);
+    await Promise.race([stream.closed, clock.sleep(nodeLimits.errorFlushMs)]);
+    await transport.hangUp(peerId, why.code);
+  }
+
+  #sealError(peerId: string, error: ProtocolError, cause: Failed["cause"]): SealedMessage {
     const { signer, network } = this.#node;
     const { id, network: theirs } = causeOf(cause);
     const draft = { type: "error_response", recipient_id: peerId, ...errorResponseOf(error, id) };
@@ -333,9 +354,16 @@ export class Serve implements LinkExchange, Disposable {
   session(peerId: string): PeerSession {
     const known = this.#sessions.get(peerId);
     if (known !== undefined) return known;
+    if (this.#sessions.size >= SWEEP_ABOVE) this.#forgetUnlinked();
     const fresh = new PeerSession(peerId);
     this.#sessions.set(peerId, fresh);
     return fresh;
+  }
+
+  /** A message that was still on its way when its link went has left a session behind. */
+  #forgetUnlinked(): void {
+    const linked = new Set(this.#node.transport.links().map((link) => link.peerId));
+    for (const peerId of this.#sessions.keys()) if (!linked.has(peerId)) this.forget(peerId);
   }
 
   sessions(): readonly PeerSession[] {

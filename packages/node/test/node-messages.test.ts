@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { ownOffer } from "@gridmesh/protocol";
 import { createNode } from "../src/create-node.ts";
 import { libp2p, type MemoryHub, memory, memoryHub } from "../src/network/index.ts";
 import { eventually, heartbeat, NETWORK, rawPeer } from "./node-fixture.ts";
@@ -68,6 +69,27 @@ test("tampered, misdirected, stale and replayed messages come back as their code
   assert.equal(await errorFor(foreign), "SIGNATURE_INVALID");
 });
 
+test("what proves nothing is answered once a second, stale, replayed and forged messages together", async () => {
+  await using rig = await nodeAndStranger();
+  const { channel } = rig;
+  await channel.hello();
+  const good = channel.seal(heartbeat);
+  await channel.send(good);
+  const nowS = Math.floor(Date.now() / 1000);
+  for (let n = 0; n < 3; n += 1) {
+    await channel.send(good);
+    await channel.send(channel.seal(heartbeat, { nowS: nowS - 120 }));
+  }
+  await channel.send({ ...channel.seal(heartbeat), active_tasks: 1 });
+  await channel.send(channel.seal({ ...heartbeat, recipient_id: "ed25519:other" }));
+  await channel.send(channel.seal({ type: "hello", ...ownOffer(NETWORK, "raw/0") }));
+  const codes: unknown[] = [];
+  for (let answer = await channel.next(); answer?.["type"] !== "hello_ack"; answer = await channel.next()) {
+    if (answer?.["type"] === "error_response") codes.push(codeOf(answer));
+  }
+  assert.deepEqual(codes, ["MESSAGE_REPLAYED"]);
+});
+
 test("ten malformed frames within a minute ban their sender, also after a restart", async () => {
   const home = await mkdtemp(join(tmpdir(), "gridmesh-ban-"));
   try {
@@ -110,6 +132,8 @@ test("over libp2p a tampered and a replayed message get their codes, and the nod
   const channel = await peer.control(node.id);
   assert.equal((await channel.hello())?.["type"], "hello_ack");
   const errorFor = async (message: Parameters<typeof channel.send>[0]) => {
+    // Errors to what proves nothing go out once a second.
+    await new Promise((resolve) => setTimeout(resolve, 1_050));
     await channel.send(message);
     let answer = await channel.next();
     while (answer !== undefined && answer["type"] !== "error_response") answer = await channel.next();

@@ -24,7 +24,15 @@ const peer = {
   fails: 0,
   source: "bootstrap",
 };
-const ban = { subject: peer.peerId, code: "MESSAGE_MALFORMED", sinceMs: 1, untilMs: 2, strikes: 1 };
+const ban = {
+  subject: peer.peerId,
+  kind: "peer" as const,
+  code: "MESSAGE_MALFORMED",
+  sinceMs: 1,
+  untilMs: 2,
+  strikes: 1,
+  by: "operator",
+};
 
 function fill(store: StateStore): void {
   store.savePeers([peer]);

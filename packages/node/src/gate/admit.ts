@@ -1,142 +1,198 @@
-/** Offences and bans: what a peer may do before nobody listens to it any more. */
+/** Bans: whom nobody listens to for a while, kept over restarts. */
 
 import { type ErrorCode, ProtocolError } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import type { StateStore, StoredBan } from "../store/types.ts";
+import { isNear, kindOf, netOf } from "./addresses.ts";
+import { createFloods } from "./floods.ts";
+import { createOffences } from "./offences.ts";
+
+/** A ban that is in force. */
+export type Ban = StoredBan;
+
+export interface BanTerms {
+  /** Default: by code and by how often. */
+  readonly forMs?: number | undefined;
+  /** Default `node`. */
+  readonly by?: string | undefined;
+}
 
 export interface Bans {
-  /** Notes an error that a peer caused; true when this one banned it. */
-  offence(peerId: string, code: ErrorCode): boolean;
+  /** Notes an error that a peer or signer caused; true when this one banned it. */
+  offence(subject: string, code: ErrorCode): boolean;
   /** @throws PEER_BANNED with `data.retry_after_ms`. */
-  check(peerId: string): void;
-  banned(peerId: string): boolean;
+  check(subject: string): void;
+  banned(subject: string): boolean;
+  /** Is this address banned, or the /24 or /64 it belongs to? */
+  bannedIp(ip: string): boolean;
   /** The error facts of a ban: `data.retry_after_ms`. */
-  left(peerId: string): { readonly data: { readonly retry_after_ms: number } };
-  /** Bans by hand, or for a time other than the usual. */
-  ban(peerId: string, code: ErrorCode, forMs?: number): void;
-  lift(peerId: string): void;
+  left(subject: string): { readonly data: { readonly retry_after_ms: number } };
+  /** Bans at once. @throws INVALID_PARAMS when the subject is nothing that can be banned. */
+  ban(subject: string, code: ErrorCode, terms?: BanTerms): void;
+  /** Ends a ban; false when there was none. */
+  lift(subject: string): boolean;
+  /** A connection from this address was refused for coming too fast; enough of them ban it, at most for an hour. */
+  flood(ip: string): void;
+  /** In force, newest first. */
+  list(): readonly Ban[];
+  /** Offence points as of now, negative standing. */
+  points(subject: string): number;
+  /** Told of each new ban, and with undefined of each that was lifted by hand. */
+  onChange(fn: (subject: string, ban: Ban | undefined) => void): Disposable;
+  /** Writes what waits. */
+  close(): void;
 }
 
-const POINTS: Partial<Readonly<Record<ErrorCode, number>>> = {
-  MESSAGE_MALFORMED: 5,
-  SCHEMA_INVALID: 5,
-  NONCE_INVALID: 5,
-  RECORD_INVALID: 5,
-  ENCODING_UNSUPPORTED: 5,
-  RATE_LIMITED: 5,
-  RECIPIENT_WRONG: 5,
-  SIGNATURE_INVALID: 10,
-  IDENTITY_MISMATCH: 10,
-  BINDING_INVALID: 10,
-  FRAME_TOO_LARGE: 10,
-  DECOMPRESSION_LIMIT: 20,
-  EQUIVOCATION: 100,
-};
-const BAN_AT = 45;
-const HALF_LIFE_MS = 600_000;
-const EQUIVOCATION_BAN_MS = 30 * 86_400_000;
+export interface BanOptions {
+  /** Told of a disk that fails: a peer's offence is met deep in its stream, where nobody waits. */
+  readonly onFatal?: ((error: unknown) => void) | undefined;
+  /** Addresses of bootstrap and other chosen peers: never banned. */
+  readonly isChosen?: ((ip: string) => boolean) | undefined;
+}
+
+const DAY_MS = 86_400_000;
+const EQUIVOCATION_BAN_MS = 30 * DAY_MS;
 /** Strikes halve after so long without one. */
-const STRIKE_REST_MS = 7 * 86_400_000;
-const SUBJECTS_KEPT = 10_000;
+const STRIKE_REST_MS = 7 * DAY_MS;
+/** So many banned addresses of one net ban the net. */
+const ADDRESSES_OF_A_NET = 8;
 
-interface Account {
-  points: number;
-  atMs: number;
-  /** Over-rate counts once a second. */
-  lastRateMs: number;
+export function createBans(store: StateStore, clock: Clock, options: BanOptions = {}): Bans {
+  return new BanTable(store, clock, options);
 }
 
-/** @param onFatal - told of a disk that fails: a peer's offence is met deep in its stream, where nobody waits */
-export function createBans(
-  store: StateStore,
-  clock: Clock,
-  onFatal: (error: unknown) => void = (error) => {
-    throw error;
-  },
-): Bans {
-  const bans = new Map(store.bans().map((ban) => [ban.subject, ban]));
-  const accounts = new Map<string, Account>();
+class BanTable implements Bans {
+  readonly #store: StateStore;
+  readonly #clock: Clock;
+  readonly #options: BanOptions;
+  /** In order of their beginning. */
+  readonly #bans: Map<string, Ban>;
+  readonly #offences: ReturnType<typeof createOffences>;
+  readonly #floods = createFloods();
+  readonly #listeners = new Set<(subject: string, ban: Ban | undefined) => void>();
 
-  const banned = (peerId: string) => (bans.get(peerId)?.untilMs ?? 0) > clock.nowMs();
-  const left = (peerId: string) => ({
-    data: { retry_after_ms: Math.max(0, (bans.get(peerId)?.untilMs ?? 0) - clock.nowMs()) },
-  });
-  const written = writing(onFatal);
-  const lift = (peerId: string) => {
-    bans.delete(peerId);
-    written(() => store.removeBan(peerId));
-  };
-  const ban = (peerId: string, code: ErrorCode, forMs?: number) => {
-    const nowMs = clock.nowMs();
-    const before = bans.get(peerId);
-    const lasts = lasting(before, code, nowMs);
-    const untilMs = nowMs + (forMs ?? lasts.forMs);
-    const row = { subject: peerId, code, sinceMs: nowMs, untilMs, strikes: lasts.strikes };
-    const oldest = bans.keys().next();
+  constructor(store: StateStore, clock: Clock, options: BanOptions) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#options = options;
+    this.#bans = new Map(store.bans().map((ban) => [ban.subject, ban]));
+    this.#offences = createOffences(store, clock, (error) => this.#fatal(error));
+    while (this.#bans.size > nodeLimits.bans) this.#dropOldest();
+  }
+
+  offence(subject: string, code: ErrorCode): boolean {
+    if (this.banned(subject) || !this.#offences.note(subject, code)) return false;
+    this.ban(subject, code);
+    return true;
+  }
+
+  check(subject: string): void {
+    if (!this.banned(subject)) return;
+    throw new ProtocolError("PEER_BANNED", "banned for what it sent", this.left(subject));
+  }
+
+  banned(subject: string): boolean {
+    return (this.#bans.get(subject)?.untilMs ?? 0) > this.#clock.nowMs();
+  }
+
+  bannedIp(ip: string): boolean {
+    if (this.#isSpared(ip)) return false;
+    return this.banned(ip) || this.banned(netOf(ip));
+  }
+
+  left(subject: string): { readonly data: { readonly retry_after_ms: number } } {
+    const untilMs = this.#bans.get(subject)?.untilMs ?? 0;
+    return { data: { retry_after_ms: Math.max(0, untilMs - this.#clock.nowMs()) } };
+  }
+
+  ban(subject: string, code: ErrorCode, terms: BanTerms = {}): void {
+    const kind = kindOf(subject);
+    const address = kind === "ip" || kind === "net";
+    if (kind === undefined || (address && this.#isSpared(subject.split("/")[0] ?? ""))) {
+      throw new ProtocolError("INVALID_PARAMS", `"${subject.slice(0, 64)}" cannot be banned`);
+    }
+    const sinceMs = this.#clock.nowMs();
+    const before = this.#bans.get(subject);
+    const strikes = strikesLeft(before, sinceMs);
+    const maxMs = address ? nodeLimits.ipBanMaxMs : nodeLimits.banMaxMs;
+    const usualMs = Math.min(nodeLimits.banMs * 2 ** strikes, maxMs);
+    const forMs = terms.forMs ?? (code === "EQUIVOCATION" ? EQUIVOCATION_BAN_MS : usualMs);
+    const untilMs = sinceMs + (address ? Math.min(forMs, maxMs) : forMs);
+    const row: Ban = { subject, kind, code, sinceMs, untilMs, strikes: strikes + 1, by: terms.by ?? "node" };
     // Keys cost nothing: whoever makes new ones must not fill the disk.
-    if (before === undefined && bans.size >= SUBJECTS_KEPT && !oldest.done) lift(oldest.value);
-    bans.set(peerId, row);
-    accounts.delete(peerId);
-    written(() => store.saveBan(row));
-  };
+    if (before === undefined && this.#bans.size >= nodeLimits.bans) this.#dropOldest();
+    this.#bans.delete(subject);
+    this.#bans.set(subject, row);
+    this.#offences.forget(subject);
+    this.#write(() => this.#store.saveBan(row));
+    for (const fn of this.#listeners) fn(subject, row);
+  }
 
-  return {
-    banned,
-    ban,
-    offence(peerId, code) {
-      const points = POINTS[code];
-      if (points === undefined || banned(peerId)) return false;
-      const nowMs = clock.monotonicMs();
-      const mine = accountOf(accounts, peerId, nowMs);
-      if (code === "RATE_LIMITED") {
-        if (nowMs - mine.lastRateMs < 1_000) return false;
-        mine.lastRateMs = nowMs;
-      }
-      mine.points = mine.points * 0.5 ** ((nowMs - mine.atMs) / HALF_LIFE_MS) + points;
-      mine.atMs = nowMs;
-      // Ten of five points within a minute have decayed to just above the bar.
-      if (mine.points < BAN_AT + 0.5) return false;
-      ban(peerId, code);
-      return true;
-    },
-    left,
-    check(peerId) {
-      if (banned(peerId)) throw new ProtocolError("PEER_BANNED", "banned for what it sent", left(peerId));
-    },
-    lift,
-  };
-}
+  lift(subject: string): boolean {
+    const was = this.banned(subject);
+    this.#remove(subject);
+    this.#offences.forget(subject);
+    if (was) for (const fn of this.#listeners) fn(subject, undefined);
+    return was;
+  }
 
-function accountOf(accounts: Map<string, Account>, peerId: string, nowMs: number): Account {
-  const known = accounts.get(peerId);
-  if (known !== undefined) return known;
-  const oldest = accounts.keys().next();
-  if (accounts.size >= SUBJECTS_KEPT && !oldest.done) accounts.delete(oldest.value);
-  const fresh = { points: 0, atMs: nowMs, lastRateMs: -Infinity };
-  accounts.set(peerId, fresh);
-  return fresh;
-}
+  flood(ip: string): void {
+    if (this.#isSpared(ip) || this.bannedIp(ip)) return;
+    if (!this.#floods.note(ip, this.#clock.monotonicMs())) return;
+    this.ban(ip, "RATE_LIMITED");
+    const net = netOf(ip);
+    const ofNet = this.list().filter(({ kind, subject }) => kind === "ip" && netOf(subject) === net);
+    if (ofNet.length >= ADDRESSES_OF_A_NET) this.ban(net, "RATE_LIMITED");
+  }
 
-/** How long a ban lasts after the one before, and which in a row it is. */
-function lasting(
-  before: StoredBan | undefined,
-  code: ErrorCode,
-  nowMs: number,
-): { readonly forMs: number; readonly strikes: number } {
-  const restMs = before === undefined ? 0 : nowMs - before.untilMs;
-  const carried =
-    before === undefined ? 0 : before.strikes >> Math.max(0, Math.floor(restMs / STRIKE_REST_MS));
-  const usualMs = Math.min(nodeLimits.banMs * 2 ** carried, nodeLimits.banMaxMs);
-  return { forMs: code === "EQUIVOCATION" ? EQUIVOCATION_BAN_MS : usualMs, strikes: carried + 1 };
-}
+  list(): readonly Ban[] {
+    return [...this.#bans.values()].filter(({ subject }) => this.banned(subject)).reverse();
+  }
 
-function writing(onFatal: (error: unknown) => void): (act: () => void) => void {
-  return (act) => {
+  points(subject: string): number {
+    return this.#offences.points(subject);
+  }
+
+  onChange(fn: (subject: string, ban: Ban | undefined) => void): Disposable {
+    this.#listeners.add(fn);
+    return { [Symbol.dispose]: () => this.#listeners.delete(fn) };
+  }
+
+  close(): void {
+    this.#offences.close();
+  }
+
+  #isSpared(ip: string): boolean {
+    return isNear(ip) || this.#options.isChosen?.(ip) === true;
+  }
+
+  #dropOldest(): void {
+    const oldest = this.#bans.keys().next();
+    if (!oldest.done) this.#remove(oldest.value);
+  }
+
+  #remove(subject: string): void {
+    if (this.#bans.delete(subject)) this.#write(() => this.#store.removeBan(subject));
+  }
+
+  #write(act: () => void): void {
     try {
       act();
     } catch (error) {
-      onFatal(error);
+      this.#fatal(error);
     }
-  };
+  }
+
+  #fatal(error: unknown): void {
+    if (this.#options.onFatal === undefined) throw error;
+    this.#options.onFatal(error);
+  }
+}
+
+/** Strikes of before that still count: half of them go with every seven quiet days. */
+function strikesLeft(before: Ban | undefined, nowMs: number): number {
+  if (before === undefined) return 0;
+  const rests = Math.max(0, Math.floor((nowMs - before.untilMs) / STRIKE_REST_MS));
+  return before.strikes >> Math.min(rests, 31);
 }

@@ -3,7 +3,7 @@
  * blamed only for what every correct relay would have refused.
  */
 
-import { limits, ProtocolError, toProtocolError, verdictOf } from "@gridmesh/protocol";
+import { type ErrorCode, limits, ProtocolError, toProtocolError, verdictOf } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
@@ -63,6 +63,8 @@ export interface GossipGateOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly bans: Bans;
+  /** Told of each message: its bytes, and the code of the error unless it was accepted. */
+  readonly onVerdict?: ((bytes: number, code: ErrorCode | undefined) => void) | undefined;
   /** Counts a message towards what the whole node takes. @throws OVERLOADED. */
   readonly load: (priority: WritePriority) => void;
 }
@@ -70,9 +72,14 @@ export interface GossipGateOptions {
 export function createGossipGate(options: GossipGateOptions): GossipGate {
   const { clock, log, bans } = options;
   const refused: Record<string, number> = {};
-  const refuse = (error: unknown, from: string): Verdict => {
+  const accept = (bytes: number): Verdict => {
+    options.onVerdict?.(bytes, undefined);
+    return "accept";
+  };
+  const refuse = (error: unknown, from: string, bytes: number): Verdict => {
     const known = toProtocolError(error, "INTERNAL_ERROR");
     const { code } = known;
+    options.onVerdict?.(bytes, code);
     refused[code] = (refused[code] ?? 0) + 1;
     const verdict = verdictFor(known);
     log.debug("gossip.refused", `${code}: ${known.message}`, { peer: from, code, verdict });
@@ -112,8 +119,8 @@ export function createGossipGate(options: GossipGateOptions): GossipGate {
         queue
           .run(() => climb(from, data))
           .then(
-            () => "accept" as const,
-            (error: unknown) => refuse(error, from),
+            () => accept(data.length),
+            (error: unknown) => refuse(error, from, data.length),
           );
     },
   };

@@ -21,6 +21,9 @@ export interface VerifierOptions {
   readonly isMine: (recipientId: string) => boolean;
 }
 
+/** More than a node has links: who showed none for longest is asked for them again. */
+const PEERS_KEPT = 1_024;
+
 /** An agent's record goes to every peer as it was signed, again after each hello: its seq tells new from old. */
 const isPublished = (type: string) => type === "capability_advertisement";
 
@@ -29,6 +32,9 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const bindings = new Map<string, Map<string, AgentBinding>>();
   const remember = (peerId: string, binding: AgentBinding) => {
     const known = bindings.get(peerId) ?? new Map<string, AgentBinding>();
+    bindings.delete(peerId);
+    const silent = bindings.keys().next();
+    if (bindings.size >= PEERS_KEPT && !silent.done) bindings.delete(silent.value);
     bindings.set(peerId, known);
     known.delete(binding.agent_id);
     known.set(binding.agent_id, binding);

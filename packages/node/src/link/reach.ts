@@ -19,6 +19,7 @@ export interface ReachOptions {
 export type Reach = (peerId: string, wait: Wait) => Promise<void>;
 
 const REMEMBER_MS = 5_000;
+const FAILURES_KEPT = 1_024;
 
 export function createReach(options: ReachOptions): Reach {
   const { transport, clock } = options;
@@ -32,6 +33,8 @@ export function createReach(options: ReachOptions): Reach {
       await until(options.connect(peerId, wait), deadline.signal);
     } catch (error) {
       const known = named(error, peerId);
+      const oldest = failures.keys().next();
+      if (failures.size >= FAILURES_KEPT && !oldest.done) failures.delete(oldest.value);
       failures.set(peerId, { error: known, untilMs: clock.monotonicMs() + REMEMBER_MS });
       throw known;
     }

@@ -2,23 +2,20 @@
 
 import { type ErrorCode, isUuid, type JsonObject, parseCanonical } from "@gridmesh/protocol";
 
-/** Causes that prove nothing about their sender: told once a second, lest we amplify. */
-const UNPROVEN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "MESSAGE_MALFORMED",
-  "SCHEMA_INVALID",
-  "SIGNATURE_INVALID",
-  "IDENTITY_MISMATCH",
-  "NONCE_INVALID",
-  "RECIPIENT_WRONG",
-  "BINDING_INVALID",
-  "BINDING_EXPIRED",
-  "TYPE_UNKNOWN",
-  "ENCODING_UNSUPPORTED",
-  "FRAME_TOO_LARGE",
+/** Refused though the signature held, and told once a second all the same: their sender has no standing yet, or too much to say. */
+const RARELY_TOLD: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "RATE_LIMITED",
   "OVERLOADED",
   "PEER_BANNED",
   "HELLO_REQUIRED",
+  "TYPE_UNKNOWN",
+]);
+
+/** Errors in what was said, whoever carried it. */
+const OF_CONTENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "EQUIVOCATION",
+  "RECORD_INVALID",
+  "CHECKSUM_MISMATCH",
 ]);
 
 /** Errors of form: what follows on the same stream cannot be trusted either. */
@@ -36,7 +33,11 @@ const ENDS_LINK: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 export function isProven(code: ErrorCode): boolean {
-  return !UNPROVEN.has(code);
+  return !RARELY_TOLD.has(code);
+}
+
+export function isOfContent(code: ErrorCode): boolean {
+  return OF_CONTENT.has(code);
 }
 
 export function endsStream(code: ErrorCode): boolean {

@@ -17,6 +17,8 @@ export interface TransportContext {
   readonly bannedPeer?: ((peerId: string) => boolean) | undefined;
   /** Addresses turned away before any handshake. */
   readonly bannedIp?: ((ip: string) => boolean) | undefined;
+  /** To be told of each connection from an address that was refused for coming too fast. */
+  readonly onFlood?: ((ip: string) => void) | undefined;
   /** Standing from what a peer did beyond gossip: settled trades raise it (≤ 10), offences lower it; feeds P5. */
   readonly standing?: ((peerId: string) => number) | undefined;
 }

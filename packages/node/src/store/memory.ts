@@ -14,12 +14,15 @@ export function memoryStore(): StateStore {
     },
     bans: () => [...bans.values()],
     saveBan(ban) {
+      bans.delete(ban.subject);
       bans.set(ban.subject, ban);
     },
     removeBan(subject) {
       bans.delete(subject);
     },
-    // Nothing outlives the process, and the table of the gate has them already.
+    // Nothing outlives the process, and the tables of the gate have them already.
+    offences: () => [],
+    saveOffences() {},
     nonces: () => [],
     saveNonces() {},
     nextSeq(counter, atLeast = 1) {

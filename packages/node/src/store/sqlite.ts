@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type NonceRow, ProtocolError } from "@gridmesh/protocol";
 import { recordTables } from "./sqlite-records.ts";
-import type { StateStore, StoredBan, StoredPeer } from "./types.ts";
+import type { StateStore, StoredBan, StoredOffence, StoredPeer } from "./types.ts";
 
 const SQLITE_BUSY = 5;
 
@@ -15,7 +15,10 @@ const SCHEMA = `
     last_seen_ms integer not null, uptime_ms integer not null, fails integer not null, source text not null) strict;
   create table if not exists ban (
     subject text primary key, code text not null, since_ms integer not null,
-    until_ms integer not null, strikes integer not null) strict;
+    until_ms integer not null, strikes integer not null,
+    kind text not null default 'peer', by text not null default 'node') strict;
+  create table if not exists offence (
+    subject text primary key, code text not null, points real not null, at_ms integer not null) strict;
   create table if not exists nonce (
     sender_id text not null, nonce text not null, keep_until_s integer not null,
     primary key (sender_id, nonce)) strict, without rowid;
@@ -46,6 +49,7 @@ export function openStateStore(home: string): StateStore {
   };
   return {
     ...peerTables(database, write),
+    ...banTables(database, write),
     ...countingTables(database, write),
     ...recordTables(database, (act) => write(() => together(database, act))),
     close: () => database.close(),
@@ -64,6 +68,7 @@ function openExclusive(path: string): DatabaseSync {
     database.exec("commit");
     database.exec("pragma journal_mode = wal; pragma synchronous = normal");
     database.exec(SCHEMA);
+    addColumns(database);
     return database;
   } catch (error) {
     database?.close();
@@ -76,15 +81,21 @@ function openExclusive(path: string): DatabaseSync {
   }
 }
 
-type PeerTables = Pick<StateStore, "peers" | "savePeers" | "bans" | "saveBan" | "removeBan">;
+/** A home of an earlier release has bans without these. */
+function addColumns(database: DatabaseSync): void {
+  const columns = database.prepare("select name from pragma_table_info('ban')").all();
+  const has = new Set(columns.map((row) => row["name"]));
+  if (!has.has("kind")) database.exec("alter table ban add column kind text not null default 'peer'");
+  if (!has.has("by")) database.exec("alter table ban add column by text not null default 'node'");
+}
+
+type PeerTables = Pick<StateStore, "peers" | "savePeers">;
+type BanTables = Pick<StateStore, "bans" | "saveBan" | "removeBan" | "offences" | "saveOffences">;
 type CountingTables = Pick<StateStore, "nonces" | "saveNonces" | "nextSeq" | "agentId" | "rememberAgent">;
 
 function peerTables(database: DatabaseSync, write: (act: () => void) => void): PeerTables {
   const selectPeers = database.prepare("select * from known_peer order by last_seen_ms desc");
   const insertPeer = database.prepare("insert or replace into known_peer values (?, ?, ?, ?, ?, ?, ?)");
-  const selectBans = database.prepare("select * from ban");
-  const insertBan = database.prepare("insert or replace into ban values (?, ?, ?, ?, ?)");
-  const deleteBan = database.prepare("delete from ban where subject = ?");
   return {
     peers: () =>
       selectPeers.all().map((row): StoredPeer => ({
@@ -106,17 +117,52 @@ function peerTables(database: DatabaseSync, write: (act: () => void) => void): P
           }
         }),
       ),
+  };
+}
+
+function banTables(database: DatabaseSync, write: (act: () => void) => void): BanTables {
+  const selectBans = database.prepare("select * from ban order by since_ms");
+  const insertBan = database.prepare(
+    `insert or replace into ban (subject, kind, code, since_ms, until_ms, strikes, by)
+     values (?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const deleteBan = database.prepare("delete from ban where subject = ?");
+  const forgetOffences = database.prepare("delete from offence where at_ms < ?");
+  const selectOffences = database.prepare("select * from offence order by at_ms");
+  const insertOffence = database.prepare("insert or replace into offence values (?, ?, ?, ?)");
+  return {
     bans: () =>
       selectBans.all().map((row): StoredBan => ({
         subject: String(row["subject"]),
+        kind: String(row["kind"]) as StoredBan["kind"],
         code: String(row["code"]),
         sinceMs: Number(row["since_ms"]),
         untilMs: Number(row["until_ms"]),
         strikes: Number(row["strikes"]),
+        by: String(row["by"]),
       })),
-    saveBan: ({ subject, code, sinceMs, untilMs, strikes }) =>
-      write(() => insertBan.run(subject, code, sinceMs, untilMs, strikes)),
+    saveBan: ({ subject, kind, code, sinceMs, untilMs, strikes, by }) =>
+      write(() => {
+        insertBan.run(subject, kind, code, Math.round(sinceMs), Math.round(untilMs), strikes, by);
+      }),
     removeBan: (subject) => write(() => deleteBan.run(subject)),
+    offences(sinceMs) {
+      write(() => forgetOffences.run(Math.round(sinceMs)));
+      return selectOffences.all().map((row): StoredOffence => ({
+        subject: String(row["subject"]),
+        code: String(row["code"]),
+        points: Number(row["points"]),
+        atMs: Number(row["at_ms"]),
+      }));
+    },
+    saveOffences: (batch) =>
+      write(() =>
+        together(database, () => {
+          for (const { subject, code, points, atMs } of batch) {
+            insertOffence.run(subject, code, points, Math.round(atMs));
+          }
+        }),
+      ),
   };
 }
 

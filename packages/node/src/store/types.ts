@@ -13,13 +13,29 @@ export interface StoredPeer {
   readonly source: string;
 }
 
+/** What a ban names: a PeerId, an agent_id, an IP address, or a /24 or /64 of them. */
+export type BanKind = "peer" | "agent" | "ip" | "net";
+
 export interface StoredBan {
   readonly subject: string;
+  readonly kind: BanKind;
   readonly code: string;
   readonly sinceMs: number;
   readonly untilMs: number;
   /** How many bans in a row; each doubles the next. */
   readonly strikes: number;
+  /** Who decided: `node` or `operator`. */
+  readonly by: string;
+}
+
+/** What somebody has done that is no ban yet. */
+export interface StoredOffence {
+  readonly subject: string;
+  /** The newest. */
+  readonly code: string;
+  /** As of `atMs`; half of them are forgotten every ten minutes. */
+  readonly points: number;
+  readonly atMs: number;
 }
 
 /** An agent's signed record as it was heard; after a restart a hint, to be verified again. */
@@ -47,9 +63,13 @@ export interface StateStore {
   peers(): readonly StoredPeer[];
   /** Replaces the whole book. */
   savePeers(peers: readonly StoredPeer[]): void;
+  /** Oldest first. */
   bans(): readonly StoredBan[];
   saveBan(ban: StoredBan): void;
   removeBan(subject: string): void;
+  /** Offences since this wall time, oldest first; older ones are forgotten. */
+  offences(sinceMs: number): readonly StoredOffence[];
+  saveOffences(batch: readonly StoredOffence[]): void;
   /** Nonces still to be kept at this Unix second, oldest first; the others are forgotten. */
   nonces(nowS: number): readonly NonceRow[];
   saveNonces(batch: readonly NonceRow[]): void;

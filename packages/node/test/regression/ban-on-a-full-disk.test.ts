@@ -14,7 +14,7 @@ test("a ban that cannot be written holds, and ends the node in order instead of 
     },
   };
   const told: unknown[] = [];
-  const bans = createBans(store, manualClock(), (error) => told.push(error));
+  const bans = createBans(store, manualClock(), { onFatal: (error) => told.push(error) });
   assert.equal(bans.offence("somebody", "EQUIVOCATION"), true);
   assert.ok(bans.banned("somebody"));
   assert.deepEqual(told, [failed]);

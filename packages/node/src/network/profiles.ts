@@ -27,8 +27,6 @@ export interface NetworkProfile {
   /** Ask others which own addresses they can dial. */
   readonly autonat: boolean;
   readonly relay: "off" | "use";
-  /** One way through the memory of one process. */
-  readonly memoryLatencyMs: number;
   /** May a bootstrap address lack its PeerId? */
   readonly anonymousBootstrap: boolean;
 }
@@ -54,7 +52,6 @@ const open: NetworkProfile = {
   initialQuerySelfMs: 1_000,
   autonat: true,
   relay: "use",
-  memoryLatencyMs: 0,
   anonymousBootstrap: false,
 };
 

@@ -11,14 +11,18 @@ type Components = Parameters<NonNullable<Libp2pOptions["transports"]>[number]>[0
 type Part<T> = (components: Components) => T;
 
 /** What of libp2p a node is built of besides the parts that every node has; each is loaded only where it is used. */
-export async function transports({ profile, reach }: TransportSettings): Promise<Part<Transport>[]> {
+export async function transports({
+  profile,
+  reach,
+  memoryLatencyMs,
+}: TransportSettings): Promise<Part<Transport>[]> {
   if (profile.name === "memory") {
     const { memory } = await optional(
       "@libp2p/memory",
       "the profile memory",
       async () => await import("@libp2p/memory"),
     );
-    return [memory({ latency: profile.memoryLatencyMs })];
+    return [memory({ latency: memoryLatencyMs })];
   }
   const list: Part<Transport>[] = [tcp(), webSockets()];
   if (reach.relay !== "off") {

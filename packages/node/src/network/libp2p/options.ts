@@ -49,7 +49,7 @@ export async function createLibp2pNode(parts: NodeParts): Promise<Libp2p<Service
     datastore,
     connectionGater: gater,
     nodeInfo: { name: "gridmesh", version: "1", userAgent: "gridmesh" },
-    addresses: { listen: [...settings.listen], announce: [...settings.announce] },
+    addresses: { listen: listenOf(settings, context.peerId), announce: [...settings.announce] },
     transports: await transports(settings),
     connectionEncrypters: await encrypters(settings),
     streamMuxers: [yamux(muxing(settings))],
@@ -81,6 +81,11 @@ export async function createLibp2pNode(parts: NodeParts): Promise<Libp2p<Service
       dht: (components: Parameters<typeof dht>[0]) => dht(components) as SingleKadDHT,
     },
   });
+}
+
+/** Within one process a PeerId is address enough. */
+function listenOf({ profile, listen }: TransportSettings, peerId: string): string[] {
+  return profile.name === "memory" && listen.length === 0 ? [`/memory/of-${peerId}`] : [...listen];
 }
 
 function managing(profile: NetworkProfile, trusted: readonly string[]) {

@@ -19,6 +19,7 @@ export interface TransportSettings {
   readonly psk: string | undefined;
   readonly reach: ReachSettings;
   readonly streamWindowBytes: number;
+  readonly memoryLatencyMs: number;
   readonly metrics: MetricSettings;
 }
 

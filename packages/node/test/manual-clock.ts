@@ -45,6 +45,11 @@ export class ManualClock implements Clock {
     this.#wallMs += ms;
   }
 
+  /** The loop stands still: time passes, alarms wait. */
+  stall(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   /** Lets `ms` pass, alarm by alarm. */
   async advance(ms: number): Promise<void> {
     const endMs = this.#nowMs + ms;

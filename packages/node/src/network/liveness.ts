@@ -19,7 +19,7 @@ export interface LivenessOptions {
   readonly log: Log;
 }
 
-/** Pings silent links and hangs up the dead: three misses and a minute of silence, both. */
+/** Pings silent links and hangs up the dead: three misses and a minute of silence though asked, both. */
 export interface Liveness extends Disposable {
   /** The world changed: every link is asked at once; the time slept counts as silence. */
   hurry(sleptMs: number): void;
@@ -35,10 +35,16 @@ interface Pulse {
   lastByteMs: number;
   heardMs: number;
   misses: number;
+  /** When the first ping that was missed went out. */
+  askedMs: number;
+  /** Silence while the machine slept. */
+  sleptMs: number;
   /** Hurried pings still to send. */
   hurried: number;
   pinging: boolean;
 }
+
+const fresh = { misses: 0, askedMs: 0, sleptMs: 0, hurried: 0, pinging: false };
 
 class Watch implements Liveness {
   readonly #options: LivenessOptions;
@@ -56,7 +62,7 @@ class Watch implements Liveness {
   hurry(sleptMs: number): void {
     this.#look();
     for (const [peerId, pulse] of this.#pulses) {
-      pulse.heardMs -= sleptMs;
+      pulse.sleptMs += sleptMs;
       pulse.hurried = MAX_MISSES;
       this.#ask(peerId, pulse);
     }
@@ -89,10 +95,11 @@ class Watch implements Liveness {
     }
   }
 
-  /** Three misses and a minute of silence: the link is hung up. */
+  /** Three misses and a minute since the first: the link is hung up. */
   #ended(peerId: string, pulse: Pulse): boolean {
     const { clock, log, transport } = this.#options;
-    if (pulse.misses < MAX_MISSES || clock.monotonicMs() - pulse.heardMs < DEAD_MS) return false;
+    const silentMs = clock.monotonicMs() - pulse.askedMs + pulse.sleptMs;
+    if (pulse.misses < MAX_MISSES || silentMs < DEAD_MS) return false;
     log.info("link-dead", "no answer to three pings", { peer: peerId });
     this.#pulses.delete(peerId);
     void transport.hangUp(peerId, "silent");
@@ -108,9 +115,9 @@ class Watch implements Liveness {
     for (const { peerId, lastByteMs } of links) {
       const pulse = this.#pulses.get(peerId);
       if (pulse === undefined) {
-        this.#pulses.set(peerId, { lastByteMs, heardMs: nowMs, misses: 0, hurried: 0, pinging: false });
+        this.#pulses.set(peerId, { ...fresh, lastByteMs, heardMs: nowMs });
       } else if (pulse.lastByteMs !== lastByteMs) {
-        Object.assign(pulse, { lastByteMs, heardMs: nowMs, misses: 0 });
+        Object.assign(pulse, { lastByteMs, heardMs: nowMs, misses: 0, sleptMs: 0 });
       }
     }
   }
@@ -147,13 +154,15 @@ class Watch implements Liveness {
     const nowMs = this.#options.clock.monotonicMs();
     this.#look();
     if (ping.answered) {
-      pulse.heardMs = nowMs;
-      pulse.misses = 0;
+      Object.assign(pulse, { heardMs: nowMs, misses: 0, sleptMs: 0 });
       return;
     }
     // A time-out over which our own loop stood still proves nothing: the answer may lie unread.
     const stalled = this.#stalledMs >= ping.startMs || nowMs - ping.startMs > ping.limitMs + OWN_LAG_MS;
-    if (!stalled && pulse.heardMs <= ping.startMs) pulse.misses += 1;
+    if (!stalled && pulse.heardMs <= ping.startMs) {
+      if (pulse.misses === 0) pulse.askedMs = ping.startMs;
+      pulse.misses += 1;
+    }
     if (!this.#ended(peerId, pulse) && pulse.hurried > 0) this.#ask(peerId, pulse);
   }
 }

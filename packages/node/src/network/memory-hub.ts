@@ -39,6 +39,10 @@ export interface MemoryHub {
   heal(): void;
   /** From now on nothing reaches this peer or comes from it, though its links stand: a pulled cable. */
   mute(peerId: string): void;
+  /** Ends that. */
+  unmute(peerId: string): void;
+  /** Gives the peer another address; nobody answers at the old one. */
+  move(peerId: string): void;
   reachable(from: string, to: string): boolean;
   readonly stations: ReadonlyMap<string, MemoryStation>;
   /** @internal */
@@ -51,7 +55,7 @@ interface HubInner {
   /** Lets this station and the others that sight each other know of one another. */
   announce(station: MemoryStation): void;
   leave(station: MemoryStation): void;
-  /** A peer keeps its address for the life of the hub. */
+  /** A peer keeps its address until it is moved. */
   addressOf(peerId: string): string;
   peerAt(address: string): string | undefined;
   chance(percent: keyof MemoryFaults): boolean;
@@ -70,6 +74,7 @@ class Hub implements MemoryHub, HubInner {
   readonly providers = new Map<string, Map<string, number>>();
   readonly #draw: () => number;
   readonly #numbers = new Map<string, number>();
+  #lastNumber = 0;
   readonly #mute = new Set<string>();
   #faults: MemoryFaults;
   #groups: readonly (readonly string[])[] | undefined;
@@ -108,6 +113,14 @@ class Hub implements MemoryHub, HubInner {
     this.#mute.add(peerId);
   }
 
+  unmute(peerId: string): void {
+    this.#mute.delete(peerId);
+  }
+
+  move(peerId: string): void {
+    this.#numbers.set(peerId, this.#nextNumber());
+  }
+
   isMute(peerId: string): boolean {
     return this.#mute.has(peerId);
   }
@@ -140,7 +153,7 @@ class Hub implements MemoryHub, HubInner {
   }
 
   addressOf(peerId: string): string {
-    const number = this.#numbers.get(peerId) ?? this.#numbers.size + 1;
+    const number = this.#numbers.get(peerId) ?? this.#nextNumber();
     this.#numbers.set(peerId, number);
     return `/memory/${number}/p2p/${peerId}`;
   }
@@ -158,6 +171,11 @@ class Hub implements MemoryHub, HubInner {
   delayMs(): number {
     const { minDelayMs, maxDelayMs } = this.#faults;
     return maxDelayMs === 0 ? 0 : minDelayMs + this.#draw() * Math.max(0, maxDelayMs - minDelayMs);
+  }
+
+  #nextNumber(): number {
+    this.#lastNumber += 1;
+    return this.#lastNumber;
   }
 }
 

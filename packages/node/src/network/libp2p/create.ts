@@ -12,6 +12,7 @@ import { Multicast } from "./multicast.ts";
 import { Libp2pTransport } from "./node.ts";
 import { createLibp2pNode } from "./options.ts";
 import type { TransportParts } from "./parts.ts";
+import { spareProtocolWrites } from "./peer-store.ts";
 import { Reach } from "./reach.ts";
 import type { TransportSettings } from "./settings.ts";
 
@@ -51,6 +52,7 @@ export async function partsOf(
   const labels = new Map<string, string>();
   const node = await createLibp2pNode({ settings, context, gater, datastore, multicast, labels });
   assert.equal(node.peerId.toString(), peerId, "the seed and the PeerId belong together");
+  spareProtocolWrites(node.peerStore);
   const { pubsub, dht: service, inside } = node.services;
   const gossip = gossipOver({
     service: pubsub,

@@ -1,6 +1,5 @@
 /** The network seam over libp2p. */
 
-import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
 import type { Connection } from "@libp2p/interface";
 import { peerIdFromString } from "@libp2p/peer-id";
 import { ProtocolError } from "@gridmesh/protocol";
@@ -20,6 +19,7 @@ import { waitSignal } from "../waiting.ts";
 import type { Dht } from "./dht.ts";
 import { describe } from "./dial-errors.ts";
 import { Dials, type DialTarget } from "./dials.ts";
+import { keyFromSeed } from "./key.ts";
 import type { TransportParts } from "./parts.ts";
 import { openPeerRecord, sealPeerRecord } from "./peer-record.ts";
 import { stopWithin } from "./shutdown.ts";
@@ -145,8 +145,7 @@ export class Libp2pTransport implements Transport {
 
   async peerRecord(): Promise<Uint8Array> {
     const { node, context } = this.#parts;
-    const key = await generateKeyPairFromSeed("Ed25519", context.seed);
-    return await sealPeerRecord(key, node.getMultiaddrs(), context.clock.nowMs());
+    return await sealPeerRecord(keyFromSeed(context.seed), node.getMultiaddrs(), context.clock.nowMs());
   }
 
   openPeerRecord(record: Uint8Array): Promise<SignedHint> {

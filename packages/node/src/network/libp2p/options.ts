@@ -1,4 +1,3 @@
-import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
 import type { GossipSub } from "@libp2p/gossipsub";
 import { type Identify, identify } from "@libp2p/identify";
 import type { Libp2p } from "@libp2p/interface";
@@ -12,6 +11,7 @@ import { dhtService } from "./dht.ts";
 import type { Gater } from "./gater.ts";
 import { gossipService, type TopicLabels } from "./gossip-service.ts";
 import type { GuardedDatastore } from "./guarded-datastore.ts";
+import { keyFromSeed } from "./key.ts";
 import { type Inside, inside } from "./inside.ts";
 import type { Multicast } from "./multicast.ts";
 import { encrypters, libp2pMetrics, protector, reachServices, transports } from "./modules.ts";
@@ -45,7 +45,7 @@ export async function createLibp2pNode(parts: NodeParts): Promise<Libp2p<Service
   const metrics = await libp2pMetrics(settings);
   const options = {
     start: false,
-    privateKey: await generateKeyPairFromSeed("Ed25519", context.seed),
+    privateKey: keyFromSeed(context.seed),
     datastore,
     connectionGater: gater,
     nodeInfo: { name: "gridmesh", version: "1", userAgent: "gridmesh" },

@@ -233,6 +233,7 @@ class MemoryTransport implements Transport, MemoryStation {
   snapshot(): NetworkSnapshot {
     return {
       links: this.#links.size,
+      connections: this.#links.size,
       topics: [...this.gossip.topics.keys()].map((topic) => {
         const subscribers = this.#subscribers(topic).length;
         return { topic, meshPeers: subscribers, subscribers };

@@ -57,6 +57,8 @@ export interface ReachView {
 
 export interface NetworkSnapshot {
   readonly links: number;
+  /** Connections that stand; more than links where a peer has two. */
+  readonly connections: number;
   readonly topics: readonly TopicView[];
   readonly dhtTablePeers: number | null;
   readonly streamsOpen: number;

@@ -45,10 +45,12 @@ export async function partsOf(
     links,
   });
   const datastore = new GuardedDatastore();
-  const onSighted = (hint: PeerHint) => {
-    if (hint.peerId !== peerId && hint.addresses.length > 0) events.emit("sighted", hint);
+  const sightedBy = (by: "mdns" | "dht") => (hint: PeerHint) => {
+    if (hint.peerId !== peerId && hint.addresses.length > 0) events.emit("sighted", { ...hint, by });
   };
-  const multicast = settings.mdns ? new Multicast({ network: context.network, clock, onSighted }) : undefined;
+  const multicast = settings.mdns
+    ? new Multicast({ network: context.network, clock, onSighted: sightedBy("mdns") })
+    : undefined;
   const labels = new Map<string, string>();
   const node = await createLibp2pNode({ settings, context, gater, datastore, multicast, labels });
   assert.equal(node.peerId.toString(), peerId, "the seed and the PeerId belong together");
@@ -63,7 +65,10 @@ export async function partsOf(
     onMessage: (from) => links.touch(from),
     emitMesh: (event) => events.emit("mesh", event),
   });
-  const dht = service === undefined ? undefined : dhtOver({ service, peerId, clock, gater, onSighted });
+  const dht =
+    service === undefined
+      ? undefined
+      : dhtOver({ service, peerId, clock, gater, onSighted: sightedBy("dht") });
   const isReachSought = settings.reach.autonat || settings.reach.relay !== "off";
   const reach = isReachSought
     ? new Reach({ settings: settings.reach, inside, links, clock, log, isAnchor })

@@ -143,6 +143,10 @@ export class Libp2pTransport implements Transport {
     await dht?.explore(wait);
   }
 
+  lookAround(): void {
+    this.#parts.multicast?.query();
+  }
+
   async peerRecord(): Promise<Uint8Array> {
     const { node, context } = this.#parts;
     return await sealPeerRecord(keyFromSeed(context.seed), node.getMultiaddrs(), context.clock.nowMs());

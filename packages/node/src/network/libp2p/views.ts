@@ -10,6 +10,7 @@ export function snapshotOf(parts: TransportParts, streams: StreamTable, dials: D
   const refusedByDht = Object.entries(datastore.refused).map(([rule, count]) => [`dht-${rule}`, count]);
   return {
     links: links.size,
+    connections: links.connections().length,
     topics: gossip.topics(),
     dhtTablePeers: dht?.tablePeers ?? null,
     streamsOpen: streams.streams,

@@ -245,6 +245,7 @@ export function joinRegistry(base: NodeBase, links: LinkRoom, registry: Distribu
       const { code, message } = toProtocolError(error, "INTERNAL_ERROR");
       log.debug("registry.unasked", message, { peer: peerId, code });
     };
+    registry.stir();
     links.introducer.meet(peerId).catch(told);
     fetchAtGreeting(base, { links, registry, signal: end.signal }, peerId).catch(told);
   };

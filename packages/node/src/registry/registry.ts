@@ -70,6 +70,8 @@ export interface DistributedRegistry extends Registry {
   absent(agentId: string): void;
   /** Tells listeners that own agents changed. */
   touch(): void;
+  /** Queries that wait for first peers look again. */
+  stir(): void;
   readonly size: number;
 }
 
@@ -93,6 +95,7 @@ export function createRegistry(options: RegistryOptions): DistributedRegistry {
 class NodeRegistry implements DistributedRegistry {
   readonly #options: RegistryOptions;
   readonly #listeners = new Set<() => void>();
+  readonly #waiting = new Set<() => void>();
   readonly #absent;
   #fetching = 0;
 
@@ -107,6 +110,11 @@ class NodeRegistry implements DistributedRegistry {
 
   touch(): void {
     for (const fn of this.#listeners) fn();
+    this.stir();
+  }
+
+  stir(): void {
+    for (const fn of this.#waiting) fn();
   }
 
   onChange(fn: () => void): Disposable {
@@ -173,9 +181,10 @@ class NodeRegistry implements DistributedRegistry {
     const { clock, dht, settling, log, remembered } = this.#options;
     while (isEmpty() && (this.#fetching > 0 || settling()) && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      using _listener = this.onChange(resolve);
+      this.#waiting.add(resolve);
       using _turn = clock.timer(SETTLING_TURN_MS, resolve);
       await promise;
+      this.#waiting.delete(resolve);
       yield;
     }
     const search = {
@@ -241,6 +250,8 @@ class NodeRegistry implements DistributedRegistry {
       return await this.#options.call(peerId, { method, params }, limits);
     } finally {
       this.#fetching -= 1;
+      // When what was fetched has been read.
+      if (this.#waiting.size > 0) setImmediate(() => this.stir());
     }
   }
 

@@ -1,0 +1,127 @@
+/** The silent limits below the links, each provoked over libp2p by the setting that makes it. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createNode } from "../src/create-node.ts";
+import { libp2p, type Transport } from "../src/network/index.ts";
+import { bent, cleared, fastClock, findingOf, raised } from "./findings-rig.ts";
+import { rigged, type Rigged } from "./libp2p-rig.ts";
+import { eventually } from "./node-fixture.ts";
+
+const networkName = "findings";
+const topics = [`gridmesh/${networkName}/capability`, `gridmesh/${networkName}/search/energy`];
+
+/** Peers that take part in gossip and say no hello. */
+async function gossips(count: number): Promise<readonly Rigged[]> {
+  const peers = await Promise.all(
+    Array.from({ length: count }, () => rigged({ dht: false, network: networkName })),
+  );
+  for (const { transport } of peers) joinAll(transport);
+  return peers;
+}
+
+function joinAll(transport: Transport): void {
+  for (const topic of topics) transport.join(topic, () => Promise.resolve("accept"));
+}
+
+async function end(peers: readonly Rigged[]): Promise<void> {
+  await Promise.all(peers.map((peer) => peer[Symbol.asyncDispose]()));
+}
+
+test("COLOCATION_SCORED: peers that share an address are scored down for it, and MESH_EMPTY follows", async () => {
+  const clock = fastClock(4);
+  const network = bent({ dht: false }, (settings) => ({
+    ...settings,
+    profile: { ...settings.profile, colocationWeight: -200 },
+  }));
+  await using node = await createNode({ network, networkName, clock, links: { allowForeign: true } });
+  const peers = await gossips(18);
+  try {
+    await Promise.all(
+      peers.map(({ transport }) => transport.dial({ addresses: node.addresses }, { timeoutMs: 10_000 })),
+    );
+    const { text, fix } = await raised(node, "COLOCATION_SCORED");
+    assert.match(text, /18 peers share the address 127\.0\.0\.1 and gossip scores them down to -\d/);
+    assert.match(fix, /profile lan or testnet/);
+    const mesh = await raised(node, "MESH_EMPTY");
+    assert.match(mesh.text, /no mesh peer on gridmesh\/findings\/\S+ \(1\d linked peers have joined it\)/);
+    assert.match(mesh.fix, /COLOCATION_SCORED/);
+    await end(peers.slice(4));
+    await cleared(node, "COLOCATION_SCORED");
+  } finally {
+    await end(peers);
+  }
+});
+
+test("MESH_EMPTY: a linked peer has joined none of our topics, until it does", async () => {
+  const clock = fastClock(4);
+  await using node = await createNode({
+    network: libp2p({ dht: false }),
+    networkName,
+    clock,
+    links: { allowForeign: true },
+  });
+  await using peer = await rigged({ dht: false, network: networkName });
+  await peer.transport.dial({ addresses: node.addresses }, { timeoutMs: 5_000 });
+  const { text } = await raised(node, "MESH_EMPTY");
+  assert.match(text, /capability \(no linked peer has joined it\)/);
+  joinAll(peer.transport);
+  await cleared(node, "MESH_EMPTY");
+});
+
+test("DHT_EMPTY: everybody is a client, until one serves", async () => {
+  const clock = fastClock(4);
+  const client = (bootstrap: readonly string[] = []) => libp2p({ dhtMode: "client", bootstrap });
+  await using one = await createNode({ network: client(), networkName, clock });
+  await using two = await createNode({ network: client(one.addresses), networkName, clock });
+  for (const node of [one, two]) {
+    const { text, fix } = await raised(node, "DHT_EMPTY");
+    assert.match(text, /this node is only a client of it \(discovery\.dhtMode\)/);
+    assert.match(fix, /discovery\.dhtMode = "server"/);
+  }
+  await using _server = await createNode({
+    network: libp2p({ bootstrap: one.addresses }),
+    networkName,
+    clock,
+  });
+  await cleared(one, "DHT_EMPTY");
+});
+
+test("DHT_EMPTY: a server among clients is told that they are clients", async () => {
+  const clock = fastClock(4);
+  await using server = await createNode({ network: libp2p(), networkName, clock });
+  const network = libp2p({ dhtMode: "client", bootstrap: server.addresses });
+  await using _client = await createNode({ network, networkName, clock });
+  assert.match((await raised(server, "DHT_EMPTY")).text, /every linked peer is only a client/);
+});
+
+test("DHT_EMPTY: a profile that learns public addresses only, among private ones, names the profile", async () => {
+  const clock = fastClock(4);
+  const open = (bootstrap: readonly string[] = []) => {
+    return libp2p({ profile: "public", listen: ["/ip4/127.0.0.1/tcp/0"], dhtMode: "server", bootstrap });
+  };
+  await using one = await createNode({ network: open(), networkName, clock });
+  await using two = await createNode({ network: open(one.addresses), networkName, clock });
+  await eventually("the link", () => two.snapshot().links === 1);
+  const { text, fix } = await raised(two, "DHT_EMPTY");
+  assert.match(text, /only public addresses enter it.*; this node has no address to tell in it/);
+  assert.match(fix, /profile lan or testnet/);
+  // Nothing public is listened on either: the next thing an operator of such a node must hear.
+  assert.match((await raised(two, "ADDRESS_PRIVATE_ONLY")).text, /profile public, but no address/);
+});
+
+test("nothing is found between two nodes whose settings fit", async () => {
+  const clock = fastClock(8);
+  await using one = await createNode({ network: libp2p(), networkName, clock });
+  await using two = await createNode({ network: libp2p({ bootstrap: one.addresses }), networkName, clock });
+  await eventually("the link", () => one.snapshot().links === 1 && two.snapshot().links === 1);
+  // Thirty seconds of theirs: everything that waits before it speaks has had its time.
+  const untilMs = clock.monotonicMs() + 32_000;
+  await eventually("half a minute", () => clock.monotonicMs() > untilMs, 10_000);
+  for (const node of [one, two])
+    assert.deepEqual(
+      node.findings().map(({ code }) => code),
+      ["FEW_PEERS"],
+    );
+  assert.equal(findingOf(one, "FEW_PEERS")?.severity, "info");
+});

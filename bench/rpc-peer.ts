@@ -1,4 +1,4 @@
-/** Answers what it is asked, three ways: as a node, over HTTP, and line by line over TCP. */
+/** Answers what it is asked: as a node, over HTTP, line by line over TCP, and as the library alone. */
 
 import { once } from "node:events";
 import { createServer as createHttp } from "node:http";
@@ -6,6 +6,7 @@ import { type AddressInfo, createServer as createTcp } from "node:net";
 import { createInterface } from "node:readline";
 import { createNode, libp2p } from "../packages/node/src/index.ts";
 import { openRates } from "./peer.ts";
+import { answerRaw, rawPeer } from "./raw-library.ts";
 
 const node = await createNode({
   network: libp2p({ profile: "testnet" }),
@@ -19,6 +20,9 @@ const node = await createNode({
     },
   ],
 });
+
+const raw = await rawPeer(["/ip4/127.0.0.1/tcp/0"]);
+await answerRaw(raw);
 
 const http = createHttp((request, response) => {
   const parts: Buffer[] = [];
@@ -37,10 +41,14 @@ const tcp = createTcp((socket) => {
 }).listen(0, "127.0.0.1");
 
 await Promise.all([once(http, "listening"), once(tcp, "listening")]);
+process.on("message", () => process.send?.(node.snapshot().streamsByProtocol["/gridmesh/rpc/1"] ?? 0));
 process.send?.({
   peerId: node.id,
   addresses: node.addresses,
   httpPort: (http.address() as AddressInfo).port,
   tcpPort: (tcp.address() as AddressInfo).port,
+  rawAddress: raw.getMultiaddrs()[0]?.toString() ?? "",
 });
-process.on("disconnect", () => void node.stop({ deadlineMs: 0 }).finally(() => process.exit()));
+process.on("disconnect", () => {
+  void Promise.allSettled([node.stop({ deadlineMs: 0 }), raw.stop()]).finally(() => process.exit());
+});

@@ -1,4 +1,4 @@
-/** Calls between two processes on loopback, beside HTTP/1.1 with kept connections and JSON lines over TCP. */
+/** Calls between two processes on loopback, beside HTTP/1.1, JSON lines over TCP, and the library alone. */
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -6,8 +6,10 @@ import { Agent, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { createNode, libp2p } from "../packages/node/src/index.ts";
+import { checkEcho, type Echo, said } from "./echo.ts";
 import { type BenchOptions, inTurn, line, type Line, percentile, underLoad } from "./measure.ts";
 import { openRates, startPeer } from "./peer.ts";
+import { rawLines, rawPeer, rawStreams } from "./raw-library.ts";
 
 /** As many as the protocol lets one peer have under way. */
 const MANY = 64;
@@ -17,27 +19,26 @@ interface Facts {
   readonly addresses: readonly string[];
   readonly httpPort: number;
   readonly tcpPort: number;
+  readonly rawAddress: string;
 }
-
-/** Sends a number and takes the same number back, or fails. */
-type Echo = (n: number, lane: number) => Promise<void>;
 
 export async function rpc({ quick }: BenchOptions): Promise<readonly Line[]> {
   await using peer = await startPeer<Facts>("./rpc-peer.ts");
+  const { peerId, addresses, httpPort, tcpPort, rawAddress } = peer.facts;
   await using node = await createNode({
-    network: libp2p({ profile: "testnet", bootstrap: peer.facts.addresses }),
+    network: libp2p({ profile: "testnet", bootstrap: addresses }),
     networkName: "bench",
     messageRates: openRates,
   });
-  await node.connect(peer.facts.addresses[0] ?? "");
-  const call: Echo = async (n) => {
-    assert.deepEqual(await node.call(`${peer.facts.peerId}:echo/echo`, { n }), { n });
-  };
-  using http = httpEcho(peer.facts.httpPort);
-  await using tcp = await tcpEcho(peer.facts.tcpPort);
+  await node.connect(addresses[0] ?? "");
+  const target = `${peerId}:echo/echo`;
+  const call: Echo = async (n) => checkEcho(await node.call(target, said(n)), n);
+  using http = httpEcho(httpPort);
+  await using tcp = await tcpEcho(tcpPort);
+  await using raw = await rawEcho(rawAddress);
   const forMs = quick ? 50 : 700;
   const warm = { atOnce: MANY, forMs: quick ? 30 : 600 };
-  for (const echo of [call, http.echo, tcp.echo]) await underLoad(warm, echo);
+  for (const echo of [call, http.echo, tcp.echo, raw.lines, raw.streams]) await underLoad(warm, echo);
 
   const tookMs = new Map<string, number[]>();
   const measure = (name: string, echo: Echo, atOnce: number) => async () => {
@@ -45,28 +46,69 @@ export async function rpc({ quick }: BenchOptions): Promise<readonly Line[]> {
     tookMs.set(name, [...(tookMs.get(name) ?? []), ...load.tookMs]);
     return load.perSecond;
   };
+  const both = (name: string, echo: Echo) => ({
+    [`${name}64`]: measure(`${name}64`, echo, MANY),
+    [`${name}1`]: measure(`${name}1`, echo, 1),
+  });
   const rates = await inTurn(quick ? 1 : 3, {
-    call64: measure("call64", call, MANY),
-    http64: measure("http64", http.echo, MANY),
-    tcp64: measure("tcp64", tcp.echo, MANY),
-    call1: measure("call1", call, 1),
-    http1: measure("http1", http.echo, 1),
-    tcp1: measure("tcp1", tcp.echo, 1),
+    ...both("call", call),
+    ...both("http", http.echo),
+    ...both("tcp", tcp.echo),
+    ...both("raw", raw.lines),
+    ...both("each", raw.streams),
   });
   const p99 = (name: string) => percentile(tookMs.get(name) ?? [], 0.99);
-  const each = (at: "64" | "1") => [
-    line(
-      { name: `call, ${at} in flight`, value: rates[`call${at}`], unit: "calls/s" },
-      { name: `HTTP/1.1 on ${at} connections`, value: rates[`http${at}`], unit: "calls/s" },
-      { name: `JSON lines on TCP`, value: rates[`tcp${at}`], unit: "calls/s" },
-    ),
-    line(
-      { name: `call p99, ${at} in flight`, value: p99(`call${at}`), unit: "ms" },
-      { name: "HTTP/1.1 p99", value: p99(`http${at}`), unit: "ms" },
-      { name: "JSON lines p99", value: p99(`tcp${at}`), unit: "ms" },
-    ),
-  ];
-  return [...each("64"), ...each("1")];
+  const besides = {
+    http: "HTTP/1.1",
+    each: "libp2p, a stream per call",
+    raw: "libp2p lines",
+    tcp: "TCP lines",
+  };
+  const each = (at: "64" | "1") => {
+    const beside = Object.entries(besides);
+    return [
+      line(
+        { name: `call, ${at} in flight`, value: rates[`call${at}`] ?? 0, unit: "calls/s" },
+        ...beside.map(([key, name]) => ({ name, value: rates[`${key}${at}`] ?? 0, unit: "calls/s" })),
+      ),
+      line(
+        { name: `call p99, ${at} in flight`, value: p99(`call${at}`), unit: "ms" },
+        ...beside.map(([key, name]) => ({ name: `${name} p99`, value: p99(`${key}${at}`), unit: "ms" })),
+      ),
+    ];
+  };
+  const figures = [...each("64"), ...each("1")];
+  return [...figures, await streamsLeft(node, peer)];
+}
+
+/** One stream of calls stays for the next; once the caller is gone, none may. */
+async function streamsLeft(
+  node: Awaited<ReturnType<typeof createNode>>,
+  peer: { ask(message: string): Promise<unknown> },
+): Promise<Line> {
+  const pooled = await peer.ask("streams");
+  assert.ok(Number(pooled) <= 2, `${String(pooled)} streams after the calls`);
+  await node.stop();
+  let left = Number(await peer.ask("streams"));
+  for (let look = 0; left > 0 && look < 50; look += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    left = Number(await peer.ask("streams"));
+  }
+  assert.equal(left, 0, "streams of calls are left open");
+  return line({ name: "streams left", value: left, unit: "streams" });
+}
+
+async function rawEcho(
+  address: string,
+): Promise<{ readonly lines: Echo; readonly streams: Echo } & AsyncDisposable> {
+  const peer = await rawPeer([]);
+  const onOne = await rawLines(peer, address);
+  const onEach = rawStreams(peer, address);
+  return {
+    lines: async (n) => checkEcho(await onOne(said(n)), n),
+    streams: async (n) => checkEcho(await onEach(said(n)), n),
+    [Symbol.asyncDispose]: async () => peer.stop(),
+  };
 }
 
 function httpEcho(port: number): { readonly echo: Echo } & Disposable {
@@ -78,8 +120,8 @@ function httpEcho(port: number): { readonly echo: Echo } & Disposable {
       response.on("data", (part: Buffer) => parts.push(part));
       response.on("end", () => resolve(Buffer.concat(parts).toString()));
     });
-    asked.on("error", reject).end(JSON.stringify({ n }));
-    assert.deepEqual(JSON.parse(await promise), { n });
+    asked.on("error", reject).end(JSON.stringify(said(n)));
+    checkEcho(JSON.parse(await promise), n);
   };
   return { echo, [Symbol.dispose]: () => agent.destroy() };
 }
@@ -88,17 +130,17 @@ function httpEcho(port: number): { readonly echo: Echo } & Disposable {
 async function tcpEcho(port: number): Promise<{ readonly echo: Echo } & AsyncDisposable> {
   const socket: Socket = connect(port, "127.0.0.1").setNoDelay(true);
   await once(socket, "connect");
-  const waiting = new Map<number, () => void>();
+  const waiting = new Map<number, (answer: unknown) => void>();
   createInterface({ input: socket }).on("line", (text) => {
-    const { n } = JSON.parse(text) as { readonly n: number };
-    waiting.get(n)?.();
-    waiting.delete(n);
+    const answer = JSON.parse(text) as { readonly n: number };
+    waiting.get(answer.n)?.(answer);
+    waiting.delete(answer.n);
   });
   const echo: Echo = async (n) => {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<unknown>();
     waiting.set(n, resolve);
-    socket.write(`${JSON.stringify({ n })}\n`);
-    await promise;
+    socket.write(`${JSON.stringify(said(n))}\n`);
+    checkEcho(await promise, n);
   };
   return {
     echo,

@@ -33,6 +33,8 @@ export const nodeLimits = {
   /** Streams of one peer; libp2p's own bound stands above it and cuts silently. */
   rpcStreamsPerPeer: 48,
   rpcIdleMs: 60_000,
+  /** Larger calls, and calls of methods with larger answers, take a second stream and delay nothing small. */
+  rpcBulkBytes: 64 * 1024,
   /** First frame each way on a new control stream. */
   helloMs: limits.helloWaitS * 1000,
   /** A control stream that broke is opened again after this. */

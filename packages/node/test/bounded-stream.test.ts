@@ -123,6 +123,8 @@ test("the queue gives bytes back in order, however they came and are taken", () 
       for (const count of takes.map((take) => Math.min(take, queue.length))) {
         const [found, rest] = [queue.indexOf(7, 0), all.subarray(at)];
         assert.equal(found, rest.indexOf(7));
+        assert.equal(queue.lastIndexOf(7, queue.length), rest.lastIndexOf(7));
+        assert.equal(queue.lastIndexOf(7, count), rest.subarray(0, count).lastIndexOf(7));
         if (rest.length > 0) assert.equal(queue.at(rest.length - 1), rest.at(-1));
         const taken = queue.take(Math.min(count, queue.length));
         assert.deepEqual(Buffer.from(taken), all.subarray(at, at + taken.length));

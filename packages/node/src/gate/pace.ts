@@ -12,17 +12,26 @@ export async function patiently<T>(clock: Clock, signal: AbortSignal, send: () =
     try {
       return await send();
     } catch (error) {
-      if (!isProtocolError(error) || error.code !== "RATE_LIMITED" || attempt === TRIES) throw error;
-      const told = error.data?.["retry_after_ms"];
-      const waitMs = typeof told === "number" ? told : 0;
-      await clock.sleep(Math.min(Math.max(waitMs, MIN_WAIT_MS) * attempt, MAX_WAIT_MS), signal);
+      const waitMs = againAfterMs(error, attempt);
+      if (waitMs === undefined) throw error;
+      await clock.sleep(waitMs, signal);
     }
   }
+}
+
+/** How long to wait before the next try of what failed at its `attempt`th; undefined: it is not tried again. */
+export function againAfterMs(error: unknown, attempt: number): number | undefined {
+  if (!isProtocolError(error) || error.code !== "RATE_LIMITED" || attempt >= TRIES) return undefined;
+  const told = error.data?.["retry_after_ms"];
+  const waitMs = typeof told === "number" ? told : 0;
+  return Math.min(Math.max(waitMs, MIN_WAIT_MS) * attempt, MAX_WAIT_MS);
 }
 
 export interface Pacer {
   /** Resolves when one more message may go to this peer, in the order of asking; rejects with the signal's reason. */
   turn(peerId: string, signal: AbortSignal): Promise<void>;
+  /** Takes a turn that is there at once and that nobody waits for; false: ask for one. */
+  tryTurn(peerId: string): boolean;
   /** Counts a message that does not wait. */
   note(peerId: string): void;
 }
@@ -81,6 +90,10 @@ export function createPacer(clock: Clock, allowed: BucketRates = peerRates): Pac
       } finally {
         lane.waiting -= 1;
       }
+    },
+    tryTurn(peerId) {
+      const lane = laneOf(peerId);
+      return lane.waiting === 0 && lane.bucket.take(clock.monotonicMs()) === 0;
     },
     note: (peerId) => void laneOf(peerId).bucket.take(clock.monotonicMs()),
   };

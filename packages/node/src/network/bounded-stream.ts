@@ -1,11 +1,13 @@
 import { ProtocolError } from "@gridmesh/protocol";
 import type { Clock, Wait } from "../clock.ts";
+import type { Bandwidth } from "./bandwidth.ts";
 import { type IdleTimer, idleTimer } from "./idle-timer.ts";
 import type { RawStream } from "./raw-stream.ts";
 import type { StreamBudget } from "./stream-budget.ts";
 import { type StreamReader, streamReader } from "./stream-reader.ts";
 import type { BoundedStream, StreamLimits, WritePriority } from "./stream-types.ts";
-import { type StreamWriter, streamWriter } from "./stream-writer.ts";
+import { type Content, type StreamWriter, streamWriter, type WriteOptions } from "./stream-writer.ts";
+import { type UnsentBudget, unsentBudget } from "./unsent-budget.ts";
 import { encodeUvarint } from "./varint.ts";
 
 /** How long a gracefully closed stream may wait for the other side's end before it is reset. */
@@ -14,9 +16,13 @@ const LINGER_MS = 10_000;
 export interface BoundedStreamOptions {
   readonly raw: RawStream;
   readonly peerId: string;
-  readonly limits: Pick<StreamLimits, "maxFrameBytes" | "maxLineBytes" | "idleMs">;
+  readonly limits: Pick<StreamLimits, "maxFrameBytes" | "maxLineBytes" | "idleMs" | "unmetered">;
   readonly clock: Clock;
   readonly budget: StreamBudget;
+  /** Default: one of its own. */
+  readonly unsent?: UnsentBudget | undefined;
+  /** Absent: as fast as it goes. */
+  readonly bandwidth?: Bandwidth | undefined;
   /** Told whenever bytes came in. */
   readonly onActivity?: (() => void) | undefined;
 }
@@ -42,6 +48,9 @@ class Bounded implements BoundedStream {
 
   constructor(options: BoundedStreamOptions) {
     const { raw, peerId, limits, clock, budget } = options;
+    const metered = limits.unmetered === true ? undefined : options.bandwidth;
+    // What keeps a peer alive does not wait for room behind what it leaves unread.
+    const unsent = limits.unmetered === true ? unsentBudget() : (options.unsent ?? unsentBudget());
     const { promise, resolve } = Promise.withResolvers<Error | undefined>();
     this.protocol = raw.protocol;
     this.peerId = peerId;
@@ -50,12 +59,18 @@ class Bounded implements BoundedStream {
     this.#raw = raw;
     this.#clock = clock;
     this.#idle = idleTimer(clock, limits.idleMs, () => this.reset("idle for too long"));
-    this.#writer = streamWriter({ raw, clock });
+    this.#writer = streamWriter({
+      raw,
+      clock,
+      share: unsent.of(peerId),
+      lane: metered?.lane(peerId, "outbound"),
+    });
     this.#reader = streamReader({
       raw,
       peerId,
       clock,
       budget,
+      lane: metered?.lane(peerId, "inbound"),
       maxFrameBytes: limits.maxFrameBytes,
       maxLineBytes: limits.maxLineBytes ?? limits.maxFrameBytes,
       onFault: (error) => this.#abort(error),
@@ -83,9 +98,22 @@ class Bounded implements BoundedStream {
     return this.#reader.line(wait);
   }
 
-  write(bytes: Uint8Array, options?: Wait & { readonly priority?: WritePriority }): Promise<void> {
+  readLines(wait?: Wait): Promise<Uint8Array | undefined> {
+    return this.#reader.lines(wait);
+  }
+
+  write(content: Content, options?: WriteOptions): Promise<void> {
     this.#idle.touch();
-    return this.#writer.write(bytes, options);
+    return this.#writer.write(content, options);
+  }
+
+  post(content: Content, priority?: WritePriority): void {
+    this.#idle.touch();
+    this.#writer.post(content, priority);
+  }
+
+  calm(wait?: Wait): Promise<void> {
+    return this.#writer.calm(wait);
   }
 
   writeFrame(bytes: Uint8Array, options?: Wait & { readonly priority?: WritePriority }): Promise<void> {

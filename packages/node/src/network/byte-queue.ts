@@ -12,6 +12,8 @@ export interface ByteQueue {
   at(index: number): number;
   /** Where `byte` first stands at or after `from`; −1 when it does not. */
   indexOf(byte: number, from: number): number;
+  /** Where `byte` last stands before `end`; −1 when it does not. */
+  lastIndexOf(byte: number, end: number): number;
   /** Removes and returns the first `count` bytes. */
   take(count: number): Uint8Array;
   drop(count: number): void;
@@ -67,6 +69,7 @@ export function byteQueue(): ByteQueue {
       }
       return -1;
     },
+    lastIndexOf: (byte, end) => lastIn(chunks, byte, { end, length }),
     take(count) {
       const bytes = new Uint8Array(count);
       consume(count, bytes);
@@ -95,4 +98,19 @@ function gatherer(chunks: Uint8Array[]): (bytes: Uint8Array) => void {
     if (goesOn) chunks[chunks.length - 1] = block.subarray(last.byteOffset, filled);
     else chunks.push(block.subarray(0, filled));
   };
+}
+
+function lastIn(
+  chunks: readonly Uint8Array[],
+  byte: number,
+  { end, length }: { readonly end: number; readonly length: number },
+): number {
+  let after = length;
+  for (const chunk of chunks.toReversed()) {
+    const before = after - chunk.length;
+    const found = before < end ? chunk.lastIndexOf(byte, end - before - 1) : -1;
+    if (found >= 0) return before + found;
+    after = before;
+  }
+  return -1;
 }

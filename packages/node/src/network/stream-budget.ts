@@ -13,6 +13,13 @@ const defaultBudget: BudgetLimits = {
   unreadBytes: 256 * 1024 * 1024,
 };
 
+function limitsOf(given: Partial<BudgetLimits>): BudgetLimits {
+  return {
+    unreadBytesPerPeer: given.unreadBytesPerPeer ?? defaultBudget.unreadBytesPerPeer,
+    unreadBytes: given.unreadBytes ?? defaultBudget.unreadBytes,
+  };
+}
+
 /** A stream as the budget sees it. */
 export interface BudgetedStream {
   readonly peerId: string;
@@ -40,7 +47,9 @@ interface PeerShare {
   tight: boolean;
 }
 
-export function streamBudget(limits: BudgetLimits = defaultBudget): StreamBudget {
+/** Limits left out have their defaults: 8 MiB a peer, 256 MiB in all. */
+export function streamBudget(given: Partial<BudgetLimits> = {}): StreamBudget {
+  const limits = limitsOf(given);
   const peers = new Map<string, PeerShare>();
   let streams = 0;
   let total = 0;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ProtocolError } from "@gridmesh/protocol";
 import type { Clock, Wait } from "../clock.ts";
+import type { ByteLane } from "./bandwidth.ts";
 import { byteQueue } from "./byte-queue.ts";
 import type { RawStream } from "./raw-stream.ts";
 import type { BudgetedStream, StreamBudget } from "./stream-budget.ts";
@@ -13,6 +14,9 @@ const HIGH_BYTES = 256 * 1024;
 const LOW_BYTES = 64 * 1024;
 /** Room for a frame's length and the start of the next. */
 const FRAME_SLACK_BYTES = 16;
+/** Lines taken at once: more would be held outside every budget while they are worked on. */
+const BATCH_BYTES = 64 * 1024;
+const NEWLINE = 0x0a;
 
 export interface ReaderOptions {
   readonly raw: RawStream;
@@ -21,6 +25,8 @@ export interface ReaderOptions {
   readonly maxLineBytes: number;
   readonly clock: Clock;
   readonly budget: StreamBudget;
+  /** The rate of what comes in; absent: no bound. */
+  readonly lane: ByteLane | undefined;
   /** Ends the stream for a fault of the other side. */
   readonly onFault: (error: ProtocolError) => void;
 }
@@ -32,6 +38,8 @@ export interface ReaderOptions {
 export interface StreamReader {
   frame(wait: Wait | undefined): Promise<Uint8Array | undefined>;
   line(wait: Wait | undefined): Promise<Uint8Array | undefined>;
+  /** Whole lines with their ends, as many as fit one piece. */
+  lines(wait: Wait | undefined): Promise<Uint8Array | undefined>;
   onBytes(bytes: Uint8Array): void;
   onRemoteEnd(): void;
   onClose(error: Error | undefined): void;
@@ -56,6 +64,7 @@ class Reader implements StreamReader {
   /** Bytes that must be held for the piece being read; 0 between pieces. */
   #wanted = 0;
   #scanned = 0;
+  #later: Disposable | undefined;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -71,6 +80,7 @@ class Reader implements StreamReader {
   onBytes(bytes: Uint8Array): void {
     if (this.#discarding) return;
     this.#unread.append(bytes);
+    this.#options.lane?.spend(bytes.length);
     this.#restrain();
     this.#options.budget.changed(this.#budgeted);
     this.#wake?.();
@@ -87,6 +97,7 @@ class Reader implements StreamReader {
         cause: error,
       });
     }
+    this.#later?.[Symbol.dispose]();
     // What is still unread can no longer grow.
     this.#options.budget.remove(this.#budgeted);
     this.#wake?.();
@@ -106,6 +117,17 @@ class Reader implements StreamReader {
 
   line(wait: Wait | undefined): Promise<Uint8Array | undefined> {
     return this.#alone(() => this.#nextLine(wait));
+  }
+
+  lines(wait: Wait | undefined): Promise<Uint8Array | undefined> {
+    return this.#alone(async () => {
+      const end = await this.#lineEnd(wait);
+      if (end === undefined) return undefined;
+      const most = Math.min(this.#unread.length, BATCH_BYTES, this.#options.maxLineBytes);
+      const last = Math.max(end, this.#unread.lastIndexOf(NEWLINE, most));
+      this.#scanned = 0;
+      return this.#taken(this.#unread.take(last + 1));
+    });
   }
 
   async #alone<T>(read: () => Promise<T>): Promise<T> {
@@ -145,18 +167,23 @@ class Reader implements StreamReader {
   }
 
   async #nextLine(wait: Wait | undefined): Promise<Uint8Array | undefined> {
+    const end = await this.#lineEnd(wait);
+    if (end === undefined) return undefined;
+    const line = this.#unread.take(end);
+    this.#unread.drop(1);
+    this.#scanned = 0;
+    return this.#taken(line);
+  }
+
+  /** Where the first line ends, once it is whole; undefined at the end of the stream. */
+  async #lineEnd(wait: Wait | undefined): Promise<number | undefined> {
     const { maxLineBytes } = this.#options;
     for (;;) {
-      const end = this.#unread.indexOf(0x0a, this.#scanned);
+      const end = this.#unread.indexOf(NEWLINE, this.#scanned);
       if (end > maxLineBytes || (end < 0 && this.#unread.length > maxLineBytes)) {
         throw this.#fault(new ProtocolError("FRAME_TOO_LARGE", `a line above ${maxLineBytes} bytes`));
       }
-      if (end >= 0) {
-        const line = this.#unread.take(end);
-        this.#unread.drop(1);
-        this.#scanned = 0;
-        return this.#taken(line);
-      }
+      if (end >= 0) return end;
       this.#scanned = this.#unread.length;
       if (!(await this.#more(this.#unread.length + 1, wait, maxLineBytes + 1))) return undefined;
     }
@@ -200,13 +227,14 @@ class Reader implements StreamReader {
     return error;
   }
 
-  /** Pauses when enough is held. */
+  /** Pauses when enough is held, or more came than the rate allows. */
   #restrain(): void {
     const { raw, budget, peerId } = this.#options;
     if (this.#resuming || raw.readStatus !== "readable") return;
     const inside = this.#wanted > 0;
     const bound = Math.max(HIGH_BYTES, this.#wanted + FRAME_SLACK_BYTES);
-    if (this.#unread.length >= bound || (!inside && budget.isTight(peerId))) raw.pause();
+    const full = this.#unread.length >= bound || (!inside && budget.isTight(peerId));
+    if (full || this.#isOverRate()) raw.pause();
   }
 
   /** Goes on when little is held, or when the piece being read needs more. */
@@ -215,7 +243,7 @@ class Reader implements StreamReader {
     if (raw.readStatus !== "paused") return;
     const needsMore = this.#unread.length < this.#wanted;
     const hasRoom = this.#unread.length < LOW_BYTES && !budget.isTight(peerId);
-    if (!needsMore && !hasRoom) return;
+    if ((!needsMore && !hasRoom) || this.#isOverRate()) return;
     this.#resuming = true;
     try {
       raw.resume();
@@ -223,5 +251,16 @@ class Reader implements StreamReader {
       this.#resuming = false;
     }
     this.#restrain();
+  }
+
+  /** When it is, reading goes on by itself once it no longer is. */
+  #isOverRate(): boolean {
+    const waitMs = this.#options.lane?.waitMs() ?? 0;
+    if (waitMs === 0) return false;
+    this.#later ??= this.#options.clock.timer(waitMs, () => {
+      this.#later = undefined;
+      this.#relax();
+    });
+    return true;
   }
 }

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
-import { ProtocolError } from "@gridmesh/protocol";
+import { isProtocolError, ProtocolError } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
+import { Bandwidth, type BandwidthLimits } from "./bandwidth.ts";
 import { boundedStream } from "./bounded-stream.ts";
 import type { RawStream } from "./raw-stream.ts";
-import { streamBudget } from "./stream-budget.ts";
+import { type BudgetLimits, type StreamBudget, streamBudget } from "./stream-budget.ts";
 import type { BoundedStream, StreamLimits } from "./stream-types.ts";
 import type { Link } from "./transport.ts";
+import { unsentBudget } from "./unsent-budget.ts";
 
 /** Limits of a stream we open under a protocol we do not answer ourselves. */
 const callerLimits: StreamLimits = {
@@ -23,8 +25,12 @@ export interface StreamPlace extends Disposable {
   opened(raw: RawStream): BoundedStream;
 }
 
+/** What all streams of a node may hold and move together. */
+export interface StreamBounds extends Partial<BudgetLimits>, BandwidthLimits {}
+
 export interface StreamTableOptions {
   readonly clock: Clock;
+  readonly bounds?: StreamBounds | undefined;
   readonly log: Log;
   /** Told when bytes of a peer came in. */
   readonly onActivity: (peerId: string) => void;
@@ -37,10 +43,16 @@ export class StreamTable {
   readonly #options: StreamTableOptions;
   readonly #handlers = new Map<string, { readonly limits: StreamLimits; readonly on: StreamHandler }>();
   readonly #open = new Map<string, number>();
-  readonly #budget = streamBudget();
+  readonly #openOf = new Map<string, number>();
+  readonly #resets = new Map<string, number>();
+  readonly #budget: StreamBudget;
+  readonly #unsent = unsentBudget();
+  readonly #bandwidth: Bandwidth;
 
   constructor(options: StreamTableOptions) {
     this.#options = options;
+    this.#budget = streamBudget(options.bounds);
+    this.#bandwidth = new Bandwidth(options.clock, options.bounds);
   }
 
   get streams(): number {
@@ -49,6 +61,20 @@ export class StreamTable {
 
   unreadBytes(): number {
     return this.#budget.unreadBytes();
+  }
+
+  unsentBytes(): number {
+    return this.#unsent.bytes;
+  }
+
+  /** Streams open, by protocol. */
+  byProtocol(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#openOf);
+  }
+
+  /** Streams that ended by a reset, by `<protocol> <reason>`: our error's code, or `remote`. */
+  resets(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#resets);
   }
 
   handle(protocol: string, limits: StreamLimits, on: StreamHandler): Disposable {
@@ -72,7 +98,7 @@ export class StreamTable {
     if ((this.#open.get(key) ?? 0) >= maxInboundPerPeer) {
       throw new ProtocolError("TOO_MANY_STREAMS", `${maxInboundPerPeer} streams of ${protocol} are open`);
     }
-    this.#change(key, 1);
+    count(this.#open, key, 1);
     let settled = false;
     return {
       opened: (raw) => {
@@ -80,7 +106,7 @@ export class StreamTable {
         return this.#wrap(raw, peerId, key);
       },
       [Symbol.dispose]: () => {
-        if (!settled) this.#change(key, -1);
+        if (!settled) count(this.#open, key, -1);
         settled = true;
       },
     };
@@ -92,10 +118,12 @@ export class StreamTable {
     const handler = this.#handlers.get(raw.protocol);
     if (handler === undefined || (this.#open.get(key) ?? 0) >= handler.limits.maxInboundPerPeer) {
       this.refused["streams"] = (this.refused["streams"] ?? 0) + 1;
+      // A protocol that nobody answers is no word of ours: strangers would fill the table with names.
+      if (handler !== undefined) count(this.#resets, `${raw.protocol} TOO_MANY_STREAMS`, 1);
       raw.abort(new ProtocolError("TOO_MANY_STREAMS", `too many streams of ${raw.protocol}`));
       return;
     }
-    this.#change(key, 1);
+    count(this.#open, key, 1);
     const stream = this.#wrap(raw, from.peerId, key);
     try {
       handler.on(stream, from);
@@ -114,15 +142,27 @@ export class StreamTable {
       limits: this.limitsOf(raw.protocol),
       clock,
       budget: this.#budget,
+      unsent: this.#unsent,
+      bandwidth: this.#bandwidth,
       onActivity: () => onActivity(peerId),
     });
-    void stream.closed.then(() => this.#change(key, -1));
+    count(this.#openOf, raw.protocol, 1);
+    void stream.closed.then((error) => {
+      count(this.#open, key, -1);
+      count(this.#openOf, raw.protocol, -1);
+      if (error !== undefined) count(this.#resets, `${raw.protocol} ${reasonOf(error)}`, 1);
+    });
     return stream;
   }
+}
 
-  #change(key: string, by: 1 | -1): void {
-    const count = (this.#open.get(key) ?? 0) + by;
-    if (count === 0) this.#open.delete(key);
-    else this.#open.set(key, count);
-  }
+function count(counts: Map<string, number>, key: string, by: 1 | -1): void {
+  const value = (counts.get(key) ?? 0) + by;
+  if (value === 0) counts.delete(key);
+  else counts.set(key, value);
+}
+
+/** A closed set of words: what the other side says of its reason is its own text. */
+function reasonOf(error: Error): string {
+  return isProtocolError(error) ? error.code : "remote";
 }

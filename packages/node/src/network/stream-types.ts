@@ -12,6 +12,8 @@ export interface StreamLimits {
   readonly relayed: boolean;
   /** Reset after so many milliseconds without a byte in either direction; absent: never. */
   readonly idleMs?: number | undefined;
+  /** Bandwidth limits do not hold it back. */
+  readonly unmetered?: boolean | undefined;
 }
 
 export type WritePriority = "critical" | "high" | "normal" | "low";
@@ -30,8 +32,21 @@ export interface BoundedStream {
    * @throws as readFrame.
    */
   readLine(wait?: Wait): Promise<Uint8Array | undefined>;
-  /** Queues bytes as they are; resolves once the queue is below its bound. @throws STREAM_RESET. */
-  write(bytes: Uint8Array, options?: Wait & { readonly priority?: WritePriority }): Promise<void>;
+  /**
+   * All whole lines that are held, with their ends, as one piece of at most 64 KiB or one line; waits for the first;
+   * undefined at the end of the stream.
+   * @throws as readFrame.
+   */
+  readLines(wait?: Wait): Promise<Uint8Array | undefined>;
+  /**
+   * Queues bytes or text as they are; resolves once the queue is below its bound.
+   * @throws STREAM_RESET, QUEUE_FULL when this peer leaves too much unread.
+   */
+  write(content: Uint8Array | string, options?: Wait & { readonly priority?: WritePriority }): Promise<void>;
+  /** As `write`, without waiting. @throws as write. */
+  post(content: Uint8Array | string, priority?: WritePriority): void;
+  /** Resolves once the queue is below its bound. @throws STREAM_RESET. */
+  calm(wait?: Wait): Promise<void>;
   /** Writes `uvarint n ‖ bytes`. */
   writeFrame(bytes: Uint8Array, options?: Wait & { readonly priority?: WritePriority }): Promise<void>;
   /** Flushes, then ends our half. */

@@ -1,64 +1,85 @@
 import { ProtocolError } from "@gridmesh/protocol";
 import type { Clock, Wait } from "../clock.ts";
+import type { ByteLane } from "./bandwidth.ts";
 import type { RawStream } from "./raw-stream.ts";
 import type { WritePriority } from "./stream-types.ts";
+import type { UnsentShare } from "./unsent-budget.ts";
 import { waitFor, waitSignal, type Waiter } from "./waiting.ts";
 
 /** Bytes joined into one send. */
 const FLUSH_BYTES = 256 * 1024;
 /** Queued bytes below which a write resolves. */
 const CALM_BYTES = 256 * 1024;
-/** Queued bytes above which a write is refused: the caller does not wait for its writes. */
-const MAX_QUEUED_BYTES = 16 * 1024 * 1024;
 
 const priorities: readonly WritePriority[] = ["critical", "high", "normal", "low"];
 
+/** Bytes, or text that becomes UTF-8 together with its neighbours. */
+export type Content = Uint8Array | string;
+
+export type WriteOptions = Wait & { readonly priority?: WritePriority };
+
 export interface StreamWriter {
-  write(bytes: Uint8Array, wait: (Wait & { readonly priority?: WritePriority }) | undefined): Promise<void>;
+  /** Queues without waiting. @throws QUEUE_FULL, STREAM_RESET. */
+  post(content: Content, priority?: WritePriority): void;
+  write(content: Content, wait: WriteOptions | undefined): Promise<void>;
+  /** Resolves once little enough is queued. @throws STREAM_RESET. */
+  calm(wait: Wait | undefined): Promise<void>;
   /** Waits for what is queued, then ends our half. */
   close(wait: Wait | undefined): Promise<void>;
   onDrain(): void;
   onClose(error: Error | undefined): void;
-  readonly queuedBytes: number;
+}
+
+export interface WriterOptions {
+  readonly raw: RawStream;
+  readonly clock: Clock;
+  /** What this peer may leave unread of ours, over all its streams. */
+  readonly share: UnsentShare;
+  /** The rate of what goes out; absent: no bound. */
+  readonly lane: ByteLane | undefined;
 }
 
 /** Queues by priority and joins what gathers within one turn of the loop into one send. */
-export function streamWriter(options: { readonly raw: RawStream; readonly clock: Clock }): StreamWriter {
-  return new Writer(options.raw, options.clock);
+export function streamWriter(options: WriterOptions): StreamWriter {
+  return new Writer(options);
 }
 
 class Writer implements StreamWriter {
-  readonly #raw: RawStream;
-  readonly #clock: Clock;
-  readonly #queues: Record<WritePriority, Uint8Array[]> = { critical: [], high: [], normal: [], low: [] };
+  readonly #options: WriterOptions;
+  readonly #queues: Record<WritePriority, Content[]> = { critical: [], high: [], normal: [], low: [] };
   readonly #waiters = new Set<{ readonly below: number; readonly waiter: Waiter<void> }>();
+  /** What is left of a message larger than one send; nothing overtakes it. */
+  #rest: Uint8Array | undefined;
+  /** Bytes that wait; of text its characters. */
   #queued = 0;
   #flushing = false;
   #blocked = false;
+  #later: Disposable | undefined;
   #closing: Promise<void> | undefined;
   #failure: ProtocolError | undefined;
 
-  constructor(raw: RawStream, clock: Clock) {
-    this.#raw = raw;
-    this.#clock = clock;
+  constructor(options: WriterOptions) {
+    this.#options = options;
   }
 
-  get queuedBytes(): number {
-    return this.#queued;
-  }
-
-  async write(
-    bytes: Uint8Array,
-    wait: (Wait & { readonly priority?: WritePriority }) | undefined,
-  ): Promise<void> {
+  post(content: Content, priority: WritePriority = "normal"): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#closing !== undefined) throw new ProtocolError("STREAM_RESET", "our half has ended");
-    if (this.#queued + bytes.length > MAX_QUEUED_BYTES) {
+    if (!this.#options.share.take(content.length)) {
       throw new ProtocolError("QUEUE_FULL", "the other side reads too slowly");
     }
-    this.#queues[wait?.priority ?? "normal"].push(bytes);
-    this.#queued += bytes.length;
+    this.#queues[priority].push(content);
+    this.#queued += content.length;
     this.#schedule();
+  }
+
+  async write(content: Content, wait: WriteOptions | undefined): Promise<void> {
+    this.post(content, wait?.priority);
+    await this.calm(wait);
+  }
+
+  async calm(wait: Wait | undefined): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
     if (this.#queued > CALM_BYTES) await this.#untilBelow(CALM_BYTES, wait);
   }
 
@@ -78,6 +99,9 @@ class Writer implements StreamWriter {
       cause: error,
     });
     for (const priority of priorities) this.#queues[priority].length = 0;
+    this.#rest = undefined;
+    this.#later?.[Symbol.dispose]();
+    this.#options.share.give(this.#queued);
     this.#queued = 0;
     for (const { waiter } of this.#waiters) waiter.reject(this.#failure);
   }
@@ -85,12 +109,12 @@ class Writer implements StreamWriter {
   async #end(wait: Wait | undefined): Promise<void> {
     if (this.#failure !== undefined) return;
     if (this.#queued > 0 || this.#flushing) await this.#untilBelow(0, wait);
-    using limit = waitSignal(this.#clock, wait ?? {});
-    await this.#raw.closeWrite(limit.signal);
+    using limit = waitSignal(this.#options.clock, wait ?? {});
+    await this.#options.raw.closeWrite(limit.signal);
   }
 
   #untilBelow(below: number, wait: Wait | undefined): Promise<void> {
-    return waitFor<void>(this.#clock, wait, (waiter) => {
+    return waitFor<void>(this.#options.clock, wait, (waiter) => {
       const entry = { below, waiter };
       this.#waiters.add(entry);
       return () => this.#waiters.delete(entry);
@@ -104,46 +128,62 @@ class Writer implements StreamWriter {
   }
 
   #flush(): void {
-    this.#flushing = false;
+    const { clock, lane } = this.#options;
     if (this.#failure !== undefined) return;
+    const waitMs = lane?.waitMs() ?? 0;
+    if (waitMs > 0) {
+      this.#later = clock.timer(waitMs, () => this.#flush());
+      return;
+    }
+    this.#flushing = false;
     const joined = this.#gather();
     if (joined !== undefined) {
+      lane?.spend(joined.length);
       try {
-        this.#blocked = !this.#raw.send(joined);
+        this.#blocked = !this.#options.raw.send(joined);
       } catch (error) {
-        const failure = error instanceof Error ? error : new Error(String(error));
-        return this.onClose(failure);
+        return this.onClose(error instanceof Error ? error : new Error(String(error)));
       }
     }
     this.#settle();
     this.#schedule();
   }
 
-  /** At most one send's worth, most urgent first; a message is never split from its order within a priority. */
+  /** At most one send's worth, most urgent first; messages of one priority keep their order. */
   #gather(): Uint8Array | undefined {
+    const before = this.#queued;
     const parts: Uint8Array[] = [];
     let size = 0;
+    if (this.#rest !== undefined) {
+      parts.push(this.#rest);
+      size = this.#rest.length;
+      this.#queued -= size;
+      this.#rest = undefined;
+    }
     for (const priority of priorities) {
-      const queue = this.#queues[priority];
-      let taken = 0;
-      for (const part of queue) {
-        if (size > 0 && size + part.length > FLUSH_BYTES) break;
-        parts.push(part);
-        size += part.length;
-        taken += 1;
-      }
-      queue.splice(0, taken);
       if (size >= FLUSH_BYTES) break;
+      const taken = takeSome(this.#queues[priority], FLUSH_BYTES - size, size === 0);
+      if (taken === undefined) continue;
+      parts.push(taken.bytes);
+      size += taken.bytes.length;
+      this.#queued -= taken.length;
     }
-    this.#queued -= size;
-    if (parts.length <= 1) return parts[0];
-    const joined = new Uint8Array(size);
-    let offset = 0;
-    for (const part of parts) {
-      joined.set(part, offset);
-      offset += part.length;
+    if (parts.length === 0) return undefined;
+    let joined = parts.length === 1 ? parts[0] : Buffer.concat(parts, size);
+    if (joined !== undefined && joined.length > FLUSH_BYTES) {
+      this.#rest = joined.subarray(FLUSH_BYTES);
+      this.#queued += this.#rest.length;
+      joined = joined.subarray(0, FLUSH_BYTES);
     }
+    this.#account(before);
     return joined;
+  }
+
+  /** What text took in characters it may leave in more bytes. */
+  #account(before: number): void {
+    const { share } = this.#options;
+    if (before >= this.#queued) share.give(before - this.#queued);
+    else share.owe(this.#queued - before);
   }
 
   #settle(): void {
@@ -151,4 +191,43 @@ class Writer implements StreamWriter {
       if (this.#queued <= entry.below) entry.waiter.resolve();
     }
   }
+}
+
+/** Whole messages from the front, up to `room`; `always` at least one. `length` is what they counted in the queue. */
+function takeSome(
+  queue: Content[],
+  room: number,
+  always: boolean,
+): { readonly bytes: Uint8Array; readonly length: number } | undefined {
+  let count = 0;
+  let length = 0;
+  for (const content of queue) {
+    if (length + content.length > room && (count > 0 || !always)) break;
+    length += content.length;
+    count += 1;
+  }
+  if (count === 0) return undefined;
+  const taken = count === queue.length ? queue : queue.slice(0, count);
+  const bytes = encode(taken);
+  if (taken === queue) queue.length = 0;
+  else queue.splice(0, count);
+  return { bytes, length };
+}
+
+/** Neighbouring texts are encoded as one. */
+function encode(contents: readonly Content[]): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let text = "";
+  for (const content of contents) {
+    if (typeof content === "string") {
+      text += content;
+      continue;
+    }
+    if (text !== "") parts.push(Buffer.from(text));
+    text = "";
+    parts.push(content);
+  }
+  if (text !== "") parts.push(Buffer.from(text));
+  const [only] = parts;
+  return only !== undefined && parts.length === 1 ? only : Buffer.concat(parts);
 }

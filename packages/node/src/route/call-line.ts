@@ -1,130 +1,88 @@
 /** The calling end of one `/gridmesh/rpc/1` stream: many calls, each answered by its id. */
 
-import { type JsonValue, ProtocolError, toProtocolError } from "@gridmesh/protocol";
-import { pipe } from "it-pipe";
-import type { Clock } from "../clock.ts";
-import { type Deadline, until } from "../deadline.ts";
+import { ProtocolError, toProtocolError } from "@gridmesh/protocol";
 import { nodeLimits } from "../limits.ts";
 import type { BoundedStream } from "../network/stream-types.ts";
-import { decodeMessages, linesOf, requestLine, type RpcMessage, toLine } from "./rpc-lines.ts";
-
-interface Pending {
-  readonly resolve: (value: JsonValue) => void;
-  readonly reject: (error: unknown) => void;
-}
+import type { OutboundCall } from "./outbound-call.ts";
+import { cancelLine, eachMessage, requestLine, type RpcMessage } from "./rpc-lines.ts";
 
 export interface CallLineOptions {
   readonly stream: BoundedStream;
-  readonly clock: Clock;
   /** Told once when the stream can take no more calls. */
   readonly onEnd: () => void;
+  /** A call was refused with an error of the callee's. */
+  readonly onFailure: (call: OutboundCall, error: ProtocolError) => void;
+  /** An answer came that delayed the others. */
+  readonly onBigAnswer: (call: OutboundCall) => void;
 }
 
 /** Takes calls as long as its stream lives; its death fails all that are under way. */
 export class CallLine {
   readonly #options: CallLineOptions;
-  readonly #pending = new Map<number, Pending>();
-  readonly #waiting: (() => void)[] = [];
+  readonly #pending = new Map<number, OutboundCall>();
   #lastId = 0;
-  #inFlight = 0;
-  #ended: ProtocolError | undefined;
-  #idle: Disposable | undefined;
+  #ended = false;
 
   constructor(options: CallLineOptions) {
     this.#options = options;
     void this.#read();
   }
 
-  /** @throws the callee's error, QUEUE_FULL, STREAM_RESET, CALL_TIMEOUT, CALL_CANCELLED. */
-  async call(method: string, params: JsonValue, deadline: Deadline): Promise<JsonValue> {
-    const { stream } = this.#options;
-    await this.#takePlace(deadline.signal);
-    const id = ++this.#lastId;
+  /** @throws QUEUE_FULL, STREAM_RESET. */
+  send(call: OutboundCall, leftMs: number): void {
+    const id = (this.#lastId += 1);
+    this.#options.stream.post(requestLine(id, call.body, leftMs));
+    call.id = id;
+    call.line = this;
+    this.#pending.set(id, call);
+  }
+
+  /** A cancel is a line: resetting the stream would end the calls of others. */
+  cancel(call: OutboundCall): void {
+    if (!this.#pending.delete(call.id) || this.#ended) return;
     try {
-      if (this.#ended !== undefined) throw this.#ended;
-      const { promise, resolve, reject } = Promise.withResolvers<JsonValue>();
-      this.#pending.set(id, { resolve, reject });
-      promise.catch(() => undefined);
-      await stream.write(requestLine({ id, method, params, leftMs: deadline.leftMs() }));
-      return await until(promise, deadline.signal);
-    } catch (error) {
-      if (deadline.signal.aborted && this.#ended === undefined) this.#cancel(id);
-      throw error;
-    } finally {
-      this.#pending.delete(id);
-      this.#leavePlace();
+      this.#options.stream.post(cancelLine(call.id));
+    } catch {
+      // Who reads nothing is told nothing.
     }
   }
 
   end(error: ProtocolError): void {
-    if (this.#ended !== undefined) return;
+    if (this.#ended) return;
     const { stream, onEnd } = this.#options;
-    this.#ended = error;
-    this.#idle?.[Symbol.dispose]();
+    this.#ended = true;
     onEnd();
-    for (const call of this.#pending.values()) call.reject(error);
+    const pending = [...this.#pending.values()];
     this.#pending.clear();
-    for (const wake of this.#waiting.splice(0)) {
-      this.#inFlight += 1;
-      wake();
-    }
+    for (const call of pending) call.reject(error);
     stream.close({ timeoutMs: nodeLimits.rpcOpeningMs }).catch(() => stream.reset("not closed in time"));
   }
 
   async #read(): Promise<void> {
+    const { stream } = this.#options;
     try {
-      const messages = pipe(linesOf(this.#options.stream), decodeMessages);
-      for await (const message of messages) this.#settle(message);
+      for (;;) {
+        const lines = await stream.readLines();
+        if (lines === undefined) break;
+        const isBig = lines.length > nodeLimits.rpcBulkBytes;
+        eachMessage(lines, (message) => this.#take(message, isBig));
+      }
       this.end(new ProtocolError("STREAM_RESET", "the callee ended the stream"));
     } catch (error) {
       this.end(toProtocolError(error, "STREAM_RESET"));
     }
   }
 
-  #settle(message: RpcMessage): void {
+  #take(message: RpcMessage, isBig: boolean): void {
     if (message.kind === "failure" && message.id === null) return this.end(message.error);
     if (message.kind !== "result" && message.kind !== "failure") return;
+    const { id } = message;
     // A late answer to a call that gave up finds nobody.
-    const call = typeof message.id === "number" ? this.#pending.get(message.id) : undefined;
-    if (message.kind === "result") call?.resolve(message.result);
-    else call?.reject(message.error);
-  }
-
-  /** A cancel is a line: resetting the stream would end the calls of others. */
-  #cancel(id: number): void {
-    const line = toLine({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: id } });
-    this.#options.stream.write(line).catch(() => undefined);
-  }
-
-  async #takePlace(signal: AbortSignal): Promise<void> {
-    this.#idle?.[Symbol.dispose]();
-    if (this.#inFlight < nodeLimits.rpcInFlight) {
-      this.#inFlight += 1;
-      return;
-    }
-    if (this.#waiting.length >= nodeLimits.rpcQueue)
-      throw new ProtocolError("QUEUE_FULL", "too many calls wait");
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push(resolve);
-    try {
-      await until(promise, signal);
-    } catch (error) {
-      const at = this.#waiting.indexOf(resolve);
-      // Gone from the queue: the place was given in the same turn, and is given on.
-      if (at >= 0) this.#waiting.splice(at, 1);
-      else this.#leavePlace();
-      throw error;
-    }
-  }
-
-  /** A place that somebody waits for passes on without becoming free in between. */
-  #leavePlace(): void {
-    const next = this.#waiting.shift();
-    if (next !== undefined) return next();
-    this.#inFlight -= 1;
-    if (this.#inFlight > 0 || this.#ended !== undefined) return;
-    const { clock } = this.#options;
-    const idle = () => this.end(new ProtocolError("STREAM_RESET", "nothing was called for a while"));
-    this.#idle = clock.timer(nodeLimits.rpcIdleMs, idle);
+    const call = typeof id === "number" ? this.#pending.get(id) : undefined;
+    if (call === undefined) return;
+    this.#pending.delete(call.id);
+    if (isBig) this.#options.onBigAnswer(call);
+    if (message.kind === "result") call.resolve(message.result);
+    else this.#options.onFailure(call, message.error);
   }
 }

@@ -1,4 +1,4 @@
-/** Calls to other nodes: one shared stream per peer, many calls on it. */
+/** Calls to other nodes: shared streams per peer, many calls on each. */
 
 import {
   fromRpcError,
@@ -9,23 +9,22 @@ import {
 } from "@gridmesh/protocol";
 import type { Clock, Wait } from "../clock.ts";
 import { startDeadline, until } from "../deadline.ts";
-import { type Pacer, patiently } from "../gate/pace.ts";
+import type { Pacer } from "../gate/pace.ts";
 import { nodeLimits } from "../limits.ts";
 import type { BoundedStream } from "../network/stream-types.ts";
 import type { Transport } from "../network/transport.ts";
-import { CallLine } from "./call-line.ts";
+import { Expiry } from "./expiry.ts";
+import { type MethodCall, OutboundCall } from "./outbound-call.ts";
+import { PeerCalls } from "./peer-calls.ts";
 import { isObject, RPC_PROTOCOL, toLine } from "./rpc-lines.ts";
 
-/** What is called, with what. */
-export interface MethodCall {
-  readonly method: string;
-  readonly params: JsonValue;
-}
+export type { MethodCall };
 
 export interface Forwarder {
   /**
    * Calls a method of another node.
-   * @throws its error; PEER_NOT_FOUND, PEER_UNREACHABLE, STREAM_RESET, CALL_TIMEOUT, CALL_CANCELLED, QUEUE_FULL.
+   * @throws its error; PEER_NOT_FOUND, PEER_UNREACHABLE, STREAM_RESET, CALL_TIMEOUT, CALL_CANCELLED, QUEUE_FULL,
+   * INVALID_PARAMS, FRAME_TOO_LARGE.
    */
   call(peerId: string, call: MethodCall, wait: Wait): Promise<JsonValue>;
   /** Ends every stream; calls under way fail. */
@@ -41,46 +40,45 @@ export interface ForwarderOptions {
 }
 
 export function createForwarder(options: ForwarderOptions): Forwarder {
-  const lines = new Map<string, Promise<CallLine>>();
-  const lineTo = (peerId: string): Promise<CallLine> => {
-    const known = lines.get(peerId);
+  const { clock, pacer } = options;
+  const peers = new Map<string, PeerCalls>();
+  const expiry = new Expiry(clock);
+  const callsTo = (peerId: string): PeerCalls => {
+    const known = peers.get(peerId);
     if (known !== undefined) return known;
-    const drop = () => {
-      if (lines.get(peerId) === opening) lines.delete(peerId);
-    };
-    const opening = openLine(options, peerId, drop);
-    lines.set(peerId, opening);
-    opening.catch(drop);
-    return opening;
+    const fresh = new PeerCalls({
+      peerId,
+      clock,
+      pacer,
+      expiry,
+      open: () => openStream(options, peerId),
+      onEmpty: () => {
+        if (peers.get(peerId) === fresh) peers.delete(peerId);
+      },
+    });
+    peers.set(peerId, fresh);
+    return fresh;
   };
   return {
-    async call(peerId, { method, params }, wait) {
-      using deadline = startDeadline(options.clock, wait, nodeLimits.callTimeoutMs);
-      let line: CallLine;
+    call(peerId, method, wait) {
       try {
-        line = await until(lineTo(peerId), deadline.signal);
+        const call = new OutboundCall(method, { clock, wait });
+        callsTo(peerId).begin(call);
+        return call.outcome;
       } catch (error) {
-        throw unsent(error, peerId);
+        return Promise.reject(toProtocolError(error, "INTERNAL_ERROR"));
       }
-      return await patiently(options.clock, deadline.signal, async () => {
-        await options.pacer.turn(peerId, deadline.signal);
-        return line.call(method, params, deadline);
-      });
     },
     close() {
       const reason = new ProtocolError("STREAM_RESET", "the node stops");
-      for (const opening of lines.values()) {
-        opening.then(
-          (line) => line.end(reason),
-          () => undefined,
-        );
-      }
-      lines.clear();
+      for (const calls of peers.values()) calls.close(reason);
+      peers.clear();
+      expiry[Symbol.dispose]();
     },
   };
 }
 
-async function openLine(options: ForwarderOptions, peerId: string, onEnd: () => void): Promise<CallLine> {
+async function openStream(options: ForwarderOptions, peerId: string): Promise<BoundedStream> {
   const { clock, transport, reach } = options;
   using deadline = startDeadline(clock, {}, nodeLimits.reachTimeoutMs);
   const { signal } = deadline;
@@ -88,7 +86,7 @@ async function openLine(options: ForwarderOptions, peerId: string, onEnd: () => 
     await until(reach(peerId, { timeoutMs: nodeLimits.reachTimeoutMs, signal }), signal);
     const stream = await transport.open(peerId, RPC_PROTOCOL, { timeoutMs: deadline.leftMs(), signal });
     await opened(stream, signal);
-    return new CallLine({ stream, clock, onEnd });
+    return stream;
   } catch (error) {
     throw unsent(error, peerId);
   }
@@ -97,7 +95,7 @@ async function openLine(options: ForwarderOptions, peerId: string, onEnd: () => 
 /** A stream that does not get beyond its opening line is left to nobody. */
 async function opened(stream: BoundedStream, signal: AbortSignal): Promise<void> {
   try {
-    await stream.write(toLine({ v: 1, to: "node", proto: "plain", mode: "call" }));
+    stream.post(toLine({ v: 1, to: "node", proto: "plain", mode: "call" }));
     readOk(await stream.readLine({ timeoutMs: nodeLimits.rpcOpeningMs, signal }));
   } catch (error) {
     stream.reset("the opening line was not answered");

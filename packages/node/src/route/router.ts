@@ -3,17 +3,18 @@
 import {
   type Address,
   type JsonValue,
-  parseAddress,
   parseAgentReference,
   ProtocolError,
+  toProtocolError,
 } from "@gridmesh/protocol";
 import type { CallContext, Caller } from "../agent.ts";
 import type { Clock, Wait } from "../clock.ts";
 import { startDeadline, until } from "../deadline.ts";
 import { maySee } from "../gate/access.ts";
 import { nodeLimits } from "../limits.ts";
+import { createAddressBook, type KnownAddress } from "./address-book.ts";
 import type { Forwarder, MethodCall } from "./forward.ts";
-import type { InboundCall } from "./rpc-callee.ts";
+import type { InboundCall } from "./inbound-call.ts";
 import type { CapabilityCall, LocalAgent, LocalAgents, NodeMethods } from "./types.ts";
 
 export interface RouterOptions {
@@ -36,7 +37,7 @@ export interface Router {
   call(address: string, params: JsonValue, wait?: Wait): Promise<JsonValue>;
   /** As `call`, for an agent reference (`agent1`, `<PeerId>:agent1`) and a method. */
   callAgent(target: string, call: MethodCall, wait?: Wait): Promise<JsonValue>;
-  /** A call that came in on a stream. */
+  /** A call that came in on a stream. @throws the codes of `call`, at once or by its promise. */
   receive(call: InboundCall): Promise<JsonValue>;
   /** Whether a peer may open a stream to this target. @throws AGENT_NOT_FOUND, DRAINING. */
   accept(to: string, peerId: string): void;
@@ -48,29 +49,34 @@ export function createRouter(options: RouterOptions): Router {
   return new CallRouter(options);
 }
 
+type HereAddress = Exclude<Address, { kind: "capability" }>;
+
 class CallRouter implements Router {
   readonly #node: RouterOptions;
+  readonly #book = createAddressBook();
   #running = 0;
 
   constructor(options: RouterOptions) {
     this.#node = options;
   }
 
-  async call(address: string, params: JsonValue, wait: Wait = {}): Promise<JsonValue> {
-    return this.#leave(parseAddress(address), params, wait);
+  call(address: string, params: JsonValue, wait: Wait = {}): Promise<JsonValue> {
+    try {
+      return this.#leave(this.#book.read(address), params, wait);
+    } catch (error) {
+      return Promise.reject(toProtocolError(error, "INTERNAL_ERROR"));
+    }
   }
 
   async callAgent(target: string, { method, params }: MethodCall, wait: Wait = {}): Promise<JsonValue> {
     const { nodeId, agent } = parseAgentReference(target);
-    return this.#leave(parseAddress(`${nodeId}:${agent}/${method}`), params, wait);
+    return this.call(`${nodeId}:${agent}/${method}`, params, wait);
   }
 
-  async receive(call: InboundCall): Promise<JsonValue> {
+  receive({ to, method, params, context }: InboundCall): Promise<JsonValue> {
     this.#refuseWhenDraining();
-    const { to, params, peerId, signal, deadlineMs } = call;
-    const context: CallContext = { caller: { kind: "peer", peerId }, signal, deadlineMs };
-    if (to !== "node") return this.#toAgent(to, { method: call.method, params }, context);
-    const address = parseAddress(call.method);
+    if (to !== "node") return this.#toAgent(to, { method, params }, context);
+    const { address } = this.#book.read(method);
     if (address.kind === "bare") {
       throw new ProtocolError("ADDRESS_INVALID", "a peer names the agent it calls");
     }
@@ -91,17 +97,21 @@ class CallRouter implements Router {
   }
 
   /** A local caller's call, wherever it goes. */
-  async #leave(address: Address, params: JsonValue, wait: Wait): Promise<JsonValue> {
-    const { clock, peerId, forwarder, callCapability } = this.#node;
+  #leave({ address, wire }: KnownAddress, params: JsonValue, wait: Wait): Promise<JsonValue> {
+    const { forwarder, callCapability } = this.#node;
     this.#refuseWhenDraining();
     if (address.kind === "capability") {
       return callCapability(address.capability, { method: address.method, params }, wait);
     }
     if (address.kind !== "bare" && !this.#isOwn(address.nodeId)) {
-      const tail = address.kind === "node" ? "node" : address.agent;
-      const method = `${address.nodeId}:${tail}/${address.method}`;
-      return forwarder.call(address.nodeId, { method, params }, wait);
+      return forwarder.call(address.nodeId, { method: wire, params }, wait);
     }
+    return this.#stay(address, params, wait);
+  }
+
+  /** A local caller's call of what lives here. */
+  async #stay(address: HereAddress, params: JsonValue, wait: Wait): Promise<JsonValue> {
+    const { clock, peerId } = this.#node;
     using deadline = startDeadline(clock, wait, nodeLimits.callTimeoutMs);
     const { signal, atMs: deadlineMs } = deadline;
     const context: CallContext = { caller: { kind: "local", peerId }, signal, deadlineMs };
@@ -109,11 +119,7 @@ class CallRouter implements Router {
   }
 
   /** A call that is at its node. */
-  async #arrive(
-    address: Exclude<Address, { kind: "capability" }>,
-    params: JsonValue,
-    context: CallContext,
-  ): Promise<JsonValue> {
+  #arrive(address: HereAddress, params: JsonValue, context: CallContext): Promise<JsonValue> {
     const { agents, nodeMethods } = this.#node;
     const { method } = address;
     if (address.kind === "agent") return this.#toAgent(address.agent, { method, params }, context);
@@ -124,10 +130,10 @@ class CallRouter implements Router {
     }
     const handler = nodeMethods.get(method);
     if (handler === undefined) throw new ProtocolError("METHOD_NOT_FOUND", `no method node/${method}`);
-    return this.#count(Promise.resolve(handler(params, context)));
+    return this.#count((async () => handler(params, context))());
   }
 
-  async #toAgent(name: string, { method, params }: MethodCall, context: CallContext): Promise<JsonValue> {
+  #toAgent(name: string, { method, params }: MethodCall, context: CallContext): Promise<JsonValue> {
     const agent = visible(this.#node.agents, name, context.caller);
     return this.#count(agent.call(method, params, context));
   }

@@ -1,17 +1,18 @@
 /** The answering end of `/gridmesh/rpc/1`. */
 
 import { forPeer, type JsonValue, ProtocolError, toProtocolError } from "@gridmesh/protocol";
-import { pipe } from "it-pipe";
+import type { Caller } from "../agent.ts";
 import type { Clock } from "../clock.ts";
-import { startDeadline, until } from "../deadline.ts";
 import { nodeLimits } from "../limits.ts";
 import type { BoundedStream } from "../network/stream-types.ts";
 import type { Link, Transport } from "../network/transport.ts";
+import { CallLoad } from "./call-load.ts";
+import { Expiry } from "./expiry.ts";
+import { type InboundCall, RunningCall } from "./inbound-call.ts";
 import {
-  decodeMessages,
+  eachMessage,
   errorLine,
   isObject,
-  linesOf,
   resultLine,
   RPC_PROTOCOL,
   type RpcId,
@@ -19,18 +20,7 @@ import {
   rpcStreamLimits,
   toLine,
 } from "./rpc-lines.ts";
-
-/** A call as it came off a stream. */
-export interface InboundCall {
-  /** The agent of the stream's opening line, or `node`. */
-  readonly to: string;
-  readonly method: string;
-  readonly params: JsonValue;
-  readonly peerId: string;
-  readonly signal: AbortSignal;
-  /** Wall ms since the epoch. */
-  readonly deadlineMs: number;
-}
+import { readOpening } from "./rpc-opening.ts";
 
 export interface RpcCalleeOptions {
   readonly transport: Transport;
@@ -39,52 +29,162 @@ export interface RpcCalleeOptions {
   readonly admit: (peerId: string) => void;
   /** Called once per stream; throws what the opening line's target deserves. */
   readonly accept: (to: string, peerId: string) => void;
+  /** May throw at once as well as later. */
   readonly dispatch: (call: InboundCall) => Promise<JsonValue>;
 }
 
-interface Load {
-  node: number;
-  readonly peers: Map<string, number>;
-}
-
-const MAX_UNSENT = 128;
-
 /** Answers calls of peers until disposed. */
 export function serveRpc(options: RpcCalleeOptions): Disposable {
-  const load: Load = { node: 0, peers: new Map() };
-  return options.transport.handle(RPC_PROTOCOL, rpcStreamLimits, (stream, from) => {
-    void serveStream(options, load, { stream, from });
-  });
+  const stack = new DisposableStack();
+  const shared = { ...options, load: new CallLoad(), expiry: stack.use(new Expiry(options.clock)) };
+  stack.use(
+    options.transport.handle(RPC_PROTOCOL, rpcStreamLimits, (stream, from) => {
+      void new Session(shared, stream, from).serve();
+    }),
+  );
+  return stack;
 }
 
-interface Session {
-  readonly stream: BoundedStream;
-  readonly from: Link;
+interface Shared extends RpcCalleeOptions {
+  readonly load: CallLoad;
+  readonly expiry: Expiry;
 }
 
-async function serveStream(options: RpcCalleeOptions, load: Load, session: Session): Promise<void> {
-  const { stream, from } = session;
-  const running = new Map<RpcId, AbortController>();
-  try {
-    const to = await readOpening(stream);
-    options.accept(to, from.peerId);
-    await stream.write(
-      toLine({ ok: true, era: "modern", versions: [], maxInFlight: nodeLimits.rpcInFlight }),
-    );
-    const work: Work = { options, load, session, running, to, unsent: new Set() };
-    for await (const message of pipe(linesOf(stream), decodeMessages)) {
-      receive(work, message);
-      // Who does not read its answers is not read either.
-      while (work.unsent.size >= MAX_UNSENT) await Promise.race(work.unsent);
-    }
-    await stream.close({ timeoutMs: nodeLimits.rpcOpeningMs });
-  } catch (error) {
-    await refuse(stream, error);
-  } finally {
-    for (const controller of running.values()) {
-      controller.abort(new ProtocolError("CALL_CANCELLED", "the caller's stream ended"));
+/** One stream of calls. */
+class Session {
+  readonly #shared: Shared;
+  readonly #stream: BoundedStream;
+  readonly #caller: Caller;
+  readonly #running = new Map<RpcId, RunningCall>();
+  #to = "";
+
+  constructor(shared: Shared, stream: BoundedStream, from: Link) {
+    this.#shared = shared;
+    this.#stream = stream;
+    this.#caller = { kind: "peer", peerId: from.peerId };
+  }
+
+  async serve(): Promise<void> {
+    const stream = this.#stream;
+    try {
+      this.#to = await readOpening(stream);
+      this.#shared.accept(this.#to, this.#caller.peerId);
+      stream.post(toLine({ ok: true, era: "modern", versions: [], maxInFlight: nodeLimits.rpcInFlight }));
+      for (;;) {
+        const lines = await stream.readLines();
+        if (lines === undefined) break;
+        eachMessage(lines, (message) => this.#receive(message));
+        // Who does not read its answers is not read either.
+        await stream.calm();
+      }
+      await stream.close({ timeoutMs: nodeLimits.rpcOpeningMs });
+    } catch (error) {
+      await refuse(stream, error);
+    } finally {
+      const gone = new ProtocolError("CALL_CANCELLED", "the caller's stream ended");
+      for (const call of this.#running.values()) call.abort(gone);
     }
   }
+
+  #receive(message: RpcMessage): void {
+    if (message.kind === "request") return this.#begin(message);
+    if (message.kind === "unreadable") {
+      // No call to refuse: over the rate, the stream ends.
+      this.#shared.admit(this.#caller.peerId);
+      return this.#tell(errorLine(message.id, message.error));
+    }
+    if (message.kind !== "notification" || message.method !== "notifications/cancelled") return;
+    const { params } = message;
+    const id = isObject(params) ? params["requestId"] : undefined;
+    if (typeof id !== "string" && typeof id !== "number") return;
+    this.#running.get(id)?.abort(new ProtocolError("CALL_CANCELLED", "the caller gave up"));
+  }
+
+  #begin(request: RpcMessage & { kind: "request" }): void {
+    const { admit, load, expiry, dispatch } = this.#shared;
+    const { peerId } = this.#caller;
+    try {
+      admit(peerId);
+      if (this.#running.has(request.id)) {
+        throw new ProtocolError("INVALID_REQUEST", "this id is under way already");
+      }
+      load.enter(peerId);
+    } catch (error) {
+      return this.#tell(failureLine(request.id, error));
+    }
+    const call = this.#callOf(request);
+    this.#running.set(call.id, call);
+    expiry.add(call);
+    const ended = () => load.ended(peerId);
+    try {
+      dispatch(call).then(
+        (result) => {
+          ended();
+          call.resolve(result);
+        },
+        (error: unknown) => {
+          ended();
+          call.reject(error);
+        },
+      );
+    } catch (error) {
+      ended();
+      call.reject(error);
+    }
+  }
+
+  #callOf({ id, method, params, leftMs }: RpcMessage & { kind: "request" }): RunningCall {
+    const { clock } = this.#shared;
+    const limitMs = Math.min(leftMs ?? nodeLimits.callTimeoutMs, nodeLimits.callTimeoutMaxMs);
+    return new RunningCall({
+      id,
+      to: this.#to,
+      method,
+      params,
+      caller: this.#caller,
+      endMs: clock.monotonicMs() + limitMs,
+      deadlineMs: clock.nowMs() + limitMs,
+      onResult: this.#onResult,
+      onError: this.#onError,
+    });
+  }
+
+  readonly #onResult = (call: RunningCall, result: JsonValue): void => {
+    this.#over(call);
+    let line: string;
+    try {
+      line = resultLine(call.id, result);
+    } catch (error) {
+      line = failureLine(call.id, error);
+    }
+    this.#tell(line);
+  };
+
+  readonly #onError = (call: RunningCall, error: unknown): void => {
+    this.#over(call);
+    this.#tell(failureLine(call.id, error));
+  };
+
+  #over(call: RunningCall): void {
+    this.#running.delete(call.id);
+    this.#shared.expiry.delete(call);
+    this.#shared.load.answered();
+  }
+
+  /** Large answers give way to small ones. */
+  #tell(line: string): void {
+    try {
+      this.#stream.post(line, line.length > nodeLimits.rpcBulkBytes ? "low" : "normal");
+    } catch (error) {
+      // An answer that cannot be told would be waited for: its caller learns that the stream is gone.
+      const { code, message } = toProtocolError(error, "STREAM_RESET");
+      if (code !== "STREAM_RESET") this.#stream.reset(message);
+    }
+  }
+}
+
+function failureLine(id: RpcId, error: unknown): string {
+  return errorLine(id, forPeer(toProtocolError(error, "INTERNAL_ERROR")));
 }
 
 /** The stream cannot go on: one error line, then its end; a stream already gone needs nothing. */
@@ -92,135 +192,9 @@ async function refuse(stream: BoundedStream, error: unknown): Promise<void> {
   const known = forPeer(toProtocolError(error, "INTERNAL_ERROR"));
   if (known.code === "STREAM_RESET") return;
   try {
-    await stream.write(errorLine(null, known), { timeoutMs: nodeLimits.rpcOpeningMs });
+    stream.post(errorLine(null, known));
     await stream.close({ timeoutMs: nodeLimits.rpcOpeningMs });
   } catch {
     stream.reset("the error could not be told");
   }
-}
-
-/** @throws INVALID_REQUEST, VERSION_UNSUPPORTED, PROTOCOL_UNSUPPORTED; returns the target. */
-async function readOpening(stream: BoundedStream): Promise<string> {
-  const line = await stream.readLine({ timeoutMs: nodeLimits.rpcOpeningMs });
-  if (line === undefined || line.length > nodeLimits.rpcOpeningBytes) {
-    throw new ProtocolError("INVALID_REQUEST", "no opening line");
-  }
-  const opening = parseOpening(line);
-  if (opening["v"] !== 1) throw new ProtocolError("VERSION_UNSUPPORTED", "this end speaks v 1");
-  const { to, proto, mode } = opening;
-  if (typeof to !== "string" || typeof proto !== "string" || typeof mode !== "string") {
-    throw new ProtocolError("INVALID_REQUEST", "an opening line names to, proto and mode");
-  }
-  if (mode !== "call" || (proto !== "plain" && proto !== "mcp")) {
-    throw new ProtocolError("PROTOCOL_UNSUPPORTED", "this end answers mode call of proto plain or mcp", {
-      data: { modes: ["call"], protos: ["plain", "mcp"] },
-    });
-  }
-  return to;
-}
-
-function parseOpening(line: Uint8Array): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(line));
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
-  } catch (error) {
-    throw new ProtocolError("PARSE_ERROR", "the opening line is no JSON", { cause: error });
-  }
-  throw new ProtocolError("INVALID_REQUEST", "the opening line is no object");
-}
-
-interface Work {
-  readonly options: RpcCalleeOptions;
-  readonly load: Load;
-  readonly session: Session;
-  readonly running: Map<RpcId, AbortController>;
-  readonly to: string;
-  /** Lines whose writing has not ended. */
-  readonly unsent: Set<Promise<void>>;
-}
-
-/** A write that fails means the stream is gone, which the reader sees too. */
-async function send(work: Work, line: Uint8Array): Promise<void> {
-  const writing = work.session.stream.write(line).catch(() => undefined);
-  work.unsent.add(writing);
-  await writing;
-  work.unsent.delete(writing);
-}
-
-function receive(work: Work, message: RpcMessage): void {
-  if (message.kind === "request") return void answer(work, message);
-  if (message.kind === "unreadable") {
-    // No call to refuse: over the rate, the stream ends.
-    work.options.admit(work.session.from.peerId);
-    return void send(work, errorLine(message.id, message.error));
-  }
-  if (message.kind !== "notification" || message.method !== "notifications/cancelled") return;
-  const params = message.params;
-  const id = isObject(params) ? params["requestId"] : undefined;
-  if (typeof id !== "string" && typeof id !== "number") return;
-  work.running.get(id)?.abort(new ProtocolError("CALL_CANCELLED", "the caller gave up"));
-}
-
-async function answer(work: Work, request: RpcMessage & { kind: "request" }): Promise<void> {
-  let line: Uint8Array;
-  try {
-    line = resultLine(request.id, await run(work, request));
-  } catch (error) {
-    line = errorLine(request.id, forPeer(toProtocolError(error, "INTERNAL_ERROR")));
-  }
-  if (line.length > nodeLimits.rpcLineBytes) {
-    line = errorLine(request.id, new ProtocolError("FRAME_TOO_LARGE", "the result is over the line's limit"));
-  }
-  await send(work, line);
-}
-
-async function run(work: Work, request: RpcMessage & { kind: "request" }): Promise<JsonValue> {
-  const { options, session, running, to } = work;
-  const peerId = session.from.peerId;
-  options.admit(peerId);
-  if (running.has(request.id)) throw new ProtocolError("INVALID_REQUEST", "this id is under way already");
-  using place = takePlace(work.load, peerId);
-  const controller = new AbortController();
-  running.set(request.id, controller);
-  using _listed = { [Symbol.dispose]: () => running.delete(request.id) };
-  using deadline = startDeadline(
-    options.clock,
-    {
-      timeoutMs: Math.min(request.leftMs ?? nodeLimits.callTimeoutMs, nodeLimits.callTimeoutMaxMs),
-      signal: controller.signal,
-    },
-    nodeLimits.callTimeoutMs,
-  );
-  const { signal, atMs } = deadline;
-  const { method, params } = request;
-  const dispatched = options.dispatch({ to, method, params, peerId, signal, deadlineMs: atMs });
-  dispatched.then(place.ended, place.ended);
-  return await until(dispatched, signal);
-}
-
-interface Place extends Disposable {
-  /** The work is over: only now its peer may ask for more, lest calls given up at once pile it up. */
-  readonly ended: () => void;
-}
-
-/** Disposing gives the node's share back. @throws TOO_MANY_STREAMS above the limits of the peer or the node. */
-function takePlace(load: Load, peerId: string): Place {
-  const mine = load.peers.get(peerId) ?? 0;
-  if (mine >= nodeLimits.rpcInFlight || load.node >= nodeLimits.rpcInFlightNode) {
-    throw new ProtocolError("TOO_MANY_STREAMS", "too many calls under way", {
-      data: { retry_after_ms: 100 },
-    });
-  }
-  load.peers.set(peerId, mine + 1);
-  load.node += 1;
-  return {
-    [Symbol.dispose]() {
-      load.node -= 1;
-    },
-    ended() {
-      const left = (load.peers.get(peerId) ?? 1) - 1;
-      if (left === 0) load.peers.delete(peerId);
-      else load.peers.set(peerId, left);
-    },
-  };
 }

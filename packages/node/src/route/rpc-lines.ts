@@ -10,7 +10,7 @@ import {
   toRpcError,
 } from "@gridmesh/protocol";
 import { nodeLimits } from "../limits.ts";
-import type { BoundedStream, StreamLimits } from "../network/stream-types.ts";
+import type { StreamLimits } from "../network/stream-types.ts";
 
 export const RPC_PROTOCOL = "/gridmesh/rpc/1";
 
@@ -38,52 +38,96 @@ export type RpcMessage =
   /** A line that is no message; its error is the answer. */
   | { readonly kind: "unreadable"; readonly id: RpcId | null; readonly error: ProtocolError };
 
+const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 const encoder = new TextEncoder();
+/** A byte order mark stays in the text, where the parser refuses it. */
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** A JSON value as one line. */
-export function toLine(value: JsonObject): Uint8Array {
-  return encoder.encode(`${JSON.stringify(value)}\n`);
+export function toLine(value: JsonObject): string {
+  return `${JSON.stringify(value)}\n`;
 }
 
-export function requestLine(request: {
-  readonly id: RpcId;
-  readonly method: string;
-  readonly params: JsonValue;
-  readonly leftMs: number;
-}): Uint8Array {
-  const { id, method, params, leftMs } = request;
-  return toLine({ jsonrpc: "2.0", id, method, params, x: { deadlineMs: Math.ceil(leftMs) } });
+/** Method and params of a request as its line has them, without id and time. @throws INVALID_PARAMS, FRAME_TOO_LARGE. */
+export function requestBody(method: string, params: JsonValue): string {
+  let text: string;
+  try {
+    text = `"method":${JSON.stringify(method)},"params":${JSON.stringify(params)}`;
+  } catch (error) {
+    throw new ProtocolError("INVALID_PARAMS", "the params are no JSON", { cause: error });
+  }
+  if (isOverLimit(text)) throw new ProtocolError("FRAME_TOO_LARGE", "the params are over a line's limit");
+  return text;
 }
 
-export function resultLine(id: RpcId, result: JsonValue): Uint8Array {
-  return toLine({ jsonrpc: "2.0", id, result });
+export function requestLine(id: number, body: string, leftMs: number): string {
+  return `{"jsonrpc":"2.0","id":${id},${body},"x":{"deadlineMs":${Math.ceil(leftMs)}}}\n`;
 }
 
-export function errorLine(id: RpcId | null, error: unknown): Uint8Array {
+export function cancelLine(id: number): string {
+  return `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id}}}\n`;
+}
+
+export function resultLine(id: RpcId, result: JsonValue): string {
+  const line = `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${JSON.stringify(result ?? null)}}\n`;
+  if (!isOverLimit(line)) return line;
+  return errorLine(id, new ProtocolError("FRAME_TOO_LARGE", "the result is over the line's limit"));
+}
+
+export function errorLine(id: RpcId | null, error: unknown): string {
   const { code, message, data } = toRpcError(error);
   return toLine({ jsonrpc: "2.0", id, error: { code, message, ...(data === undefined ? {} : { data }) } });
 }
 
-/** The lines of a stream, pulled one at a time through its bounded reader; blank ones are left out. */
-export async function* linesOf(stream: BoundedStream): AsyncGenerator<Uint8Array> {
-  for (;;) {
-    const line = await stream.readLine();
-    if (line === undefined) return;
-    const end = line.at(-1) === 0x0d ? line.length - 1 : line.length;
-    if (end > 0) yield line.subarray(0, end);
+/** Room for id, time and braces around a body. */
+const ENVELOPE_BYTES = 256;
+
+function isOverLimit(text: string): boolean {
+  const room = nodeLimits.rpcLineBytes - ENVELOPE_BYTES;
+  // A character takes three bytes at most: short texts need no count.
+  return text.length * 3 > room && Buffer.byteLength(text) > room;
+}
+
+/** Reads whole lines into messages, in order; blank ones are left out, a bad one is `unreadable` and the rest goes on. */
+export function eachMessage(lines: Uint8Array, take: (message: RpcMessage) => void): void {
+  let text: string;
+  try {
+    text = decoder.decode(lines);
+  } catch {
+    return eachAlone(lines, take);
+  }
+  for (let from = 0; from < text.length;) {
+    const end = text.indexOf("\n", from);
+    const line = end < 0 ? text.slice(from) : text.slice(from, end);
+    if (line !== "" && line !== "\r") take(decodeMessage(line));
+    from += line.length + 1;
   }
 }
 
-/** Turns lines into messages; a bad line becomes `unreadable` and the rest goes on. */
-export async function* decodeMessages(lines: AsyncIterable<Uint8Array>): AsyncGenerator<RpcMessage> {
-  for await (const line of lines) yield decodeMessage(line);
+/** Some line is no UTF-8: each is decoded by itself. */
+function eachAlone(lines: Uint8Array, take: (message: RpcMessage) => void): void {
+  for (let from = 0; from < lines.length;) {
+    const end = lines.indexOf(NEWLINE, from);
+    const line = lines.subarray(from, end < 0 ? lines.length : end);
+    if (line.length > 1 || (line.length === 1 && line[0] !== CARRIAGE_RETURN)) take(decodeBytes(line));
+    from += line.length + 1;
+  }
+}
+
+function decodeBytes(line: Uint8Array): RpcMessage {
+  try {
+    return decodeMessage(decoder.decode(line));
+  } catch (error) {
+    return unreadable(null, new ProtocolError("PARSE_ERROR", "the line is no UTF-8", { cause: error }));
+  }
 }
 
 /** Reads one line. */
-export function decodeMessage(line: Uint8Array): RpcMessage {
+export function decodeMessage(line: string): RpcMessage {
   let value: JsonValue;
   try {
-    value = parseTolerant(line, { maxDepth: nodeLimits.rpcDepth, maxMembers: nodeLimits.rpcMembers });
+    value = parseLine(line);
   } catch (error) {
     const cause = isProtocolError(error) && error.code === "INVALID_REQUEST" ? error : undefined;
     return unreadable(
@@ -96,6 +140,28 @@ export function decodeMessage(line: Uint8Array): RpcMessage {
   }
   if (typeof value["method"] === "string") return decodeCall(value, value["method"]);
   return decodeAnswer(value);
+}
+
+const shape = { maxDepth: nodeLimits.rpcDepth, maxMembers: nodeLimits.rpcMembers };
+/** A member of an object is at least a comma, two quotes, a colon and a digit. */
+const MEMBER_CHARS = 5;
+
+/** Depth and members are bounded before anything is parsed; most lines are too small or too flat to need the walk. */
+function parseLine(line: string): JsonValue {
+  const small = line.length < nodeLimits.rpcMembers * MEMBER_CHARS && opensAtMost(line, nodeLimits.rpcDepth);
+  return small ? (JSON.parse(line) as JsonValue) : parseTolerant(encoder.encode(line), shape);
+}
+
+/** Are there so few opening brackets, those within strings among them, that no value can be deeper? */
+function opensAtMost(line: string, most: number): boolean {
+  let left = most;
+  for (const bracket of ["{", "["]) {
+    for (let at = line.indexOf(bracket); at >= 0; at = line.indexOf(bracket, at + 1)) {
+      if (left === 0) return false;
+      left -= 1;
+    }
+  }
+  return true;
 }
 
 function decodeCall(value: JsonObject, method: string): RpcMessage {

@@ -41,6 +41,8 @@ const FLAGS: Readonly<Record<Encoding, number>> = {
   cbor: frameFlags.cbor,
   protobuf: frameFlags.protobuf,
 };
+/** Header, an empty block, checksum and length. */
+const MIN_GZIP_BYTES = 20;
 const ENCODING_BITS = frameFlags.cbor | frameFlags.protobuf;
 /** Spoken before anything is agreed on. */
 const GREETINGS: ReadonlySet<unknown> = new Set(["hello", "hello_ack"]);
@@ -92,7 +94,7 @@ export interface DecodeOptions {
   readonly form: WireForm;
   /** Bound of the message, inflated and as canonical JSON. */
   readonly maxBytes: number;
-  /** Inflates gzip; throws, at the latest once it has made more than `maxBytes`. */
+  /** Inflates gzip; throws, ERR_BUFFER_TOO_LARGE among others, once it has made more than `maxBytes`. */
   readonly inflate?: ((bytes: Uint8Array, maxBytes: number) => Uint8Array) | undefined;
 }
 
@@ -126,17 +128,22 @@ function codecOf(flags: number, form: WireForm): BodyCodec | undefined {
   return codec;
 }
 
+/** gzip ends with the length of its content: a bomb says so itself, and what says less than it holds goes no further. */
 function inflated(packed: Uint8Array, { inflate, maxBytes }: DecodeOptions): Uint8Array {
   if (inflate === undefined) throw new ProtocolError("ENCODING_UNSUPPORTED", "gzip is not read here");
+  if (packed.length < MIN_GZIP_BYTES) throw malformed("not gzip");
+  const said = new DataView(packed.buffer, packed.byteOffset).getUint32(packed.length - 4, true);
+  if (said > maxBytes) throw bomb(`says it inflates to ${said} bytes`);
   let body: Uint8Array;
   try {
-    body = inflate(packed, maxBytes);
+    body = inflate(packed, Math.max(1, said));
   } catch (cause) {
     if (isProtocolError(cause)) throw cause;
-    const isBomb = cause instanceof Error && "code" in cause && cause.code === "ERR_BUFFER_TOO_LARGE";
-    throw isBomb ? bomb(maxBytes, cause) : malformed("not gzip", cause);
+    const isMore = cause instanceof Error && "code" in cause && cause.code === "ERR_BUFFER_TOO_LARGE";
+    throw isMore ? bomb("inflates to more than it says", cause) : malformed("not gzip", cause);
   }
-  if (body.length > maxBytes) throw bomb(maxBytes);
+  if (body.length > said) throw bomb("inflates to more than it says");
+  if (body.length < said) throw malformed("inflates to less than it says");
   return body;
 }
 
@@ -160,8 +167,8 @@ function malformed(why: string, cause?: unknown): ProtocolError {
   return new ProtocolError("MESSAGE_MALFORMED", why, { cause });
 }
 
-function bomb(maxBytes: number, cause?: unknown): ProtocolError {
-  return new ProtocolError("DECOMPRESSION_LIMIT", `inflates to more than ${maxBytes} bytes`, { cause });
+function bomb(why: string, cause?: unknown): ProtocolError {
+  return new ProtocolError("DECOMPRESSION_LIMIT", why, { cause });
 }
 
 function tooLarge(bytes: number): ProtocolError {

@@ -96,16 +96,27 @@ test("gzip is used from 1 KiB on where it makes a message smaller", () => {
 
 test("what inflates to more than its frame may hold is DECOMPRESSION_LIMIT", () => {
   const form = formOf(["compression"], "task");
-  const bomb = frame(1, gzip(Buffer.alloc(limits.taskFrameBytes + 1, "a")));
-  assert.ok(bomb.length < 4_096);
+  const bomb = frame(1, gzip(Buffer.alloc(4 * limits.taskFrameBytes, "a")));
+  assert.ok(bomb.length < 16_384);
   assert.throws(() => decode(bomb, form, limits.taskFrameBytes), { code: "DECOMPRESSION_LIMIT" });
+  const liar = Buffer.from(bomb);
+  liar.writeUInt32LE(100, liar.length - 4);
+  assert.throws(() => decode(liar, form, limits.taskFrameBytes), { code: "DECOMPRESSION_LIMIT" });
+  liar.writeUInt32LE(limits.taskFrameBytes, liar.length - 4);
+  assert.throws(() => decode(liar, form, limits.taskFrameBytes), { code: "DECOMPRESSION_LIMIT" });
   const careless = () => new Uint8Array(limits.taskFrameBytes + 1);
-  assert.throws(() => decodeBody(bomb, { form, maxBytes: limits.taskFrameBytes, inflate: careless }), {
+  assert.throws(() => decodeBody(liar, { form, maxBytes: limits.taskFrameBytes, inflate: careless }), {
     code: "DECOMPRESSION_LIMIT",
   });
-  for (const broken of [frame(1, Buffer.from("no gzip")), bomb.subarray(0, 40)]) {
+  const noGzip = frame(1, Buffer.alloc(30));
+  for (const broken of [frame(1, Buffer.from("short")), noGzip, frame(1, gzip(Buffer.of()).subarray(1))]) {
     assert.throws(() => decode(broken, form), { code: "MESSAGE_MALFORMED" });
   }
+  const twice = Buffer.concat([gzip(canonicalBytes(message)), gzip(canonicalBytes(message))]);
+  assert.throws(() => decode(frame(1, twice), form), { code: "DECOMPRESSION_LIMIT" }, "two members");
+  const less = Buffer.from(frame(1, gzip(canonicalBytes(message))));
+  less.writeUInt32LE(500, less.length - 4);
+  assert.throws(() => decode(less, form), { code: "MESSAGE_MALFORMED" });
 });
 
 test("a message that is too long as canonical JSON is too long in every spelling", () => {

@@ -9,6 +9,8 @@ import {
   errorTable,
   isProtocolError,
   type JsonObject,
+  type JsonValue,
+  type WireForm,
   wireFormOf,
 } from "@gridmesh/protocol";
 import type { VectorFile } from "./vectors.ts";
@@ -27,34 +29,84 @@ export function chanceOf(seed: number): Chance {
   };
 }
 
-/** Frame contents of every vector in every spelling. */
-export function allFrames(codecs: Codecs): readonly Uint8Array[] {
+const gzip = (bytes: Uint8Array) => new Uint8Array(gzipSync(bytes));
+
+/** What every vector says. */
+export function allMessages(): readonly JsonObject[] {
   const folder = new URL("vectors/", import.meta.url);
-  const forms = [[], ["cbor"], ["protobuf"]].map((features) => wireFormOf(features, "control", codecs));
-  const zipped = [[], ["cbor"], ["protobuf"]].map((features) =>
-    wireFormOf([...features, "compression"], "task", codecs),
-  );
-  const gzip = (bytes: Uint8Array) => new Uint8Array(gzipSync(bytes));
   return readdirSync(folder)
     .map((name) => JSON.parse(readFileSync(new URL(name, folder), "utf8")) as VectorFile)
-    .flatMap(({ vectors }) => vectors.map(({ json }) => JSON.parse(json) as JsonObject))
-    .flatMap((message) => [
-      ...forms.map((form) => encodeBody(message, { form })),
-      ...zipped.map((form) =>
-        encodeBody({ ...message, extra: { "t.t": "x".repeat(1_200) } }, { form, gzip }),
-      ),
-    ]);
+    .flatMap(({ vectors }) => vectors.map(({ json }) => JSON.parse(json) as JsonObject));
 }
 
-/** Gives one mutated frame after another. */
+function allForms(codecs: Codecs): readonly WireForm[] {
+  const spellings = [[], ["cbor"], ["protobuf"]];
+  return [
+    ...spellings.map((features) => wireFormOf(features, "control", codecs)),
+    ...spellings.map((features) => wireFormOf([...features, "compression"], "task", codecs)),
+  ];
+}
+
+/** Gives one mutated frame after another: real ones with spoilt bytes, and whole ones with spoilt content. */
 export function anyMessage(codecs: Codecs, seed: number): () => Uint8Array {
   const chance = chanceOf(seed);
-  const frames = allFrames(codecs);
+  const messages = allMessages();
+  const forms = allForms(codecs);
+  const padded = messages.map((message) => ({ ...message, extra: { "t.t": "x".repeat(1_200) } }));
+  const frames = forms.flatMap((form) =>
+    (form.gzip ? padded : messages).map((it) => encodeBody(it, { form, gzip })),
+  );
+  const one = <Item>(items: readonly Item[]): Item => {
+    const item = items[chance(items.length)];
+    assert.ok(item !== undefined);
+    return item;
+  };
   return () => {
-    let bytes: Buffer = Buffer.from(frames[chance(frames.length)] ?? []);
+    if (chance(2) === 0) {
+      const message = altered(one(messages), chance, chance(3) + 1) as JsonObject;
+      return encodeBody(message, { form: one(forms), gzip });
+    }
+    let bytes: Buffer = Buffer.from(one(frames));
     for (let rounds = chance(4); rounds >= 0; rounds--) bytes = mutated(bytes, chance);
     return bytes;
   };
+}
+
+const ODD: readonly JsonValue[] = [
+  null,
+  true,
+  0,
+  -1,
+  1.5,
+  2 ** 53 - 1,
+  "",
+  "*",
+  "\u0000",
+  "x".repeat(300),
+  [],
+  {},
+  [[]],
+  { a: 1 },
+];
+
+/** The same value with some member left out, added or replaced, anywhere in it. */
+function altered(value: JsonValue, chance: Chance, times: number): JsonValue {
+  if (times === 0) return value;
+  const odd = ODD[chance(ODD.length)] ?? null;
+  if (typeof value !== "object" || value === null) return odd;
+  if (Array.isArray(value)) {
+    const items = value as readonly JsonValue[];
+    const at = chance(items.length + 1);
+    return chance(2) === 0
+      ? items.toSpliced(at, 1)
+      : items.toSpliced(at, 1, altered(items[at] ?? odd, chance, times));
+  }
+  const members = Object.entries(value);
+  const at = chance(members.length + 1);
+  const [name = "mood", member = odd] = members[at] ?? [];
+  const { [name]: _left, ...rest } = value as JsonObject;
+  const kept: JsonObject = chance(3) === 0 ? rest : { ...rest, [name]: altered(member, chance, chance(2)) };
+  return altered(kept, chance, times - 1);
 }
 
 function mutated(bytes: Buffer, chance: Chance): Buffer {

@@ -5,14 +5,12 @@
  *   npm run campaign:sybil -- [--honest 20] [--sybils 80] [--messages 10] [--seed 1]
  */
 
-import { createPrivateKey, createPublicKey, randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
-import { libp2p, silentLog, systemClock, systemRandom } from "@gridmesh/node";
+import { libp2p, systemClock } from "@gridmesh/node";
 import { seededRandom } from "@gridmesh/node/testing";
-import { peerIdFromKey } from "@gridmesh/protocol";
+import { startTransport, type Transport, until } from "./start-transport.ts";
 
 const TOPIC = "gridmesh/sybil/search/energy";
-const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
 /** One way; every hop pays it. */
 const LATENCY_MS = 20;
 /** Honest neighbours that a node dials; the rest of its links are Sybils. */
@@ -35,8 +33,6 @@ export interface SybilReport {
   readonly p99Ms: number;
 }
 
-type Transport = Awaited<ReturnType<ReturnType<typeof libp2p>["create"]>>;
-
 interface Node {
   readonly transport: Transport;
   /** When each message was heard first. */
@@ -45,21 +41,10 @@ interface Node {
 }
 
 async function startNode(onMessage: (text: string) => "accept" | "ignore"): Promise<Node> {
-  const seed = new Uint8Array(randomBytes(32));
-  const key = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: "der", type: "pkcs8" });
-  const spki = createPublicKey(key).export({ format: "der", type: "spki" });
   const choice = libp2p({ profile: "memory", dht: false, memoryLatencyMs: LATENCY_MS });
-  const transport = await choice.create({
-    seed,
-    peerId: peerIdFromKey(new Uint8Array(spki.subarray(-32))),
-    network: "sybil",
-    clock: systemClock(),
-    random: systemRandom(),
-    log: silentLog(),
-  });
+  const transport = await startTransport(choice, "sybil");
   const heard = new Map<string, number>();
   const mesh = new Set<string>();
-  await transport.start();
   transport.on("mesh", ({ peerId }) => mesh.add(peerId ?? ""));
   transport.join(TOPIC, async (_from, data) => {
     const text = Buffer.from(data).toString();
@@ -67,15 +52,6 @@ async function startNode(onMessage: (text: string) => "accept" | "ignore"): Prom
     return await Promise.resolve(onMessage(text));
   });
   return { transport, heard, mesh };
-}
-
-async function until(condition: () => boolean, deadlineMs: number): Promise<boolean> {
-  const endMs = performance.now() + deadlineMs;
-  while (!condition()) {
-    if (performance.now() > endMs) return false;
-    await systemClock().sleep(20);
-  }
-  return true;
 }
 
 /** Runs one storm to its end and tells what arrived. */

@@ -4,11 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { MultiaddrConnection, PeerId } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
-import { Key } from "interface-datastore";
 import { libp2p, profiles } from "../src/network/index.ts";
 import { addressRanges } from "../src/network/libp2p/address-rules.ts";
 import { Gater } from "../src/network/libp2p/gater.ts";
-import { GuardedDatastore } from "../src/network/libp2p/guarded-datastore.ts";
 import type { ProfileName } from "../src/network/profiles.ts";
 import { hasCode, startTransport, wait } from "./transport-fixture.ts";
 
@@ -210,23 +208,6 @@ test("of a peer's addresses eight are kept a minute", () => {
   assert.deepEqual(many.slice(0, 8).filter(keeps), many.slice(0, 8));
   pass(60_000);
   assert.deepEqual(many.slice(20).filter(keeps), many.slice(20, 28));
-});
-
-test("the DHT store refuses values, a provider's 257th record, and everything over its bounds", async () => {
-  const store = new GuardedDatastore({ recordsPerProvider: 256, records: 300, bytes: 100_000 });
-  const put = (key: string, bytes = 8) => store.put(new Key(key), new Uint8Array(bytes));
-  assert.throws(() => put("/dht/record/anything"), /value/u);
-  for (let index = 0; index < 256; index += 1) await put(`/dht/provider/cid${index}/peer`);
-  assert.throws(() => put("/dht/provider/cid256/peer"), /provider-records/u);
-  await put("/dht/provider/cid0/peer");
-  await store.delete(new Key("/dht/provider/cid0/peer"));
-  await put("/dht/provider/cid256/peer");
-  for (let index = 0; index < 44; index += 1) await put(`/dht/provider/cid/peer${index}`);
-  assert.throws(() => put("/dht/provider/cid/another"), /records/u);
-  await put("/peers/abc", 200_000);
-  assert.deepEqual(store.refused, { value: 1, "provider-records": 1, records: 1 });
-  const small = new GuardedDatastore({ recordsPerProvider: 256, records: 300, bytes: 100 });
-  assert.throws(() => small.put(new Key("/dht/provider/cid/peer"), new Uint8Array(200)), /bytes/u);
 });
 
 test("a configuration that cannot work is CONFIG_INVALID", () => {

@@ -16,28 +16,26 @@ const SHA2_256 = 0x12;
 const QUERY_MS = 5_000;
 const HOUR_MS = 3_600_000;
 
-const refuse = (): never => {
-  throw new Error("values are refused");
-};
-
 /** kad-dht looks validators up on a plain object: without these, `/constructor/x` is accepted with any bytes. */
-const refusingValidators = Object.fromEntries(
-  ["pk", ...Object.getOwnPropertyNames(Object.prototype)]
-    .filter((name) => name !== "__proto__")
-    .map((name) => [name, refuse]),
+const valueNames = ["pk", ...Object.getOwnPropertyNames(Object.prototype)].filter(
+  (name) => name !== "__proto__",
 );
 
-export function dhtService(
-  profile: NetworkProfile,
-  mode: "auto" | "server" | "client",
-): ReturnType<typeof kadDHT> {
+export interface DhtServiceOptions {
+  readonly profile: NetworkProfile;
+  readonly mode: "auto" | "server" | "client";
+  /** Refuses a value and counts it. */
+  readonly refuse: () => never;
+}
+
+export function dhtService({ profile, mode, refuse }: DhtServiceOptions): ReturnType<typeof kadDHT> {
   return kadDHT({
     protocol: "/gridmesh/kad/1",
     // Unset, it is a client until a public address is confirmed.
     ...(mode === "auto" ? {} : { clientMode: mode === "client" }),
     peerInfoMapper: profile.privateAddresses ? passthroughMapper : removePrivateAddressesMapper,
     initialQuerySelfInterval: profile.initialQuerySelfMs,
-    validators: refusingValidators,
+    validators: Object.fromEntries(valueNames.map((name) => [name, refuse])),
     reprovide: { validity: 2 * HOUR_MS, threshold: HOUR_MS, interval: HOUR_MS / 6 },
   });
 }

@@ -1,87 +1,146 @@
 import { MemoryDatastore } from "datastore-core";
-import type { Key } from "interface-datastore";
+import { Key } from "interface-datastore";
 
 export interface DatastoreLimits {
   readonly recordsPerProvider: number;
   readonly records: number;
   readonly bytes: number;
+  /** Peers whose addresses are remembered; those not written for longest make room. */
+  readonly peers: number;
 }
 
 const defaultLimits: DatastoreLimits = {
   recordsPerProvider: 256,
   records: 20_000,
   bytes: 32 * 1024 * 1024,
+  peers: 10_000,
 };
 
 const providerPrefix = "/dht/provider/";
 const recordPrefix = "/dht/record/";
+const peerPrefix = "/peers/";
+
+/** Why a write is refused. */
+type Refusal = "value" | "provider-records" | "records" | "bytes";
 
 /**
  * The DHT's store with quotas: strangers write to it, so it refuses values and everything beyond a provider's share.
+ * It lives in memory: a restarted node begins with an empty one, and its counters with it.
  */
 export class GuardedDatastore extends MemoryDatastore {
   readonly #limits: DatastoreLimits;
   readonly #sizes = new Map<string, number>();
   readonly #perProvider = new Map<string, number>();
+  /** Records by what they provide: a look-up never walks all of them. */
+  readonly #perContent = new Map<string, Set<string>>();
+  /** Peers from the longest unwritten to the latest. */
+  readonly #peers = new Set<string>();
   #bytes = 0;
   /** Refused writes by reason. */
   readonly refused: Record<string, number> = {};
 
-  constructor(limits: DatastoreLimits = defaultLimits) {
+  constructor(limits: Partial<DatastoreLimits> = {}) {
     super();
-    this.#limits = limits;
+    this.#limits = { ...defaultLimits, ...limits };
+  }
+
+  /** Bytes that strangers' records hold. */
+  get recordBytes(): number {
+    return this.#bytes;
+  }
+
+  get records(): number {
+    return this.#sizes.size;
   }
 
   override put(
     ...[key, value, options]: Parameters<MemoryDatastore["put"]>
   ): ReturnType<MemoryDatastore["put"]> {
     const name = key.toString();
-    if (name.startsWith(recordPrefix)) this.#refuse("value");
+    if (name.startsWith(recordPrefix)) this.refuse("value");
     if (name.startsWith(providerPrefix)) this.#admit(name, value.byteLength);
+    if (name.startsWith(peerPrefix)) this.#remember(name);
     return super.put(key, value, options);
   }
 
   override delete(
     ...[key, options]: Parameters<MemoryDatastore["delete"]>
   ): ReturnType<MemoryDatastore["delete"]> {
-    this.#forget(key);
+    const name = key.toString();
+    this.#forget(name);
+    this.#peers.delete(name);
     return super.delete(key, options);
+  }
+
+  override async *_all(
+    ...[query, options]: Parameters<MemoryDatastore["_all"]>
+  ): AsyncGenerator<{ key: Key; value: Uint8Array }> {
+    const of = query.prefix ?? "";
+    if (of.startsWith(providerPrefix)) {
+      // What is found may be deleted on the way: a set bears that.
+      for (const name of this.#perContent.get(of) ?? []) {
+        options?.signal?.throwIfAborted();
+        const value = this.#valueOf(name);
+        if (value !== undefined) yield { key: new Key(name), value };
+      }
+    } else {
+      yield* super._all(query, options);
+    }
+  }
+
+  /** Counts a refused write, and refuses it. */
+  refuse(reason: Refusal): never {
+    this.refused[reason] = (this.refused[reason] ?? 0) + 1;
+    throw new Error(`the DHT store refuses: ${reason}`);
+  }
+
+  #valueOf(name: string): Uint8Array | undefined {
+    return this.#sizes.has(name) ? (super.get(new Key(name)) as Uint8Array) : undefined;
   }
 
   #admit(name: string, bytes: number): void {
     const before = this.#sizes.get(name);
     const size = name.length + bytes;
-    const provider = providerOf(name);
+    const { provider, content } = partsOf(name);
     const held = this.#perProvider.get(provider) ?? 0;
     if (before === undefined) {
-      if (held >= this.#limits.recordsPerProvider) this.#refuse("provider-records");
-      if (this.#sizes.size >= this.#limits.records) this.#refuse("records");
+      if (held >= this.#limits.recordsPerProvider) this.refuse("provider-records");
+      if (this.#sizes.size >= this.#limits.records) this.refuse("records");
     }
-    if (this.#bytes - (before ?? 0) + size > this.#limits.bytes) this.#refuse("bytes");
-    if (before === undefined) this.#perProvider.set(provider, held + 1);
+    if (this.#bytes - (before ?? 0) + size > this.#limits.bytes) this.refuse("bytes");
+    if (before === undefined) {
+      this.#perProvider.set(provider, held + 1);
+      const same = this.#perContent.get(content) ?? new Set();
+      this.#perContent.set(content, same.add(name));
+    }
     this.#sizes.set(name, size);
     this.#bytes += size - (before ?? 0);
   }
 
-  #forget(key: Key): void {
-    const name = key.toString();
+  #forget(name: string): void {
     const size = this.#sizes.get(name);
     if (size === undefined) return;
     this.#sizes.delete(name);
     this.#bytes -= size;
-    const provider = providerOf(name);
+    const { provider, content } = partsOf(name);
     const left = (this.#perProvider.get(provider) ?? 1) - 1;
     if (left === 0) this.#perProvider.delete(provider);
     else this.#perProvider.set(provider, left);
+    const same = this.#perContent.get(content);
+    same?.delete(name);
+    if (same?.size === 0) this.#perContent.delete(content);
   }
 
-  #refuse(reason: string): never {
-    this.refused[reason] = (this.refused[reason] ?? 0) + 1;
-    throw new Error(`the DHT store refuses: ${reason}`);
+  #remember(name: string): void {
+    this.#peers.delete(name);
+    this.#peers.add(name);
+    const [oldest] = this.#peers;
+    if (this.#peers.size > this.#limits.peers && oldest !== undefined) void this.delete(new Key(oldest));
   }
 }
 
 /** `/dht/provider/<cid>/<peer>`. */
-function providerOf(name: string): string {
-  return name.slice(name.lastIndexOf("/") + 1);
+function partsOf(name: string): { readonly provider: string; readonly content: string } {
+  const at = name.lastIndexOf("/");
+  return { provider: name.slice(at + 1), content: name.slice(0, at) };
 }

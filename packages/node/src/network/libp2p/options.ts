@@ -73,7 +73,8 @@ export async function createLibp2pNode(parts: NodeParts): Promise<Libp2p<Service
     ...(await reachServices(settings)),
   };
   if (settings.dht === undefined) return await createLibp2p({ ...options, services });
-  const dht = dhtService(profile, settings.dht);
+  const refuse = () => datastore.refuse("value");
+  const dht = dhtService({ profile, mode: settings.dht, refuse });
   return await createLibp2p({
     ...options,
     services: {

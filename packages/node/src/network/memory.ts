@@ -67,6 +67,7 @@ class MemoryTransport implements Transport, MemoryStation {
     this.#seed = context.seed;
     this.#events = networkEvents((error) => context.log.error("network-listener", String(error)));
     this.streams = new StreamTable({
+      bounds: context.bounds,
       clock: context.clock,
       log: context.log,
       onActivity: (peerId) => this.#links.get(peerId)?.touch(),
@@ -242,8 +243,8 @@ class MemoryTransport implements Transport, MemoryStation {
       streamsOpen: this.streams.streams,
       unreadBytes: this.streams.unreadBytes(),
       refused: { ...this.streams.refused },
-      streamsByProtocol: {},
-      streamResets: {},
+      streamsByProtocol: this.streams.byProtocol(),
+      streamResets: this.streams.resets(),
       dials: Object.fromEntries(this.#dials),
       cutDials: [],
       crowds: [],

@@ -140,6 +140,7 @@ function baseOf(options: NodeOptions): NodeBase {
     metrics: createMetrics(),
     software: options.software ?? `gridmesh/${version}`,
     links: options.links ?? {},
+    streams: options.streams ?? {},
     messageRates: options.messageRates,
     idempotentTools: options.idempotentTools ?? [],
     observe: options.observe ?? (() => []),

@@ -8,6 +8,7 @@ import type { Log } from "./log.ts";
 import type { MarketClock } from "./market-clock.ts";
 import type { Metrics } from "./metrics.ts";
 import type { NetworkChoice } from "./network/network-choice.ts";
+import type { StreamBounds } from "./network/stream-table.ts";
 import type { JournalDisk } from "./trade/disk.ts";
 
 /** An agent to host from the start. */
@@ -52,6 +53,11 @@ export interface NodeOptions {
   readonly software?: string | undefined;
   readonly links?: LinkOptions | undefined;
   /**
+   * Unread bytes of all streams and of one peer's (default 256 and 8 MiB), and bytes a second in and out, of the node
+   * and per peer (default 0: no bound); control and trade streams are not held back.
+   */
+  readonly streams?: StreamBounds | undefined;
+  /**
    * Messages and calls a peer may send here, and the pace kept towards peers; default 100 a second. Both ends must be
    * given the same, so it is for closed networks and measurements.
    */
@@ -74,6 +80,7 @@ export interface NodeBase {
   readonly metrics: Metrics;
   readonly software: string;
   readonly links: LinkOptions;
+  readonly streams: StreamBounds;
   readonly messageRates: BucketRates | undefined;
   readonly idempotentTools: readonly string[];
   readonly observe: () => readonly Observation[];

@@ -95,6 +95,7 @@ export async function openLinks(
     clock,
     random,
     log: log.child("network"),
+    bounds: base.streams,
     bannedPeer: (id) => bans.banned(id),
     bannedIp: (ip) => bans.bannedIp(ip),
     onFlood: (ip) => bans.flood(ip),

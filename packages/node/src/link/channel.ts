@@ -18,8 +18,8 @@ export const protocolIds: Readonly<Record<SignedProtocol, string>> = {
 };
 
 export const channelLimits: Readonly<Record<SignedProtocol, StreamLimits>> = {
-  control: { maxFrameBytes: limits.controlFrameBytes, maxInboundPerPeer: 2, relayed: true },
-  trade: { maxFrameBytes: limits.tradeFrameBytes, maxInboundPerPeer: 4, relayed: true },
+  control: { maxFrameBytes: limits.controlFrameBytes, maxInboundPerPeer: 2, relayed: true, unmetered: true },
+  trade: { maxFrameBytes: limits.tradeFrameBytes, maxInboundPerPeer: 4, relayed: true, unmetered: true },
 };
 
 export interface Channel {

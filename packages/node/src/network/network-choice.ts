@@ -1,6 +1,7 @@
 import type { Clock, Random } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { ProfileName } from "./profiles.ts";
+import type { StreamBounds } from "./stream-table.ts";
 import type { Transport } from "./transport.ts";
 
 /** What a transport is given by its node. */
@@ -13,6 +14,8 @@ export interface TransportContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** What all streams may hold and move together; defaults where left out. */
+  readonly bounds?: StreamBounds | undefined;
   /** Whom the connection gater turns away in both directions; asked before every dial and handshake. */
   readonly bannedPeer?: ((peerId: string) => boolean) | undefined;
   /** Addresses turned away before any handshake. */

@@ -68,17 +68,6 @@ export function streamBudget(given: Partial<BudgetLimits> = {}): StreamBudget {
     if (relieved) for (const stream of share.streams.keys()) stream.onRelief();
   };
 
-  const fullest = (shares: Iterable<PeerShare>) => {
-    let found: BudgetedStream | undefined;
-    let most = -1;
-    for (const share of shares) {
-      for (const [stream, unread] of share.streams) {
-        if (unread > most) [found, most] = [stream, unread];
-      }
-    }
-    return found;
-  };
-
   return {
     add(stream) {
       let share = peers.get(stream.peerId);
@@ -112,4 +101,15 @@ export function streamBudget(given: Partial<BudgetLimits> = {}): StreamBudget {
     },
     unreadBytes: () => total,
   };
+}
+
+function fullest(shares: Iterable<PeerShare>): BudgetedStream | undefined {
+  let found: BudgetedStream | undefined;
+  let most = -1;
+  for (const share of shares) {
+    for (const [stream, unread] of share.streams) {
+      if (unread > most) [found, most] = [stream, unread];
+    }
+  }
+  return found;
 }

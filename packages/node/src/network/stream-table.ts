@@ -72,7 +72,7 @@ export class StreamTable {
     return Object.fromEntries(this.#openOf);
   }
 
-  /** Streams that ended by a reset, by `<protocol> <reason>`: our error's code, or `remote`. */
+  /** Streams that ended by a reset, by `<protocol> <reason>`: our error's code as `stream-reset`, or `remote`. */
   resets(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#resets);
   }
@@ -118,8 +118,6 @@ export class StreamTable {
     const handler = this.#handlers.get(raw.protocol);
     if (handler === undefined || (this.#open.get(key) ?? 0) >= handler.limits.maxInboundPerPeer) {
       this.refused["streams"] = (this.refused["streams"] ?? 0) + 1;
-      // A protocol that nobody answers is no word of ours: strangers would fill the table with names.
-      if (handler !== undefined) count(this.#resets, `${raw.protocol} TOO_MANY_STREAMS`, 1);
       raw.abort(new ProtocolError("TOO_MANY_STREAMS", `too many streams of ${raw.protocol}`));
       return;
     }
@@ -164,5 +162,5 @@ function count(counts: Map<string, number>, key: string, by: 1 | -1): void {
 
 /** A closed set of words: what the other side says of its reason is its own text. */
 function reasonOf(error: Error): string {
-  return isProtocolError(error) ? error.code : "remote";
+  return isProtocolError(error) ? error.code.toLowerCase().replaceAll("_", "-") : "remote";
 }

@@ -40,7 +40,7 @@ export class Libp2pTransport implements Transport {
     this.#parts = parts;
     this.peerId = context.peerId;
     const linkTo = (connection: Connection) => this.#linkOf(connection);
-    this.#streams = new Streams({ node, links, clock, log, linkOf: linkTo });
+    this.#streams = new Streams({ node, links, clock, log, bounds: parts.context.bounds, linkOf: linkTo });
     this.#dials = new Dials({ node, links, gater, clock, linkOf: linkTo });
     node.addEventListener("connection:open", ({ detail }) => this.#onOpen(detail));
     node.addEventListener("connection:close", ({ detail }) => this.#onClose(detail));

@@ -3,7 +3,7 @@ import { ProtocolError } from "@gridmesh/protocol";
 import type { Clock, Wait } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { RawStream } from "../raw-stream.ts";
-import { StreamTable } from "../stream-table.ts";
+import { type StreamBounds, StreamTable } from "../stream-table.ts";
 import type { BoundedStream, StreamLimits } from "../stream-types.ts";
 import type { Link } from "../transport.ts";
 import { waitSignal } from "../waiting.ts";
@@ -59,6 +59,7 @@ export interface StreamsOptions {
   readonly links: LinkTable;
   readonly clock: Clock;
   readonly log: Log;
+  readonly bounds: StreamBounds | undefined;
   readonly linkOf: (connection: Connection) => Link;
 }
 
@@ -72,6 +73,7 @@ export class Streams {
     this.table = new StreamTable({
       clock: options.clock,
       log: options.log,
+      bounds: options.bounds,
       onActivity: (peerId) => options.links.touch(peerId),
     });
   }

@@ -1,37 +1,52 @@
 /** Every message about tasks, by type. */
 
-import type { MessageSchema, SignerField } from "../schema.ts";
+import type * as z from "zod";
+import type { FirstForm, MessageSchema, SignerField } from "../schema.ts";
 import * as replies from "./replies.ts";
 import * as requests from "./requests.ts";
-
-const requester = (body: MessageSchema["body"], more: Partial<MessageSchema> = {}): MessageSchema =>
-  spoken("requester_id", body, more);
-const executor = (body: MessageSchema["body"], more: Partial<MessageSchema> = {}): MessageSchema =>
-  spoken("executor_id", body, more);
-const responder = (body: MessageSchema["body"], more: Partial<MessageSchema> = {}): MessageSchema =>
-  spoken("responder_id", body, more);
-
-function spoken(
-  signerField: SignerField,
-  body: MessageSchema["body"],
-  more: Partial<MessageSchema>,
-): MessageSchema {
-  return { signerField, body, streams: ["task"], ...more };
-}
 
 export { rejectionCodes } from "./fields.ts";
 export type { TaskProgress, TaskResponse, TaskResult, TaskStatus } from "./replies.ts";
 export type { TaskOffer, TaskReceipt, TaskRequest } from "./requests.ts";
 
+type Fields = Readonly<Record<string, unknown>>;
+type More = Partial<Pick<MessageSchema, "streams" | "first" | "lasting">>;
+
+/** Schemas are made when a message of their type comes or goes first: a node without tasks never makes them. */
+const said =
+  (signerField: SignerField) =>
+  (make: () => z.ZodObject, more: More = {}): MessageSchema => ({
+    signerField,
+    streams: ["task"],
+    ...more,
+    get body() {
+      return make();
+    },
+  });
+const requester = said("requester_id");
+const executor = said("executor_id");
+const responder = said("responder_id");
+
+function first(make: () => z.ZodObject, read: (body: Fields) => Fields = (body) => body): FirstForm {
+  return {
+    read,
+    get body() {
+      return make();
+    },
+  };
+}
+
 export const taskMessages = {
-  task_request: requester(requests.taskRequestSchema, { first: requests.firstTaskRequest }),
-  task_response: responder(replies.taskResponseSchema, { first: replies.firstTaskResponse }),
-  task_progress: executor(replies.taskProgressSchema, { first: replies.firstTaskProgress }),
+  task_request: requester(requests.taskRequestSchema, {
+    first: first(requests.firstTaskRequestSchema, requests.readFirstTaskRequest),
+  }),
+  task_response: responder(replies.taskResponseSchema, { first: first(replies.firstTaskResponseSchema) }),
+  task_progress: executor(replies.taskProgressSchema, { first: first(replies.firstTaskProgressSchema) }),
   task_heartbeat: executor(replies.taskHeartbeatSchema),
   task_partial: executor(replies.taskPartialSchema),
   task_input_required: executor(replies.taskInputRequiredSchema),
   task_input: requester(requests.taskInputSchema),
-  task_result: executor(replies.taskResultSchema, { first: replies.firstTaskResult }),
+  task_result: executor(replies.taskResultSchema, { first: first(replies.firstTaskResultSchema) }),
   task_ack: requester(requests.taskAckSchema),
   task_cancel: requester(requests.taskCancelSchema),
   task_cancel_ack: executor(replies.taskCancelAckSchema),

@@ -5,7 +5,7 @@ import { canonicalBytes } from "../../canonical.ts";
 import { limits } from "../../limits.ts";
 import { location } from "../data.ts";
 import { base64, count, sha256Text, shortText, unixS } from "../fields.ts";
-import type { FirstForm } from "../schema.ts";
+import { once } from "../../once.ts";
 import {
   allocatedResources,
   alternativeAgents,
@@ -25,16 +25,16 @@ import {
   usage,
 } from "./fields.ts";
 
-const responseFields = {
+const responseFields = once(() => ({
   task_id: taskId,
   status: z.enum(["accepted", "rejected"]),
   /** Unix seconds. */
   estimated_completion: unixS.optional(),
-  allocated_resources: allocatedResources.optional(),
-  reason: rejectionReason.optional(),
+  allocated_resources: allocatedResources().optional(),
+  reason: rejectionReason().optional(),
   /** Hints: dialled as strangers. */
-  alternative_agents: alternativeAgents.optional(),
-};
+  alternative_agents: alternativeAgents().optional(),
+}));
 
 interface ResponseBody {
   readonly status: "accepted" | "rejected";
@@ -53,163 +53,181 @@ function isOneAnswer(body: ResponseBody): boolean {
   return body.status === "accepted" ? yes && !anyNo : no && !anyYes;
 }
 
-export const taskResponseSchema = z
-  .strictObject({
-    ...responseFields,
-    /** As it was asked for. */
-    lease: leaseSchema.optional(),
-    queue_position: count.optional(),
-    retry_after_ms: count.optional(),
-  })
-  .refine(isOneAnswer, "accepted and rejected have their own fields");
+export const taskResponseSchema = once(() =>
+  z
+    .strictObject({
+      ...responseFields(),
+      /** As it was asked for. */
+      lease: leaseSchema().optional(),
+      queue_position: count.optional(),
+      retry_after_ms: count.optional(),
+    })
+    .refine(isOneAnswer, "accepted and rejected have their own fields"),
+);
 
-export const firstTaskResponse: FirstForm = {
-  body: z.strictObject(responseFields).refine(isOneAnswer, "accepted and rejected have their own fields"),
-  read: (body) => body,
-};
+export const firstTaskResponseSchema = once(() =>
+  z.strictObject(responseFields()).refine(isOneAnswer, "accepted and rejected have their own fields"),
+);
 
-const progressFields = {
+const progressFields = once(() => ({
   task_id: taskId,
-  progress_percentage: percentage,
+  progress_percentage: percentage(),
   stage: z.string().max(64),
   estimated_completion: unixS.optional(),
   resource_usage: z.strictObject({ cpu_percent: z.number().min(0), memory_mb: count }).optional(),
-};
+}));
 
-export const taskProgressSchema = z.strictObject({
-  ...progressFields,
-  seq,
-  epoch,
-  /** The work in units of its own. */
-  unit: z.strictObject({ done: z.number().min(0), total: z.number().min(0), name: shortText }).optional(),
-});
+export const taskProgressSchema = once(() =>
+  z.strictObject({
+    ...progressFields(),
+    seq: seq(),
+    epoch: epoch(),
+    /** The work in units of its own. */
+    unit: z.strictObject({ done: z.number().min(0), total: z.number().min(0), name: shortText }).optional(),
+  }),
+);
 
 /** 1.0 counts neither events nor assignments: both stay absent. */
-export const firstTaskProgress: FirstForm = { body: z.strictObject(progressFields), read: (body) => body };
+export const firstTaskProgressSchema = once(() => z.strictObject(progressFields()));
 
-export const taskHeartbeatSchema = z.strictObject({
-  task_id: taskId,
-  epoch,
-  queue_position: count.optional(),
-});
+export const taskHeartbeatSchema = once(() =>
+  z.strictObject({
+    task_id: taskId,
+    epoch: epoch(),
+    queue_position: count.optional(),
+  }),
+);
 
 /** A part of the result: inline, or by content address. */
-export const taskPartialSchema = z
-  .strictObject({
+export const taskPartialSchema = once(() =>
+  z
+    .strictObject({
+      task_id: taskId,
+      seq: seq(),
+      epoch: epoch(),
+      index: count,
+      output: z
+        .json()
+        .refine((it) => canonicalBytes(it).length <= limits.taskPartialBytes, "over 256 KiB")
+        .optional(),
+      location: location.optional(),
+      checksum: sha256Text.optional(),
+      final: z.boolean(),
+    })
+    .refine(
+      (it) => (it.output === undefined) === (it.location !== undefined && it.checksum !== undefined),
+      "output, or location and checksum",
+    ),
+);
+
+export const taskInputRequiredSchema = once(() =>
+  z.strictObject({
     task_id: taskId,
-    seq,
-    epoch,
-    index: count,
-    output: z
-      .json()
-      .refine((it) => canonicalBytes(it).length <= limits.taskPartialBytes, "over 256 KiB")
-      .optional(),
-    location: location.optional(),
-    checksum: sha256Text.optional(),
-    final: z.boolean(),
-  })
-  .refine(
-    (it) => (it.output === undefined) === (it.location !== undefined && it.checksum !== undefined),
-    "output, or location and checksum",
-  );
+    seq: seq(),
+    epoch: epoch(),
+    input_id: shortText,
+    /** JSON Schema of the value. */
+    schema: z.json(),
+    prompt: z.string().max(2_000).optional(),
+    /** Unix seconds. */
+    until: unixS,
+  }),
+);
 
-export const taskInputRequiredSchema = z.strictObject({
-  task_id: taskId,
-  seq,
-  epoch,
-  input_id: shortText,
-  /** JSON Schema of the value. */
-  schema: z.json(),
-  prompt: z.string().max(2_000).optional(),
-  /** Unix seconds. */
-  until: unixS,
-});
-
-const resultStatus = z.enum(["completed", "failed", "cancelled", "partial"]);
+const resultStatus = once(() => z.enum(["completed", "failed", "cancelled", "partial"]));
 
 /** The one message that ends a task. */
-export const taskResultSchema = z
-  .strictObject({
-    task_id: taskId,
-    seq,
-    epoch,
-    attempt,
-    status: resultStatus,
-    result_data: resultDataSchema.optional(),
-    result_hash: sha256Text.optional(),
-    input_hash: sha256Text.optional(),
-    error: taskErrorSchema.optional(),
-    /** base64 of the 32 bytes behind `result_commit`. */
-    salt: base64.length(44).optional(),
-    usage: usage.optional(),
-  })
-  .refine(
-    ({ status, result_data: data, error }) =>
-      (status === "completed" ? data !== undefined : true) &&
-      (status === "failed" ? error !== undefined : true),
-    "completed has result_data, failed has error",
-  )
-  .refine(
-    (it) => (it.result_data === undefined) === (it.result_hash === undefined),
-    "result_hash goes with result_data",
-  );
+export const taskResultSchema = once(() =>
+  z
+    .strictObject({
+      task_id: taskId,
+      seq: seq(),
+      epoch: epoch(),
+      attempt: attempt(),
+      status: resultStatus(),
+      result_data: resultDataSchema().optional(),
+      result_hash: sha256Text.optional(),
+      input_hash: sha256Text.optional(),
+      error: taskErrorSchema().optional(),
+      /** base64 of the 32 bytes behind `result_commit`. */
+      salt: base64.length(44).optional(),
+      usage: usage().optional(),
+    })
+    .refine(
+      ({ status, result_data: data, error }) =>
+        (status === "completed" ? data !== undefined : true) &&
+        (status === "failed" ? error !== undefined : true),
+      "completed has result_data, failed has error",
+    )
+    .refine(
+      (it) => (it.result_data === undefined) === (it.result_hash === undefined),
+      "result_hash goes with result_data",
+    ),
+);
 
 /** 1.0 counts neither events nor assignments, and hashes only its result_data. */
-export const firstTaskResult: FirstForm = {
-  body: z.strictObject({
+export const firstTaskResultSchema = once(() =>
+  z.strictObject({
     task_id: taskId,
-    status: resultStatus,
-    result_data: firstResultDataSchema.optional(),
+    status: resultStatus(),
+    result_data: firstResultDataSchema().optional(),
   }),
-  read: (body) => body,
-};
+);
 
-export const taskCancelAckSchema = z.strictObject({ task_id: taskId, state: taskState });
+export const taskCancelAckSchema = once(() => z.strictObject({ task_id: taskId, state: taskState() }));
 
-export const taskStatusSchema = z.strictObject({
-  task_id: taskId,
-  state: taskState,
-  epoch,
-  /** The last event's; 0 before the first. */
-  seq: count,
-  progress_percentage: percentage,
-  queue_position: count.optional(),
-  /** Progress that was collapsed: these events do not come. */
-  gap: z.strictObject({ from: seq, to: seq }).optional(),
-});
+export const taskStatusSchema = once(() =>
+  z.strictObject({
+    task_id: taskId,
+    state: taskState(),
+    epoch: epoch(),
+    /** The last event's; 0 before the first. */
+    seq: count,
+    progress_percentage: percentage(),
+    queue_position: count.optional(),
+    /** Progress that was collapsed: these events do not come. */
+    gap: z.strictObject({ from: seq(), to: seq() }).optional(),
+  }),
+);
 
-export const taskBidSchema = z.strictObject({
-  task_id: taskId,
-  price: price.optional(),
-  /** Unix seconds, all three. */
-  start_by: unixS,
-  estimated_completion: unixS,
-  valid_until: unixS,
-});
+export const taskBidSchema = once(() =>
+  z.strictObject({
+    task_id: taskId,
+    price: price().optional(),
+    /** Unix seconds, all three. */
+    start_by: unixS,
+    estimated_completion: unixS,
+    valid_until: unixS,
+  }),
+);
 
-export const taskCommitSchema = z.strictObject({
-  task_id: taskId,
-  /** sha256 of result_hash ‖ salt, hex. */
-  result_commit: digestHex,
-});
+export const taskCommitSchema = once(() =>
+  z.strictObject({
+    task_id: taskId,
+    /** sha256 of result_hash ‖ salt, hex. */
+    result_commit: digestHex(),
+  }),
+);
 
-export const taskReceiptAckSchema = z.strictObject({ task_id: taskId, receipt_hash: sha256Text });
+export const taskReceiptAckSchema = once(() => z.strictObject({ task_id: taskId, receipt_hash: sha256Text }));
 
-export const taskBatchResponseSchema = z.strictObject({
-  results: z
-    .array(
-      z.strictObject({
-        task_id: taskId,
-        status: z.enum(["accepted", "rejected"]),
-        reason: rejectionReason.optional(),
-        lease: leaseSchema.optional(),
-      }),
-    )
-    .min(1)
-    .max(100),
-});
+export const taskBatchResponseSchema = once(() =>
+  z.strictObject({
+    results: z
+      .array(
+        z.strictObject({
+          task_id: taskId,
+          status: z.enum(["accepted", "rejected"]),
+          reason: rejectionReason().optional(),
+          lease: leaseSchema().optional(),
+        }),
+      )
+      .min(1)
+      .max(100),
+  }),
+);
 
-export type TaskResponse = Readonly<z.infer<typeof taskResponseSchema>>;
-export type TaskProgress = Readonly<z.infer<typeof taskProgressSchema>>;
-export type TaskResult = Readonly<z.infer<typeof taskResultSchema>>;
-export type TaskStatus = Readonly<z.infer<typeof taskStatusSchema>>;
+export type TaskResponse = Readonly<z.infer<ReturnType<typeof taskResponseSchema>>>;
+export type TaskProgress = Readonly<z.infer<ReturnType<typeof taskProgressSchema>>>;
+export type TaskResult = Readonly<z.infer<ReturnType<typeof taskResultSchema>>>;
+export type TaskStatus = Readonly<z.infer<ReturnType<typeof taskStatusSchema>>>;

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import * as fc from "fast-check";
 import {
   checkHelloAck,
   compareVersions,
+  featureNames,
+  featureOffer,
   type HelloOffer,
   helloHash,
+  knownFeatures,
   messageSchemas,
   negotiate,
   ownOffer,
@@ -93,4 +97,85 @@ test("the dialer sees through an altered hello_ack", () => {
 test("our own offer is a valid hello", () => {
   const body = messageSchemas.get("hello")?.body;
   assert.ok(body?.safeParse(ownOffer("test", "gridmesh/0.1.0")).success);
+});
+
+test("features are offered as they are configured, encryption always", () => {
+  const { required_features, optional_features } = ownOffer("test", "gridmesh/0.1.0", {
+    features: { compression: "required", streaming: "optional", cbor: "optional", protobuf: "off" },
+  });
+  assert.deepEqual(required_features, ["compression", "encryption"]);
+  assert.deepEqual(optional_features, ["cbor", "streaming"]);
+  assert.deepEqual(featureOffer().optional_features, ["cbor"]);
+  for (const stance of ["off", "optional"] as const) {
+    assert.throws(() => ownOffer("test", "x", { features: { encryption: stance } }), {
+      code: "CONFIG_INVALID",
+    });
+  }
+});
+
+test("of the features agreed on, those this protocol names are known", () => {
+  assert.deepEqual([...knownFeatures(["encryption", "teleport", "cbor"])], ["encryption", "cbor"]);
+  assert.equal(new Set(featureNames).size, 11);
+});
+
+test("a node may offer fewer versions than its code has, and no others", () => {
+  const old = ownOffer("test", "x", { supportedVersions: ["1.0"] });
+  assert.deepEqual([old.supported_versions, old.preferred_version], [["1.0"], "1.0"]);
+  assert.equal(negotiate(old, ownOffer("test", "x")).selected_version, "1.0");
+  const careful = ownOffer("test", "x", { preferredVersion: "1.0" });
+  assert.equal(negotiate(careful, ownOffer("test", "x")).selected_version, "1.0");
+  for (const options of [
+    { supportedVersions: ["1.2"] },
+    { supportedVersions: [] },
+    { supportedVersions: ["1.0"], preferredVersion: "1.1" },
+  ]) {
+    assert.throws(() => ownOffer("test", "x", options), { code: "CONFIG_INVALID" });
+  }
+});
+
+/** Each side may support any of the three, and prefer any that it supports. */
+const anyVersions = fc
+  .subarray(["1.0", "1.1", "1.2"], { minLength: 1 })
+  .chain((versions) =>
+    fc.record({ versions: fc.constant(versions), preferred: fc.constantFrom(...versions) }),
+  );
+
+test("any two sides find the same version, common to both and as high as their preferences allow", () => {
+  fc.assert(
+    fc.property(anyVersions, anyVersions, (a, b) => {
+      const mine = offer(a.versions, { preferred_version: a.preferred });
+      const theirs = offer(b.versions, { preferred_version: b.preferred });
+      const common = a.versions.filter((version) => b.versions.includes(version));
+      if (common.length === 0) {
+        assert.throws(() => negotiate(mine, theirs), { code: "VERSION_UNSUPPORTED" });
+        return;
+      }
+      const { selected_version: selected } = negotiate(mine, theirs);
+      assert.deepEqual(negotiate(theirs, mine).selected_version, selected);
+      const lower = a.preferred < b.preferred ? a.preferred : b.preferred;
+      const within = common.filter((version) => version <= lower);
+      assert.equal(selected, (within.length > 0 ? within : common).toSorted().at(-1));
+    }),
+  );
+});
+
+test("whoever changes one field of a hello on its way is found out by the dialer", () => {
+  const hello = {
+    type: "hello",
+    ...offer(["1.1", "1.0"], { optional_features: ["cbor", "leases"] }),
+    nonce: "n",
+    timestamp: 1,
+  };
+  const theirs = offer(["1.1", "1.0"], { optional_features: ["cbor", "leases"] });
+  const seen: (typeof hello)[] = [
+    { ...hello, supported_versions: ["1.0"], preferred_version: "1.0" },
+    { ...hello, optional_features: ["leases"] },
+    { ...hello, required_features: ["encryption", "cbor"] },
+    { ...hello, software: "other" },
+    { ...hello, timestamp: 2 },
+  ];
+  for (const altered of seen) {
+    const ack = { ...theirs, ...negotiate(theirs, altered), hello_hash: helloHash(altered) };
+    assert.throws(() => checkHelloAck(hello, ack), { code: "MESSAGE_MALFORMED" });
+  }
 });

@@ -1,19 +1,24 @@
 /** Agents, router, rpc stream and registry of a node, wired. */
 
+import { parseAddress } from "@gridmesh/protocol";
 import type { AgentContext } from "./agent.ts";
+import { maySee } from "./gate/access.ts";
 import { type AgentList, createAgentList, type SeatedAgent } from "./host/agent-list.ts";
 import type { Identity } from "./identity.ts";
 import type { NodeBase } from "./node-options.ts";
 import type { LinkRoom } from "./open-links.ts";
 import { openAdvertiser, openAnycast, openRegistry } from "./open-registry.ts";
 import type { Advertiser } from "./registry/advertise.ts";
+import { withAlternatives } from "./registry/alternatives.ts";
 import type { Anycast } from "./registry/anycast.ts";
 import type { DistributedRegistry } from "./registry/registry.ts";
+import type { AgentRow } from "./registry/types.ts";
 import { createForwarder, type Forwarder } from "./route/forward.ts";
 import { createNodeMethods, type NodeFacts, type PeerRow } from "./route/node-methods.ts";
 import { createRouter, type Router } from "./route/router.ts";
-import { serveRpc } from "./route/rpc-callee.ts";
+import { type RefusedCall, serveRpc } from "./route/rpc-callee.ts";
 import type { StateStore } from "./store/types.ts";
+import { countAnswered } from "./words.ts";
 
 export interface CallRoom {
   readonly agents: AgentList;
@@ -90,9 +95,35 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
       },
       accept: (to, caller) => router.accept(to, caller),
       dispatch: (call) => router.receive(call),
+      refusal: (call, error) =>
+        withAlternatives(error, () => alternativesTo(call, { agents, registry, peerId })),
     }),
   );
   return { agents, router, registry, anycast, advertiser, forwarder };
+}
+
+/** Live agents of others that offer all that the refused one does; of one the caller may not see, nothing is told. */
+function alternativesTo(
+  { to, method, caller }: RefusedCall,
+  here: { readonly agents: AgentList; readonly registry: DistributedRegistry; readonly peerId: string },
+): readonly AgentRow[] {
+  const agent = here.agents.get(to === "node" ? agentIn(method) : to);
+  if (agent === undefined || agent.capabilities.length === 0 || !maySee(agent.access, caller)) return [];
+  return here.registry
+    .answering(agent.capabilities)
+    .filter((row) => row.presence === "live" && row.agentId !== agent.agentId && row.nodeId !== caller.peerId)
+    .filter((row) => !row.local || maySee(here.agents.get(row.name)?.access ?? "private", caller))
+    .filter((row) => countAnswered(row.capabilities, agent.capabilities) === agent.capabilities.length);
+}
+
+/** The agent of a full address; "" where there is none. */
+function agentIn(method: string): string {
+  try {
+    const address = parseAddress(method);
+    return address.kind === "agent" ? address.agent : "";
+  } catch {
+    return "";
+  }
 }
 
 function openAgentList(base: NodeBase, parts: CallParts, onChange: () => void): AgentList {

@@ -11,6 +11,7 @@ import { createStandings } from "../src/registry/standings.ts";
 import type { AgentRow } from "../src/registry/types.ts";
 import { manualClock, seededRandom, testNetwork } from "../src/testing/index.ts";
 import { eventually } from "./node-fixture.ts";
+import { keyOf } from "./registry-rig.ts";
 
 const WORK = "x/list";
 const DEED = "deed";
@@ -156,10 +157,12 @@ function rig(
   const reached: string[] = [];
   const absent: string[] = [];
   const results: string[] = [];
+  /** Those found by the word; all when empty. */
+  const offered: string[] = [];
   const anycast = createAnycast({
     registry: {
       async *find() {},
-      answering: () => rows,
+      answering: () => (offered.length === 0 ? rows : rows.filter((row) => offered.includes(row.agentId))),
       byId: (agentId) => rows.find((row) => row.agentId === agentId),
       fetch: () => Promise.resolve(),
       absent: (agentId) => void absent.push(agentId),
@@ -185,7 +188,7 @@ function rig(
   });
   const call = (method: string, params: JsonValue = {}, timeoutMs = 30_000) =>
     anycast.call(WORD, { method, params }, { timeoutMs });
-  return { call, tries, waits, reached, absent, results, rows, clock };
+  return { call, tries, waits, reached, absent, results, offered, clock };
 }
 
 const errorOf = async (promise: Promise<unknown>): Promise<ProtocolError> => {
@@ -308,4 +311,52 @@ test("second tries stay below a fifth of the calls of the last ten seconds, and 
   results.length = 0;
   await call(DEED).catch(() => undefined);
   assert.ok(results.length > 0);
+});
+
+test("a refusal names others that offer the same, and a call by capability goes there", async () => {
+  const busy: AgentDefinition = {
+    capabilities: [WORD],
+    methods: {
+      [DEED]: () => {
+        throw new ProtocolError("OVERLOADED", "busy");
+      },
+      secret: () => {
+        throw new ProtocolError("INVALID_PARAMS", "no");
+      },
+    },
+  };
+  const idle: AgentDefinition = { capabilities: [WORD, "more"], methods: { [DEED]: () => "second" } };
+  await using net = await testNetwork(2, {
+    agents: (index) => [{ name: index === 0 ? "busy" : "idle", definition: index === 0 ? busy : idle }],
+  });
+  const [one, two] = net.nodes as [AgentNode, AgentNode];
+  await eventually("they know each other", () => one.registry.known().length === 2);
+  const caller = await net.add();
+  const named = await errorOf(caller.call(`${one.id}:busy/${DEED}`, {}));
+  assert.equal(named.code, "OVERLOADED");
+  const idleRow = one.registry.known().find(({ name }) => name === "idle");
+  assert.deepEqual(named.data?.["alternative_agents"], [
+    { agent_id: idleRow?.agentId, address: `${two.id}:idle` },
+  ]);
+  assert.equal(await caller.call(`cap:${WORD}/${DEED}`, {}, { timeoutMs: 9_000 }), "second");
+  const other = await errorOf(caller.call(`${one.id}:busy/secret`, {}));
+  assert.equal(other.data?.["alternative_agents"], undefined, "only what another could do better");
+  const backwards = await errorOf(caller.call(`${two.id}:idle/none`, {}));
+  assert.equal(backwards.data?.["alternative_agents"], undefined);
+});
+
+test("what a refusal names is tried once its record is known, and what that names in turn is not followed", async () => {
+  const named = (id: number) => ({ agent_id: `id${id}`, address: `${keyOf(id).peerId}:a${id}` });
+  const junk = [
+    { agent_id: "unknown", address: `${keyOf(9).peerId}:a9` },
+    { agent_id: "x", address: "local:a" },
+    "y",
+  ];
+  const { call, tries, offered } = rig(4, (row) => {
+    const next = row.agentId === "id0" ? [named(1), ...junk] : [named(2)];
+    return new ProtocolError("OVERLOADED", "", { data: { alternative_agents: next } });
+  });
+  offered.push("id0");
+  assert.equal((await errorOf(call(DEED))).code, "NO_PROVIDER");
+  assert.deepEqual(tries, ["id0", "id1"]);
 });

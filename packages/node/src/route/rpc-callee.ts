@@ -31,6 +31,16 @@ export interface RpcCalleeOptions {
   readonly accept: (to: string, peerId: string) => void;
   /** May throw at once as well as later. */
   readonly dispatch: (call: InboundCall) => Promise<JsonValue>;
+  /** What the caller is told of a call that failed. */
+  readonly refusal: (call: RefusedCall, error: ProtocolError) => ProtocolError;
+}
+
+/** A call that failed here, by what it asked for. */
+export interface RefusedCall {
+  /** The agent of the stream's opening line, or `node`. */
+  readonly to: string;
+  readonly method: string;
+  readonly caller: Caller;
 }
 
 /** Answers calls of peers until disposed. */
@@ -110,7 +120,7 @@ class Session {
       }
       load.enter(peerId);
     } catch (error) {
-      return this.#tell(failureLine(request.id, error));
+      return this.#fail(request, error);
     }
     const call = this.#callOf(request);
     this.#running.set(call.id, call);
@@ -162,8 +172,14 @@ class Session {
 
   readonly #onError = (call: RunningCall, error: unknown): void => {
     this.#over(call);
-    this.#tell(failureLine(call.id, error));
+    this.#fail(call, error);
   };
+
+  #fail({ id, method }: { readonly id: RpcId; readonly method: string }, error: unknown): void {
+    const call = { to: this.#to, method, caller: this.#caller };
+    const known = this.#shared.refusal(call, toProtocolError(error, "INTERNAL_ERROR"));
+    this.#tell(failureLine(id, known));
+  }
 
   #over(call: RunningCall): void {
     this.#running.delete(call.id);

@@ -237,6 +237,82 @@ export function transportConformance(seam: Seam): void {
     await assert.rejects(a.ping(other, wait), hasCode("PEER_UNREACHABLE"));
   });
 
+  test(title("a peer record tells its signer's addresses, and a forged one tells nothing"), async () => {
+    const [a, b] = [await start(), await start()];
+    const record = await a.peerRecord();
+    const opened = await b.openPeerRecord(record);
+    assert.equal(opened.peerId, a.peerId);
+    assert.ok(opened.addresses.length > 0);
+    for (const address of opened.addresses) {
+      assert.ok(
+        a.addresses().some((own) => own.startsWith(address)),
+        address,
+      );
+    }
+    assert.ok(Math.abs(opened.seq - Date.now()) < 60_000, `${opened.seq}`);
+    const link = await b.dial(opened, wait);
+    assert.equal(link.peerId, a.peerId);
+    // A changed byte may be one that says nothing; no change makes the record say anything else.
+    let refused = 0;
+    for (let index = 0; index < record.length; index += 1) {
+      const forged = record.slice();
+      forged[index] = (forged[index] ?? 0) ^ 1;
+      try {
+        assert.deepEqual(await b.openPeerRecord(forged), opened, `byte ${index}`);
+      } catch (error) {
+        assert.ok(hasCode("RECORD_INVALID")(error), String(error));
+        refused += 1;
+      }
+    }
+    assert.ok(refused > record.length * 0.9, `${refused} of ${record.length}`);
+    for (const junk of [new Uint8Array(), record.subarray(0, -1), new Uint8Array(5_000), randomBytes(200)]) {
+      await assert.rejects(b.openPeerRecord(junk), hasCode("RECORD_INVALID"));
+    }
+  });
+
+  test(title("a banned peer is neither dialled nor let in, until the ban is lifted"), async () => {
+    const banned = new Set<string>();
+    const strict = await start({ bannedPeer: (peerId) => banned.has(peerId) });
+    const other = await start();
+    banned.add(other.peerId);
+    await assert.rejects(strict.dial({ addresses: other.addresses() }, wait), (error) => {
+      assert.ok(hasCode("PEER_UNREACHABLE")(error));
+      const attempts = (error as ProtocolError).data?.["attempts"] as { reason: string }[];
+      assert.match(attempts[0]!.reason, /our own rules/u);
+      return true;
+    });
+    // Over libp2p the dialer may believe for a moment that it is in.
+    await other.dial({ addresses: strict.addresses() }, wait).catch((error: unknown) => {
+      assert.ok(hasCode("PEER_UNREACHABLE")(error));
+      const attempts = (error as ProtocolError).data?.["attempts"] as { reason: string }[];
+      assert.match(attempts[0]!.reason, /limit or ban over there|right after it opened/u);
+    });
+    await until(() => strict.links().length === 0 && other.links().length === 0, "no link");
+    assert.ok((strict.snapshot().refused["banned-peer"] ?? 0) >= 2);
+    await until(() => other.snapshot().cutDials.length === 1, "a dial that was cut");
+    const [cut] = other.snapshot().cutDials;
+    assert.deepEqual([cut?.peerId, cut?.count], [strict.peerId, 1]);
+    assert.ok((other.snapshot().dials["cut"] ?? 0) >= 1);
+    banned.clear();
+    const link = await other.dial({ addresses: strict.addresses() }, wait);
+    assert.equal(link.relayed, false);
+    assert.deepEqual(other.snapshot().cutDials, []);
+    assert.ok((other.snapshot().dials["linked"] ?? 0) >= 1);
+  });
+
+  test(title("the snapshot tells streams by protocol, and resets with their reasons"), async () => {
+    const { a, b } = await pair();
+    using _ = b.handle(protocol, limits, (stream) => void answerFrames(stream));
+    const stream = await a.open(b.peerId, protocol, wait);
+    await until(() => b.snapshot().streamsByProtocol[protocol] === 1, "the stream at the other end");
+    assert.equal(a.snapshot().streamsByProtocol[protocol], 1);
+    stream.reset("test");
+    const resets = () =>
+      Object.entries(b.snapshot().streamResets).filter(([name]) => name.startsWith(`${protocol} `));
+    await until(() => resets().length === 1, "a counted reset");
+    await until(() => (b.snapshot().streamsByProtocol[protocol] ?? 0) === 0, "no stream");
+  });
+
   test(title("stop keeps its deadline with a hanging handler and full buffers"), async () => {
     const [a, b] = [await start(), await start()];
     await a.dial({ addresses: b.addresses() }, wait);

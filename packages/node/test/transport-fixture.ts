@@ -5,7 +5,7 @@ import { after } from "node:test";
 import { type ErrorCode, ProtocolError } from "@gridmesh/protocol";
 import { systemClock, systemRandom } from "../src/clock.ts";
 import { silentLog } from "../src/log.ts";
-import type { NetworkChoice } from "../src/network/network-choice.ts";
+import type { NetworkChoice, TransportContext } from "../src/network/network-choice.ts";
 import type { BoundedStream, StreamLimits } from "../src/network/stream-types.ts";
 import type { Transport } from "../src/network/transport.ts";
 import { peerIdOfSeed } from "./seeds.ts";
@@ -23,7 +23,11 @@ export const protocol = "/gridmesh/test/1";
 export const limits: StreamLimits = { maxFrameBytes: 2 * 1024 * 1024, maxInboundPerPeer: 16, relayed: false };
 
 /** A started transport with a key of its own. */
-export async function startTransport(choice: NetworkChoice, network = "test"): Promise<Transport> {
+export async function startTransport(
+  choice: NetworkChoice,
+  network = "test",
+  more: Partial<TransportContext> = {},
+): Promise<Transport> {
   const seed = new Uint8Array(randomBytes(32));
   const transport = await choice.create({
     seed,
@@ -32,6 +36,7 @@ export async function startTransport(choice: NetworkChoice, network = "test"): P
     clock: systemClock(),
     random: systemRandom(),
     log: silentLog(),
+    ...more,
   });
   await transport.start();
   return transport;
@@ -52,8 +57,8 @@ export function hasCode(code: ErrorCode) {
 /** Starts transports of a seam and stops them after the last test. */
 export function starter(seam: Seam) {
   const started: Transport[] = [];
-  const start = async () => {
-    const transport = await startTransport(seam.choice());
+  const start = async (more: Partial<TransportContext> = {}) => {
+    const transport = await startTransport(seam.choice(), "test", more);
     started.push(transport);
     return transport;
   };

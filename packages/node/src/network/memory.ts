@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { ProtocolError } from "@gridmesh/protocol";
 import type { Clock, Wait } from "../clock.ts";
+import { cutFailure, deniedFailure, DialCounts, type DialFailure } from "./dial-counts.ts";
 import { MemoryGossip } from "./memory-gossip.ts";
 import type { MemoryHub, MemoryStation } from "./memory-hub.ts";
 import { MemoryLink } from "./memory-link.ts";
@@ -56,7 +57,9 @@ class MemoryTransport implements Transport, MemoryStation {
   readonly #seed: Uint8Array;
   readonly #events: NetworkEvents;
   readonly #links = new Map<string, MemoryLink<MemoryTransport>>();
-  readonly #dials = new Map<string, number>();
+  readonly #dials = new DialCounts();
+  readonly #bannedPeer: (peerId: string) => boolean;
+  readonly #refused: Record<string, number> = {};
   #state: "new" | "started" | "stopped" = "new";
 
   constructor(options: MemoryOptions, context: TransportContext) {
@@ -65,6 +68,7 @@ class MemoryTransport implements Transport, MemoryStation {
     this.#hub = options.hub;
     this.#clock = context.clock;
     this.#seed = context.seed;
+    this.#bannedPeer = context.bannedPeer ?? (() => false);
     this.#events = networkEvents((error) => context.log.error("network-listener", String(error)));
     this.streams = new StreamTable({
       bounds: context.bounds,
@@ -122,10 +126,15 @@ class MemoryTransport implements Transport, MemoryStation {
     for (const address of to.addresses.length > 0 ? to.addresses : own) {
       await this.#travel(wait);
       const reached = this.#reach(address, to.peerId);
-      const result = typeof reached === "string" ? "failed" : "linked";
-      this.#dials.set(result, (this.#dials.get(result) ?? 0) + 1);
-      if (typeof reached !== "string") return this.#linkWith(reached).seenFrom(this.peerId);
-      attempts.push({ address, reason: reached });
+      const failure = "result" in reached ? reached : undefined;
+      const peerId = this.#hub.inner.peerAt(address);
+      const result = failure?.result ?? "linked";
+      this.#dials.add({ result, peerId, address, nowMs: this.#clock.nowMs() });
+      if (!("result" in reached)) {
+        this.#dials.held(reached.peerId);
+        return this.#linkWith(reached).seenFrom(this.peerId);
+      }
+      attempts.push({ address, reason: reached.reason });
     }
     throw new ProtocolError("PEER_UNREACHABLE", "every address failed", { data: { attempts } });
   }
@@ -242,11 +251,11 @@ class MemoryTransport implements Transport, MemoryStation {
       dhtTablePeers: this.#links.size,
       streamsOpen: this.streams.streams,
       unreadBytes: this.streams.unreadBytes(),
-      refused: { ...this.streams.refused },
+      refused: { ...this.streams.refused, ...this.#refused },
       streamsByProtocol: this.streams.byProtocol(),
       streamResets: this.streams.resets(),
-      dials: Object.fromEntries(this.#dials),
-      cutDials: [],
+      dials: this.#dials.ended(),
+      cutDials: this.#dials.cut(),
       crowds: [],
       dht: {
         mode: "server",
@@ -273,16 +282,28 @@ class MemoryTransport implements Transport, MemoryStation {
   }
 
   /** The station behind an address, or why it cannot be reached. */
-  #reach(address: string, wanted: string | undefined): MemoryTransport | string {
+  #reach(address: string, wanted: string | undefined): MemoryTransport | DialFailure {
     const peerId = this.#hub.inner.peerAt(address);
     const station = peerId === undefined ? undefined : this.#hub.stations.get(peerId);
-    if (station === undefined) return "connection refused";
-    if (station.peerId === this.peerId) return "the address is our own";
-    if (!this.#hub.reachable(this.peerId, station.peerId)) return "no route";
+    if (station === undefined) return { result: "refused", reason: "connection refused" };
+    if (station.peerId === this.peerId) {
+      return { result: "own-address", reason: "the address is our own" };
+    }
+    if (!this.#hub.reachable(this.peerId, station.peerId)) return { result: "no-route", reason: "no route" };
     const named = /\/p2p\/([^/]+)$/u.exec(address)?.[1] ?? wanted;
-    if (named !== undefined && named !== station.peerId) return `another peer answers: ${station.peerId}`;
-    if (this.#hub.inner.chance("dialFailPercent")) return "connection reset";
-    return station as MemoryTransport;
+    if (named !== undefined && named !== station.peerId) {
+      return { result: "wrong-peer", reason: `another peer answers: ${station.peerId}` };
+    }
+    if (this.#hub.inner.chance("dialFailPercent")) return { result: "failed", reason: "connection reset" };
+    const other = station as MemoryTransport;
+    if (this.#isBanned(other.peerId)) return deniedFailure;
+    return other.#isBanned(this.peerId) ? cutFailure : other;
+  }
+
+  #isBanned(peerId: string): boolean {
+    if (!this.#bannedPeer(peerId)) return false;
+    this.#refused["banned-peer"] = (this.#refused["banned-peer"] ?? 0) + 1;
+    return true;
   }
 
   #linkWith(other: MemoryTransport): MemoryLink<MemoryTransport> {

@@ -1,29 +1,6 @@
 /** What libp2p says of a failed dial, in words an operator can act on. */
 
-/** How a dial to one address ended. */
-export type DialResult =
-  | "linked"
-  | "refused"
-  | "cut"
-  | "no-route"
-  | "timeout"
-  | "unknown-name"
-  | "own-address"
-  | "denied"
-  | "wrong-peer"
-  | "bad-address"
-  | "failed";
-
-export interface DialFailure {
-  readonly result: DialResult;
-  readonly reason: string;
-}
-
-/** A dial that ended before its handshake: the other side's limit or ban, or another private network. */
-export const cutFailure: DialFailure = {
-  result: "cut",
-  reason: "reset before the handshake: a limit or ban over there, or another private network",
-};
+import { cutFailure, deniedFailure, type DialFailure } from "../dial-counts.ts";
 
 const phrases: readonly (readonly [RegExp, DialFailure])[] = [
   [/ECONNREFUSED/u, { result: "refused", reason: "connection refused" }],
@@ -35,7 +12,7 @@ const phrases: readonly (readonly [RegExp, DialFailure])[] = [
   [/ETIMEDOUT|timed? ?out|abort/iu, { result: "timeout", reason: "no answer in time" }],
   [/ENOTFOUND|EAI_AGAIN|dns/iu, { result: "unknown-name", reason: "the name is not known" }],
   [/dial self/iu, { result: "own-address", reason: "the address is our own" }],
-  [/denied|blocked|no valid addresses/iu, { result: "denied", reason: "refused by our own rules" }],
+  [/denied|blocked|no valid addresses/iu, deniedFailure],
 ];
 
 export function dialFailure(error: unknown): DialFailure {

@@ -6,12 +6,16 @@ import type { Clock, Wait } from "../../clock.ts";
 import type { CutDials } from "../snapshot.ts";
 import type { Link } from "../transport.ts";
 import { waitSignal } from "../waiting.ts";
-import { cutFailure, describe, type DialFailure, dialFailure, type DialResult } from "./dial-errors.ts";
+import { cutFailure, DialCounts, type DialFailure } from "../dial-counts.ts";
+import { describe, dialFailure } from "./dial-errors.ts";
 import type { Gater } from "./gater.ts";
 import type { LinkTable } from "./links.ts";
 
-/** Peers whose cut dials are remembered; the oldest make room. */
-const CUT_PEERS = 256;
+/** How long the link of a peer that dialled us at the same time may need to open. */
+const MEANWHILE_MS = 50;
+
+/** A link that ends sooner was refused. */
+const EARLY_MS = 1_000;
 
 export interface DialTarget {
   readonly peerId?: string | undefined;
@@ -29,19 +33,32 @@ export interface DialsOptions {
 /** Dials address by address, so that each keeps its own reason, and counts how they end. */
 export class Dials {
   readonly #options: DialsOptions;
-  readonly #ended = new Map<DialResult, number>();
-  readonly #cut = new Map<string, CutDials>();
+  readonly #counts = new DialCounts();
+  readonly #own = new WeakSet<Connection>();
 
   constructor(options: DialsOptions) {
     this.#options = options;
   }
 
   ended(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#ended);
+    return this.#counts.ended();
   }
 
   cut(): readonly CutDials[] {
-    return [...this.#cut.values()];
+    return this.#counts.cut().filter(({ peerId }) => !this.#options.links.has(peerId));
+  }
+
+  /**
+   * A connection that we dialled is gone. The other side learns our name at the end of the handshake,
+   * and its answer to a name it bans is to close.
+   */
+  closed(connection: Connection): void {
+    const { open, close } = connection.timeline;
+    const peerId = connection.remotePeer.toString();
+    if (!this.#own.has(connection)) return;
+    if ((close ?? 0) - open >= EARLY_MS) return this.#counts.held(peerId);
+    const address = connection.remoteAddr.toString();
+    this.#counts.add({ ...cutFailure, peerId, address, nowMs: this.#options.clock.nowMs() });
   }
 
   /** @throws PEER_UNREACHABLE with `data.attempts`, PEER_NOT_FOUND. */
@@ -53,7 +70,8 @@ export class Dials {
     const attempts: { address: string; reason: string }[] = [];
     for (const address of await this.#addressesOf(to)) {
       const reached = await this.#dialOne(address, to.peerId, limit.signal);
-      this.#count(reached, address);
+      const peerId = "link" in reached ? reached.link.peerId : reached.peerId;
+      this.#counts.add({ result: reached.result, peerId, address, nowMs: clock.nowMs() });
       if ("link" in reached) return reached.link;
       attempts.push({ address, reason: reached.reason });
       if (limit.signal.aborted) break;
@@ -79,29 +97,26 @@ export class Dials {
     using _ = gater.allowDials([peerId ?? "", ...relaysOf(address)]);
     try {
       const connection = await node.dial(address, { signal });
-      // A connection can close while libp2p still opens it: the other side's gater learns our name only then.
-      if (connection.status !== "open")
-        return { ...cutFailure, reason: "closed right after it opened", peerId };
-      return { result: "linked", link: linkOf(connection) };
+      if (connection.status === "open") {
+        this.#own.add(connection);
+        return { result: "linked", link: linkOf(connection) };
+      }
     } catch (error) {
       if (signal.aborted) return { result: "timeout", reason: "no answer in time", peerId };
-      return { ...dialFailure(error), peerId };
+      const failure = dialFailure(error);
+      if (failure.result !== "cut") return { ...failure, peerId };
     }
+    // A connection can close while libp2p still opens it: the other side's gater learns our name only then.
+    const link = await this.#linkedMeanwhile(peerId);
+    return link === undefined ? { ...cutFailure, peerId } : { result: "linked", link };
   }
 
-  #count(reached: Reached, address: string): void {
-    this.#ended.set(reached.result, (this.#ended.get(reached.result) ?? 0) + 1);
-    if ("link" in reached) {
-      this.#cut.delete(reached.link.peerId);
-      return;
-    }
-    if (reached.result !== "cut" || reached.peerId === undefined) return;
-    const { peerId } = reached;
-    const count = (this.#cut.get(peerId)?.count ?? 0) + 1;
-    this.#cut.delete(peerId);
-    this.#cut.set(peerId, { peerId, address, count, lastMs: this.#options.clock.nowMs() });
-    const [oldest] = this.#cut.keys();
-    if (this.#cut.size > CUT_PEERS && oldest !== undefined) this.#cut.delete(oldest);
+  /** Whoever dialled us at the same time turned our dial down: its link opens about now. */
+  async #linkedMeanwhile(peerId: string | undefined): Promise<Link | undefined> {
+    if (peerId === undefined) return undefined;
+    const { links, clock } = this.#options;
+    if (!links.has(peerId)) await clock.sleep(MEANWHILE_MS);
+    return links.link(peerId);
   }
 }
 

@@ -206,6 +206,7 @@ export class Libp2pTransport implements Transport {
     const peerId = connection.remotePeer.toString();
     if (connection.direction === "inbound") gater.closed(connection.remoteAddr);
     reach?.closed(connection);
+    if (connection.direction === "outbound" && !this.#reasons.has(peerId)) this.#dials.closed(connection);
     if (!links.remove(connection)) return;
     const reason = this.#reasons.get(peerId) ?? "closed";
     events.emit("unlink", { peerId, reason });

@@ -170,6 +170,13 @@ test("without a crossing there is no price, and the best bid and ask are shown",
   assert.equal(clearCallUniform([], rules).loMicroPerKWh, null);
 });
 
+test("a book of more than a thousand orders with a least fill is refused", () => {
+  const orders = (count: number) =>
+    Array.from({ length: count }, (_, i) => order({ orderId: `o${i}`, side: "bid", minFillMilliWh: 1 }));
+  assert.doesNotThrow(() => clearCallUniform(orders(1_000), rules));
+  assert.throws(() => clearCallUniform(orders(1_001), rules), { code: "QUOTA_EXCEEDED" });
+});
+
 test("a book with a double id, a broken amount or a wrong rule is refused", () => {
   const bid = order({ orderId: "b", side: "bid" });
   for (const [orders, kPermille, code] of [

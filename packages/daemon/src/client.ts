@@ -5,6 +5,7 @@ import { type BookSnapshot, fromRpcError, type JsonValue, ProtocolError } from "
 import type {
   AgentView,
   AuditView,
+  BanView,
   ClockView,
   ConfigValueView,
   FindingView,
@@ -14,6 +15,7 @@ import type {
   MetricsView,
   NodeView,
   PeerView,
+  PingView,
   RegistryRowView,
   TraceStepView,
   TradeView,
@@ -26,7 +28,7 @@ export interface ControlWait {
 }
 
 export interface ControlRequest extends ControlWait {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Under `/v1/`, without the leading slash. */
   readonly path: string;
   readonly body?: JsonValue | undefined;
@@ -46,8 +48,16 @@ export interface ControlClient {
   stop(options?: ControlWait & { readonly now?: boolean }): Promise<void>;
   peers(wait?: ControlWait): Promise<readonly PeerView[]>;
   /** `address` ends in /p2p/<PeerId>, unless the profile is testnet. */
-  connect(address: string, wait?: ControlWait): Promise<PeerView>;
-  disconnect(peerId: string, wait?: ControlWait): Promise<void>;
+  connect(address: string, options?: ControlWait & { readonly unban?: boolean }): Promise<PeerView>;
+  /** Hangs up and stays away until `connect`; with `banMs` the peer is refused for as long, whoever dials. */
+  disconnect(peerId: string, options?: ControlWait & { readonly banMs?: number | undefined }): Promise<void>;
+  /** Round trips to a linked peer, one after the other. */
+  ping(peerId: string, count: number, wait?: ControlWait): Promise<PingView>;
+  /** Addresses of a peer, from the DHT. @throws PEER_NOT_FOUND, DHT_FAILED */
+  findPeer(peerId: string, wait?: ControlWait): Promise<readonly string[]>;
+  bans(wait?: ControlWait): Promise<readonly BanView[]>;
+  /** @throws PEER_NOT_FOUND when there is no such ban */
+  liftBan(subject: string, wait?: ControlWait): Promise<void>;
   agents(wait?: ControlWait): Promise<readonly AgentView[]>;
   registry(
     query?: { readonly capability?: string; readonly text?: string; readonly scope?: string },
@@ -98,10 +108,21 @@ export function controlClient(socketPath: string): ControlClient {
       await post("node/stop", { now: options?.now ?? false }, options);
     },
     peers: async (wait) => (await get<{ peers: PeerView[] }>("peers", wait)).peers,
-    connect: async (address, wait) =>
-      (await post<{ peer: PeerView }>("peers/connect", { address }, wait)).peer,
-    disconnect: async (peerId, wait) => {
-      await ask({ method: "DELETE", path: `peers/${encodeURIComponent(peerId)}`, ...wait });
+    connect: async (address, options) => {
+      const body = { address, unban: options?.unban ?? false };
+      return (await post<{ peer: PeerView }>("peers/connect", body, options)).peer;
+    },
+    disconnect: async (peerId, options) => {
+      const ban = options?.banMs === undefined ? "" : `?banMs=${options.banMs}`;
+      await ask({ method: "DELETE", path: `peers/${encodeURIComponent(peerId)}${ban}`, ...options });
+    },
+    ping: async (peerId, count, wait) =>
+      (await post<{ ping: PingView }>(`peers/${encodeURIComponent(peerId)}/ping`, { count }, wait)).ping,
+    findPeer: async (peerId, wait) =>
+      (await get<{ addresses: string[] }>(`peers/${encodeURIComponent(peerId)}/find`, wait)).addresses,
+    bans: async (wait) => (await get<{ bans: BanView[] }>("bans", wait)).bans,
+    liftBan: async (subject, wait) => {
+      await ask({ method: "DELETE", path: `bans/${encodeURIComponent(subject)}`, ...wait });
     },
     agents: async (wait) => (await get<{ agents: AgentView[] }>("agents", wait)).agents,
     registry: async (query, wait) =>

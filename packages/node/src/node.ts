@@ -98,6 +98,10 @@ export interface AgentNode extends AsyncDisposable {
   peers(): readonly NodePeer[];
   /** Links with a multiaddr or a PeerId; the peer's id. @throws PEER_UNREACHABLE, PEER_NOT_FOUND. */
   connect(target: string, wait?: Wait): Promise<string>;
+  /** Round trip to a linked peer, ms. @throws PEER_UNREACHABLE, CALL_TIMEOUT. */
+  ping(peerId: string, wait?: Wait): Promise<number>;
+  /** Addresses of a peer, from the DHT. @throws PEER_NOT_FOUND, DHT_FAILED. */
+  find(peerId: string, wait?: Wait): Promise<readonly string[]>;
   /** Hangs up and stays away until `connect`. */
   disconnect(peerId: string): Promise<void>;
   /**

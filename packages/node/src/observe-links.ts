@@ -14,6 +14,9 @@ const CUT_DIALS = 3;
 const CUT_MS = 60_000;
 /** Losses of one anchor within five minutes that are too many. */
 const LOSSES = 3;
+/** A link that went sooner was cut by the other side. */
+const CUT_AT_ONCE_MS = 2_000;
+const CUT_FIX = "ask its operator: a ban (gridmesh bans ls there) or a limit over there cuts this node off";
 
 /** Rules of the gater that turn connections away. */
 const CONNECTION_RULES: Readonly<Record<string, string>> = {
@@ -95,11 +98,15 @@ function throttled(
 function flapping({ clock }: Observed, { anchorLosses }: Memory): Observation[] {
   const nowMs = clock.monotonicMs();
   for (const [peerId, losses] of anchorLosses) {
-    const recent = losses.filter((atMs) => nowMs - atMs <= FLAPPING_MS);
+    const recent = losses.filter(({ atMs }) => nowMs - atMs <= FLAPPING_MS);
     if (recent.length === 0) anchorLosses.delete(peerId);
     if (recent.length <= LOSSES) continue;
+    const text = `the link to ${peerId} went ${recent.length} times in 5 minutes`;
+    const cut = recent.every(({ heldMs }) => heldMs !== undefined && heldMs < CUT_AT_ONCE_MS);
     return [
-      { code: "LINK_FLAPPING", text: `the link to ${peerId} went ${recent.length} times in 5 minutes` },
+      cut
+        ? { code: "LINK_FLAPPING", text: `${text}, each time at once`, fix: CUT_FIX }
+        : { code: "LINK_FLAPPING", text },
     ];
   }
   return [];

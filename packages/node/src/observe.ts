@@ -4,7 +4,10 @@ import type { Observation } from "./findings.ts";
 import { observeLinks } from "./observe-links.ts";
 import { observeNetwork } from "./observe-network.ts";
 import { observeWork } from "./observe-work.ts";
-import { emptyMemory, FLAPPING_MS, type Observed } from "./observed.ts";
+import { emptyMemory, FLAPPING_MS, type Memory, type Observed } from "./observed.ts";
+
+/** More losses than these within the window say nothing new. */
+const MAX_LOSSES = 64;
 
 /** Looks whenever asked; listens to losses meanwhile. */
 export interface Observer extends Disposable {
@@ -14,12 +17,8 @@ export interface Observer extends Disposable {
 export function createObserver(node: Observed): Observer {
   const { clock } = node;
   const memory = emptyMemory(clock);
-  const losses = node.transport.on("unlink", ({ peerId }) => {
-    if (peerId === undefined || !isAnchor(node, peerId)) return;
-    const nowMs = clock.monotonicMs();
-    const recent = (memory.anchorLosses.get(peerId) ?? []).filter((atMs) => nowMs - atMs <= FLAPPING_MS);
-    memory.anchorLosses.set(peerId, [...recent, nowMs]);
-  });
+  const undo = new DisposableStack();
+  undo.use(watchAnchors(node, memory));
   return {
     look: () => {
       const snapshot = node.transport.snapshot();
@@ -30,10 +29,30 @@ export function createObserver(node: Observed): Observer {
         ...node.around(),
       ];
     },
-    [Symbol.dispose]: () => losses[Symbol.dispose](),
+    [Symbol.dispose]: () => undo.dispose(),
   };
 }
 
-function isAnchor({ supervisor }: Observed, peerId: string): boolean {
-  return supervisor.state().anchors.some((anchor) => anchor.peerId === peerId);
+/** Notes when links of anchors begin, and how long each had stood when it went. */
+function watchAnchors({ clock, transport, supervisor }: Observed, { anchorLosses }: Memory): Disposable {
+  const since = new Map<string, number>();
+  const isAnchor = (peerId: string) => supervisor.state().anchors.some((anchor) => anchor.peerId === peerId);
+  const undo = new DisposableStack();
+  undo.use(
+    transport.on("link", ({ peerId }) => {
+      if (peerId !== undefined && isAnchor(peerId)) since.set(peerId, clock.monotonicMs());
+    }),
+  );
+  undo.use(
+    transport.on("unlink", ({ peerId }) => {
+      if (peerId === undefined || !isAnchor(peerId)) return;
+      const atMs = clock.monotonicMs();
+      const begunMs = since.get(peerId);
+      since.delete(peerId);
+      const recent = (anchorLosses.get(peerId) ?? []).filter((loss) => atMs - loss.atMs <= FLAPPING_MS);
+      const heldMs = begunMs === undefined ? undefined : atMs - begunMs;
+      anchorLosses.set(peerId, [...recent, { atMs, heldMs }].slice(-MAX_LOSSES));
+    }),
+  );
+  return undo;
 }

@@ -37,8 +37,15 @@ export interface Memory {
   readonly refusals: Growth;
   readonly resets: Growth;
   readonly relayEnds: Growth;
-  /** Monotonic times at which anchors were lost, by PeerId. */
-  readonly anchorLosses: Map<string, readonly number[]>;
+  /** Losses of anchors, by PeerId. */
+  readonly anchorLosses: Map<string, readonly Loss[]>;
+}
+
+export interface Loss {
+  /** Monotonic ms. */
+  readonly atMs: number;
+  /** How long the link had stood; undefined when nobody saw it begin. */
+  readonly heldMs: number | undefined;
 }
 
 /** So long a refusal counts as going on. */

@@ -178,6 +178,14 @@ export class RunningNode implements AgentNode {
     return link.peerId;
   }
 
+  ping(peerId: string, wait: Wait = {}): Promise<number> {
+    return this.#rooms.links.transport.ping(peerId, wait);
+  }
+
+  async find(peerId: string, wait: Wait = {}): Promise<readonly string[]> {
+    return (await this.#rooms.links.transport.findPeer(peerId, wait)).addresses;
+  }
+
   async disconnect(peerId: string): Promise<void> {
     await this.#rooms.links.supervisor.disconnect(peerId);
   }

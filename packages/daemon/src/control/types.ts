@@ -45,6 +45,24 @@ export interface PeerView {
   readonly connectedAtMs: number | null;
 }
 
+/** Whom this node turns away. */
+export interface BanView {
+  /** PeerId, agent_id or address. */
+  readonly subject: string;
+  readonly kind: string;
+  readonly code: string;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  readonly strikes: number;
+  readonly by: string;
+}
+
+export interface PingView {
+  readonly minMs: number;
+  readonly p50Ms: number;
+  readonly maxMs: number;
+}
+
 export interface AgentView {
   readonly name: string;
   /** `<nodeId>:<name>`. */

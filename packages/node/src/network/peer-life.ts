@@ -11,6 +11,8 @@ import type { Link, NetworkEvent, Transport } from "./transport.ts";
 
 /** A link that stands this long was a good one. */
 const HELD_MS = 10_000;
+/** Links in a row that did not. */
+const CUT_OFTEN = 3;
 
 export interface PeerLifeOptions {
   readonly transport: Transport;
@@ -129,13 +131,15 @@ export class PeerLife {
     onLinked();
   }
 
-  lost(event: NetworkEvent): void {
+  /** False for a link that was cut at once, again and again: whoever cut it will do so once more. */
+  lost(event: NetworkEvent): boolean {
     const { table, log, transport, random } = this.#options;
     const entry = event.peerId === undefined ? undefined : table.get(event.peerId);
     log.debug("unlink", event.reason ?? "closed", { peer: event.peerId });
-    if (entry === undefined || entry.state !== "linked") return;
+    if (entry === undefined || entry.state !== "linked") return true;
     // A link that was cut at once counts as a failed dial: else two that disagree would dial for ever.
-    entry.fails = this.#countUptime(entry) < HELD_MS ? entry.fails + 1 : 0;
+    const held = this.#countUptime(entry) >= HELD_MS;
+    entry.fails = held ? 0 : entry.fails + 1;
     const theirId = entry.peerId;
     table.anonymise(entry);
     // It had to make room: it may come again, we do not ask for it.
@@ -143,6 +147,7 @@ export class PeerLife {
     const courtesy = courtesyMs(transport.peerId, entry.isAnchor ? undefined : theirId);
     if (ms === undefined) table.remove(entry);
     else this.#wait(entry, ms + courtesy);
+    return held || entry.fails < CUT_OFTEN;
   }
 
   #retry(entry: PeerEntry): void {

@@ -240,14 +240,15 @@ class LinkSupervisor implements Supervisor {
   }
 
   #onUnlink(event: NetworkEvent): void {
-    this.#life.lost(event);
+    const hopeful = this.#life.lost(event);
     if (this.#running && this.#wantsMore(0)) {
       for (const known of this.#table.entries) this.#life.meet(known);
       this.#explorer.hurry();
     }
     if (this.#transport.links().length > 0) return;
     this.#isolation.begin();
-    this.#life.endWaits();
+    // A banned node would else dial its only peer several times a second.
+    if (hopeful) this.#life.endWaits();
   }
 
   /** The machine slept, or came to another network: nothing known of links holds any longer. */

@@ -18,6 +18,7 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
   wait: { summary: "wait until the node is as asked", load: async () => (await import("./wait.ts")).wait },
   id: { summary: "PeerId, addresses and agent ids", load: async () => (await import("./id.ts")).id },
   peers: { summary: "list, connect, disconnect peers", load: async () => (await import("./peers.ts")).peers },
+  bans: { summary: "list and lift bans", load: async () => (await import("./bans.ts")).bans },
   agents: { summary: "list own agents, find others", load: async () => (await import("./agents.ts")).agents },
   call: { summary: "call a method of any agent or node", load: async () => (await import("./call.ts")).call },
   trade: { summary: "list, show, trace trades", load: async () => (await import("./trade.ts")).trade },

@@ -2,9 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { tcp } from "@libp2p/tcp";
+import { yamux } from "@libp2p/yamux";
+import { multiaddr } from "@multiformats/multiaddr";
+import { createLibp2p } from "libp2p";
 import { optional } from "../src/network/libp2p/optional.ts";
-import { rigged } from "./libp2p-rig.ts";
-import { answerFrames, hasCode, limits, protocol, wait } from "./transport-fixture.ts";
+import { rigged, type Rigged } from "./libp2p-rig.ts";
+import { answerFrames, hasCode, limits, protocol, until, wait } from "./transport-fixture.ts";
 
 /** Why a test is skipped where its package is not installed. */
 async function absent(name: string): Promise<string | false> {
@@ -50,17 +54,26 @@ test("over QUIC frames cross, beside TCP", { skip: await absent("@chainsafe/libp
 });
 
 test(
-  "TLS 1.3 is spoken beside Noise, and Noise alone by default",
+  "a peer that speaks TLS alone is met where TLS is on, and nowhere else",
   { skip: await absent("@libp2p/tls") },
   async () => {
-    await using both = await rigged({ dht: false, reach: { tls: true } });
-    await using other = await rigged({ dht: false, reach: { tls: true } });
+    const { tls } = await import("@libp2p/tls");
+    await using open = await rigged({ dht: false, reach: { tls: true } });
     await using plain = await rigged({ dht: false });
-    for (const peer of [other, plain]) {
-      await both.transport.dial({ addresses: peer.transport.addresses() }, wait);
+    const other = await createLibp2p({
+      transports: [tcp()],
+      connectionEncrypters: [tls()],
+      streamMuxers: [yamux()],
+    });
+    try {
+      const dial = async ({ transport }: Rigged) =>
+        await other.dial(transport.addresses().map((address) => multiaddr(address)));
+      assert.equal((await dial(open)).encryption, "/tls/1.0.0");
+      await assert.rejects(dial(plain));
+      await until(() => open.transport.links().length === 1, "the link");
+      assert.deepEqual(plain.transport.links(), []);
+    } finally {
+      await other.stop();
     }
-    const [spoken] = plain.parts.links.connections().map(({ encryption }) => encryption);
-    assert.equal(spoken, "/noise");
-    assert.equal(both.transport.links().length, 2);
   },
 );

@@ -138,7 +138,7 @@ function checkMessage(file: VectorFile, vector: Vector): void {
 
 function checkDocument(file: VectorFile, vector: Vector, signerField: string): void {
   const document = JSON.parse(vector.json) as JsonObject;
-  const schema = file.type === "agent_binding" ? agentBindingSchema : dataGrantSchema;
+  const schema = file.type === "agent_binding" ? agentBindingSchema : dataGrantSchema();
   assert.ok(schema.safeParse(document).success);
   const check = { type: file.type, network: file.network, engine: nobleEngine, signerField };
   assert.equal(verifyDocument(document, check), document[signerField]);

@@ -3,6 +3,7 @@
 import * as z from "zod";
 import { canonicalBytes } from "../canonical.ts";
 import { ProtocolError } from "../errors.ts";
+import { once } from "../once.ts";
 import type { Priority } from "../priority.ts";
 import { parseVersion } from "../version.ts";
 import { agentId, cid, count, multiaddr, peerId, sha256Text, unixS, version } from "./fields.ts";
@@ -158,38 +159,42 @@ function keyOf(name: string, major: number): string {
 }
 
 /** `ext:security.alert`: somebody was caught; the evidence is kept under its content address. */
-export const securityAlertSchema = z.strictObject({
-  kind: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/),
-  /** agent_id or PeerId of who was caught. */
-  subject: z.union([agentId, peerId]),
-  evidence_cid: cid,
-  /** Unix seconds up to which the sender acts on it. */
-  until: unixS,
-});
+const securityAlertSchema = once(() =>
+  z.strictObject({
+    kind: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/),
+    /** agent_id or PeerId of who was caught. */
+    subject: z.union([agentId, peerId]),
+    evidence_cid: cid,
+    /** Unix seconds up to which the sender acts on it. */
+    until: unixS,
+  }),
+);
 
 /** `ext:data.pin`: please keep these bytes. */
-export const dataPinSchema = z.strictObject({
-  cid,
-  size_bytes: count,
-  checksum: sha256Text,
-  /** agent_id of whose bytes they are. */
-  owner: agentId,
-  /** Unix seconds. */
-  until: unixS,
-  providers: z.array(z.union([peerId, multiaddr])).max(8),
-  grant: dataGrantSchema,
-});
+const dataPinSchema = once(() =>
+  z.strictObject({
+    cid,
+    size_bytes: count,
+    checksum: sha256Text,
+    /** agent_id of whose bytes they are. */
+    owner: agentId,
+    /** Unix seconds. */
+    until: unixS,
+    providers: z.array(z.union([peerId, multiaddr])).max(8),
+    grant: dataGrantSchema(),
+  }),
+);
 
 /** `ext:data.pin_receipt`: they are kept. */
-export const dataPinReceiptSchema = z.strictObject({ cid, until: unixS, held_bytes: count });
+const dataPinReceiptSchema = once(() => z.strictObject({ cid, until: unixS, held_bytes: count }));
 
 /** `ext:data.unpin`: they need not be kept any longer. */
-export const dataUnpinSchema = z.strictObject({ cid });
+const dataUnpinSchema = once(() => z.strictObject({ cid }));
 
-export type SecurityAlert = Readonly<z.infer<typeof securityAlertSchema>>;
-export type DataPin = Readonly<z.infer<typeof dataPinSchema>>;
-export type DataPinReceipt = Readonly<z.infer<typeof dataPinReceiptSchema>>;
-export type DataUnpin = Readonly<z.infer<typeof dataUnpinSchema>>;
+export type SecurityAlert = Readonly<z.infer<ReturnType<typeof securityAlertSchema>>>;
+export type DataPin = Readonly<z.infer<ReturnType<typeof dataPinSchema>>>;
+export type DataPinReceipt = Readonly<z.infer<ReturnType<typeof dataPinReceiptSchema>>>;
+export type DataUnpin = Readonly<z.infer<ReturnType<typeof dataUnpinSchema>>>;
 
 /** An extension without what becomes of its messages. */
 export type ExtensionShape<Data = unknown> = Omit<Extension<Data>, "handler">;
@@ -199,7 +204,9 @@ export const shippedExtensions = {
   securityAlert: {
     name: "ext:security.alert",
     major: 1,
-    schema: securityAlertSchema,
+    get schema() {
+      return securityAlertSchema();
+    },
     maxBytes: 1_024,
     streams: ["control"],
     priority: "critical",
@@ -207,7 +214,9 @@ export const shippedExtensions = {
   dataPin: {
     name: "ext:data.pin",
     major: 1,
-    schema: dataPinSchema,
+    get schema() {
+      return dataPinSchema();
+    },
     maxBytes: 8_192,
     streams: ["control"],
     priority: "low",
@@ -215,7 +224,9 @@ export const shippedExtensions = {
   dataPinReceipt: {
     name: "ext:data.pin_receipt",
     major: 1,
-    schema: dataPinReceiptSchema,
+    get schema() {
+      return dataPinReceiptSchema();
+    },
     maxBytes: 1_024,
     streams: ["control"],
     priority: "low",
@@ -223,7 +234,9 @@ export const shippedExtensions = {
   dataUnpin: {
     name: "ext:data.unpin",
     major: 1,
-    schema: dataUnpinSchema,
+    get schema() {
+      return dataUnpinSchema();
+    },
     maxBytes: 1_024,
     streams: ["control"],
     priority: "low",

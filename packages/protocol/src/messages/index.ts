@@ -13,13 +13,12 @@ import {
   helloAckSchema,
   helloSchema,
 } from "./presence.ts";
-import type { MessageSchema } from "./schema.ts";
+import { type MessageSchema, said } from "./schema.ts";
 import { taskMessages } from "./task/index.ts";
 import { tradeMessageSchemas } from "./trade/messages.ts";
 
 const control = { signerField: "agent_id", streams: ["control"], first: "same" } as const;
 const trade = { signerField: "sender_id", streams: ["trade"], first: "same" } as const;
-const data = { signerField: "sender_id", streams: ["data"] } as const;
 
 /** By type; extensions are read by `schemaOf`. */
 export const messageSchemas: ReadonlyMap<string, MessageSchema> = new Map<string, MessageSchema>(
@@ -51,8 +50,8 @@ export const messageSchemas: ReadonlyMap<string, MessageSchema> = new Map<string
     trade_send: { ...trade, body: tradeMessageSchemas.trade_send },
     trade_query: { ...trade, body: tradeMessageSchemas.trade_query },
     ...taskMessages,
-    data_open: { ...data, body: dataOpenSchema },
-    data_open_ack: { ...data, body: dataOpenAckSchema },
+    data_open: said("sender_id", ["data"])(dataOpenSchema),
+    data_open_ack: said("sender_id", ["data"])(dataOpenAckSchema),
   } satisfies Readonly<Record<string, MessageSchema>>),
 );
 

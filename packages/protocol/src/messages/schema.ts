@@ -33,3 +33,18 @@ export interface MessageSchema {
   /** Valid for ever by its own fields, whoever brings it: neither fresh, nor once, nor bound to the stream's peer. */
   readonly lasting?: boolean;
 }
+
+/** Makes message schemas of one signer's field and stream; a body is made when the first of its type comes or goes. */
+export function said(signerField: SignerField, streams: readonly StreamKind[]) {
+  return (
+    make: () => z.ZodObject,
+    more: Partial<Pick<MessageSchema, "streams" | "first" | "lasting">> = {},
+  ): MessageSchema => ({
+    signerField,
+    streams,
+    ...more,
+    get body() {
+      return make();
+    },
+  });
+}

@@ -18,7 +18,7 @@ export const priority = once(() => z.enum(priorities));
 export const attempt = once(() => count.min(1).max(1_000));
 /** 32 bytes, hex. */
 export const digestHex = once(() => z.string().regex(/^[0-9a-f]{64}$/));
-export const jsonRecord = once(() => z.record(z.string().max(128), z.json()));
+const jsonRecord = once(() => z.record(z.string().max(128), z.json()));
 
 /** The right to a task, for a time. */
 export const leaseSchema = once(() =>
@@ -57,20 +57,20 @@ export const taskDefinitionSchema = once(() =>
     /** Unix seconds. */
     deadline: unixS.optional(),
     resource_requirements: resourceRequirements().optional(),
-    input_data: z.union([dataReferenceSchema, sealedValueSchema]).optional(),
+    input_data: z.union([dataReferenceSchema(), sealedValueSchema()]).optional(),
     parameters: jsonRecord().optional(),
   }),
 );
 
 const resultFields = once(() => ({
   type: shortText,
-  ...contentFields,
-  output_location: location,
+  ...contentFields(),
+  output_location: location(),
   chunks_count: count.optional(),
   metadata: jsonRecord().optional(),
 }));
 
-export const resultDataSchema = once(() => z.union([z.strictObject(resultFields()), sealedValueSchema]));
+export const resultDataSchema = once(() => z.union([z.strictObject(resultFields()), sealedValueSchema()]));
 /** 1.0 does not say how large it is. */
 export const firstResultDataSchema = once(() =>
   z.strictObject({ ...resultFields(), size_bytes: count.optional() }),

@@ -1,7 +1,7 @@
 /** Every message about tasks, by type. */
 
 import type * as z from "zod";
-import type { FirstForm, MessageSchema, SignerField } from "../schema.ts";
+import { type FirstForm, type MessageSchema, said } from "../schema.ts";
 import * as replies from "./replies.ts";
 import * as requests from "./requests.ts";
 
@@ -10,22 +10,9 @@ export type { TaskProgress, TaskResponse, TaskResult, TaskStatus } from "./repli
 export type { TaskOffer, TaskReceipt, TaskRequest } from "./requests.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
-type More = Partial<Pick<MessageSchema, "streams" | "first" | "lasting">>;
-
-/** Schemas are made when a message of their type comes or goes first: a node without tasks never makes them. */
-const said =
-  (signerField: SignerField) =>
-  (make: () => z.ZodObject, more: More = {}): MessageSchema => ({
-    signerField,
-    streams: ["task"],
-    ...more,
-    get body() {
-      return make();
-    },
-  });
-const requester = said("requester_id");
-const executor = said("executor_id");
-const responder = said("responder_id");
+const requester = said("requester_id", ["task"]);
+const executor = said("executor_id", ["task"]);
+const responder = said("responder_id", ["task"]);
 
 function first(make: () => z.ZodObject, read: (body: Fields) => Fields = (body) => body): FirstForm {
   return {

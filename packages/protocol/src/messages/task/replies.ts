@@ -110,7 +110,7 @@ export const taskPartialSchema = once(() =>
         .json()
         .refine((it) => canonicalBytes(it).length <= limits.taskPartialBytes, "over 256 KiB")
         .optional(),
-      location: location.optional(),
+      location: location().optional(),
       checksum: sha256Text.optional(),
       final: z.boolean(),
     })

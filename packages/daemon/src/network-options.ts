@@ -7,7 +7,7 @@ import type { Config } from "./config/schema.ts";
 import { configInvalid } from "./config/problem.ts";
 import { type ForeignMetrics, openForeignMetrics } from "./metrics/foreign.ts";
 
-export type NetworkSide = Pick<NodeOptions, "network" | "networkName" | "links">;
+export type NetworkSide = Pick<NodeOptions, "network" | "networkName" | "links" | "streams">;
 
 export interface NetworkOptions extends NetworkSide {
   /** Where libp2p's own metrics go, if anywhere. */
@@ -27,6 +27,7 @@ export async function networkOptions(config: Config, home: string): Promise<Netw
       static: peers.static,
       allowForeign: peers.allowForeign,
     },
+    streams: boundsOf(config),
     foreign,
   };
 }
@@ -34,6 +35,7 @@ export async function networkOptions(config: Config, home: string): Promise<Netw
 function networkOf(config: Config, home: string, foreign: ForeignMetrics | undefined): NetworkChoice {
   const { discovery, peers, reach, limits } = config;
   const { relay, holePunch, upnp, quic, pskFile } = reach;
+  const { connections, inboundPerIp, perIp, perSubnet, streamWindowBytes } = limits;
   return libp2p({
     profile: config.profile,
     listen: config.listen,
@@ -51,9 +53,20 @@ function networkOf(config: Config, home: string, foreign: ForeignMetrics | undef
       quic,
       psk: pskFile === undefined ? undefined : keyIn(resolve(home, pskFile)),
     },
-    limits,
+    limits: { connections, inboundPerIp, perIp, perSubnet, streamWindowBytes },
     ...(foreign === undefined ? {} : { metrics: { gossip: foreign.sink, libp2pRegistry: foreign.registry } }),
   });
+}
+
+function boundsOf({ limits }: Config): NonNullable<NodeOptions["streams"]> {
+  return {
+    unreadBytes: limits.unreadBytes,
+    unreadBytesPerPeer: limits.unreadBytesPerPeer,
+    inboundBytesPerSecond: limits.inboundBytesPerSecond,
+    outboundBytesPerSecond: limits.outboundBytesPerSecond,
+    inboundBytesPerSecondPerPeer: limits.inboundBytesPerSecondPerPeer,
+    outboundBytesPerSecondPerPeer: limits.outboundBytesPerSecondPerPeer,
+  };
 }
 
 /** The private network's key: as secret as the node's own. @throws CONFIG_INVALID. */

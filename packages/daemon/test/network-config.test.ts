@@ -81,10 +81,13 @@ test("what this program has no part for is refused by name", () => {
 test("settings of peers and limits reach the node", async () => {
   const text = `profile = "testnet"
 peers = { min = 2, target = 5, allowForeign = true, trusted = ["10.0.0.0/8"] }
-limits = { connections = 40, perIp = 3, streamWindowBytes = 524288 }
+limits = { connections = 40, perIp = 3, streamWindowBytes = 524288, unreadBytes = 16777216, inboundBytesPerSecondPerPeer = 1000000 }
 `;
-  const { links, network } = await networkOptions(configOf(text), "/nowhere");
+  const { links, network, streams } = await networkOptions(configOf(text), "/nowhere");
   assert.deepEqual(links, { min: 2, target: 5, static: [], allowForeign: true });
+  assert.equal(streams?.unreadBytes, 16_777_216);
+  assert.equal(streams.inboundBytesPerSecondPerPeer, 1_000_000);
+  assert.equal(streams.outboundBytesPerSecond, 0);
   assert.equal(network.profile, "testnet");
   assert.match(refusal("limits.streamWindowBytes = 1024\n"), /262144/);
 });

@@ -148,7 +148,17 @@ export const metricTable = {
     kind: "counter",
     unit: "streams",
     help: "Streams that ended by a reset instead of an end.",
-    labels: { reason: ["count", "budget", "frame", "idle", "remote", OTHER] },
+    labels: {
+      reason: [
+        "too-many-streams",
+        "overloaded",
+        "queue-full",
+        "frame-too-large",
+        "stream-reset",
+        "remote",
+        OTHER,
+      ],
+    },
   },
   stream_unread_bytes: { kind: "gauge", unit: "bytes", help: "Received on streams and not read yet." },
   dht_table_peers: { kind: "gauge", unit: "peers", help: "Peers in the DHT's routing table." },

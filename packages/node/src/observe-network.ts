@@ -93,15 +93,19 @@ function mdnsSilent({ lasting }: Memory, { multicast }: NetworkSnapshot): Observ
   return [{ code: "MDNS_SILENT", text, ...(multicast.route === false ? {} : { fix }) }];
 }
 
-/** Resets that a limit of ours or theirs made, not the end of a peer or a change of mind. */
-const LIMIT_RESETS = /^(?:count|budget|overload|too many|too-many|frame)/;
+/** Resets that a limit made, not the end of a peer or a change of mind; in the words an operator reads. */
+const LIMIT_RESETS: ReadonlyMap<string, string> = new Map([
+  ["too-many-streams", "too many at once"],
+  ["overloaded", "too many bytes unread"],
+  ["queue-full", "too many bytes unsent"],
+]);
 
-function streamsReset(memory: Memory, { streamResets, refused }: NetworkSnapshot): Observation[] {
-  const counters = { ...streamResets, "streams too many at once": refused["streams"] ?? 0 };
-  const told = [...memory.resets.of(counters)].flatMap(([key, count]) => {
-    const [protocol = "", ...words] = key.split(" ");
-    const reason = words.join(" ");
-    return LIMIT_RESETS.test(reason) ? [`${count} of ${protocol}: ${reason}`] : [];
+function streamsReset(memory: Memory, { streamResets, streamResetPeers }: NetworkSnapshot): Observation[] {
+  const told = [...memory.resets.of(streamResets)].flatMap(([key, count]) => {
+    const [protocol = "", reason = ""] = key.split(" ");
+    const words = LIMIT_RESETS.get(reason);
+    if (words === undefined) return [];
+    return [`${count} of ${protocol}, the last of ${streamResetPeers[key] ?? "an unknown peer"}: ${words}`];
   });
   if (told.length === 0) return [];
   return [{ code: "STREAMS_RESET", text: `streams were reset in the last 5 minutes, ${told.join("; ")}` }];

@@ -110,6 +110,49 @@ test("DHT_EMPTY: a profile that learns public addresses only, among private ones
   assert.match((await raised(two, "ADDRESS_PRIVATE_ONLY")).text, /profile public, but no address/);
 });
 
+test("STREAMS_RESET names protocol, peer and cause when a peer opens too many streams at once", async () => {
+  const clock = fastClock(60);
+  const network = libp2p({ dht: false });
+  await using node = await createNode({ network, networkName, clock, links: { allowForeign: true } });
+  await using flood = await rigged({ dht: false, network: networkName });
+  const { transport } = flood;
+  const generous = { maxFrameBytes: 1_024, maxInboundPerPeer: 512, relayed: false };
+  transport.handle("/gridmesh/rpc/1", generous, () => undefined);
+  await transport.dial({ addresses: node.addresses }, { timeoutMs: 5_000 });
+  const opened = Array.from({ length: 60 }, () => {
+    return transport.open(node.id, "/gridmesh/rpc/1", { timeoutMs: 5_000 }).catch(() => undefined);
+  });
+  const { text } = await raised(node, "STREAMS_RESET");
+  assert.match(text, /\d+ of \/gridmesh\/rpc\/1, the last of \S+: too many at once/);
+  assert.ok(text.includes(transport.peerId), text);
+  for (const stream of await Promise.all(opened)) stream?.reset("enough");
+  await cleared(node, "STREAMS_RESET");
+});
+
+test("STREAMS_RESET names the bytes that wait unread beyond a peer's share", async () => {
+  const clock = fastClock(60);
+  const streams = { unreadBytesPerPeer: 4_096, unreadBytes: 8_192 };
+  const network = libp2p({ dht: false });
+  await using node = await createNode({
+    network,
+    networkName,
+    clock,
+    streams,
+    links: { allowForeign: true },
+  });
+  await using rude = await rigged({ dht: false, network: networkName });
+  await rude.transport.dial({ addresses: node.addresses }, { timeoutMs: 5_000 });
+  const stream = await rude.transport.open(node.id, "/gridmesh/rpc/1", { timeoutMs: 5_000 });
+  // A line without an end: nothing of it can be read before more comes.
+  const sent = stream.write(new Uint8Array(64 * 1_024).fill(32), { timeoutMs: 5_000 }).catch(() => undefined);
+  assert.match(
+    (await raised(node, "STREAMS_RESET")).text,
+    /of \/gridmesh\/rpc\/1, .*: too many bytes unread/,
+  );
+  await sent;
+  await cleared(node, "STREAMS_RESET");
+});
+
 test("nothing is found between two nodes whose settings fit", async () => {
   const clock = fastClock(8);
   await using one = await createNode({ network: libp2p(), networkName, clock });

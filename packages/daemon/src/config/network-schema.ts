@@ -10,6 +10,8 @@ const range = z
 const MIN_WINDOW_BYTES = 262_144;
 const MAX_WINDOW_BYTES = 1_048_576;
 const MAX_LINKS = 4_096;
+/** The longest line must find room. */
+const MIN_UNREAD_BYTES = 4_194_304;
 
 export const discovery = z
   .strictObject({
@@ -102,6 +104,12 @@ export const limits = z
       type: "integer, 262144 … 1048576, bytes",
       note: "How much of a stream may be under way; more is faster far away and costs memory.",
     }),
+    unreadBytes: bytes(MIN_UNREAD_BYTES, 268_435_456, "Bytes of all streams that may wait unread."),
+    unreadBytesPerPeer: bytes(MIN_UNREAD_BYTES, 8_388_608, "The same of one peer."),
+    inboundBytesPerSecond: bytes(0, 0, "Pace of what comes in, without control and trade; 0 is no bound."),
+    outboundBytesPerSecond: bytes(0, 0, "Pace of what goes out, without control and trade; 0 is no bound."),
+    inboundBytesPerSecondPerPeer: bytes(0, 0, "Pace of what comes in from one peer; 0 is no bound."),
+    outboundBytesPerSecondPerPeer: bytes(0, 0, "Pace of what goes out to one peer; 0 is no bound."),
   })
   .prefault({});
 
@@ -138,6 +146,14 @@ export const features = z
     e2e: stance("off", "Sealed to the agent; no part of this program yet: anything but off is refused."),
   })
   .prefault({});
+
+function bytes(least: number, normal: number, note: string): z.ZodDefault<z.ZodInt> {
+  return z
+    .int()
+    .min(least)
+    .default(normal)
+    .meta({ type: `integer, ${least} or more, bytes`, note });
+}
 
 function links(note: string): z.ZodOptional<z.ZodInt> {
   return z.int().min(1).max(MAX_LINKS).optional().meta({ type: "integer, 1 … 4096", note });

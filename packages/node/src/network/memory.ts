@@ -254,6 +254,7 @@ class MemoryTransport implements Transport, MemoryStation {
       refused: { ...this.streams.refused, ...this.#refused },
       streamsByProtocol: this.streams.byProtocol(),
       streamResets: this.streams.resets(),
+      streamResetPeers: this.streams.resetPeers(),
       dials: this.#dials.ended(),
       cutDials: this.#dials.cut(),
       crowds: [],

@@ -68,6 +68,8 @@ export interface NetworkSnapshot {
   readonly streamsByProtocol: Readonly<Record<string, number>>;
   /** Streams that ended by a reset, by `<protocol> <reason>`. */
   readonly streamResets: Readonly<Record<string, number>>;
+  /** Whose stream the last of each was, by the same key. */
+  readonly streamResetPeers: Readonly<Record<string, string>>;
   /** Dials by how they ended, `linked` among them. */
   readonly dials: Readonly<Record<string, number>>;
   readonly cutDials: readonly CutDials[];

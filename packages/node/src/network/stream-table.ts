@@ -45,6 +45,7 @@ export class StreamTable {
   readonly #open = new Map<string, number>();
   readonly #openOf = new Map<string, number>();
   readonly #resets = new Map<string, number>();
+  readonly #resetPeers = new Map<string, string>();
   readonly #budget: StreamBudget;
   readonly #unsent = unsentBudget();
   readonly #bandwidth: Bandwidth;
@@ -75,6 +76,11 @@ export class StreamTable {
   /** Streams that ended by a reset, by `<protocol> <reason>`: our error's code as `stream-reset`, or `remote`. */
   resets(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#resets);
+  }
+
+  /** Whose stream the last of each was, by the same key. */
+  resetPeers(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#resetPeers);
   }
 
   handle(protocol: string, limits: StreamLimits, on: StreamHandler): Disposable {
@@ -118,7 +124,9 @@ export class StreamTable {
     const handler = this.#handlers.get(raw.protocol);
     if (handler === undefined || (this.#open.get(key) ?? 0) >= handler.limits.maxInboundPerPeer) {
       this.refused["streams"] = (this.refused["streams"] ?? 0) + 1;
-      raw.abort(new ProtocolError("TOO_MANY_STREAMS", `too many streams of ${raw.protocol}`));
+      const error = new ProtocolError("TOO_MANY_STREAMS", `too many streams of ${raw.protocol}`);
+      if (handler !== undefined) this.#countReset(raw.protocol, from.peerId, error);
+      raw.abort(error);
       return;
     }
     count(this.#open, key, 1);
@@ -148,9 +156,16 @@ export class StreamTable {
     void stream.closed.then((error) => {
       count(this.#open, key, -1);
       count(this.#openOf, raw.protocol, -1);
-      if (error !== undefined) count(this.#resets, `${raw.protocol} ${reasonOf(error)}`, 1);
+      if (error !== undefined) this.#countReset(raw.protocol, peerId, error);
     });
     return stream;
+  }
+
+  /** Protocols are those we answer or open: no stranger can add to the names. */
+  #countReset(protocol: string, peerId: string, error: Error): void {
+    const key = `${protocol} ${reasonOf(error)}`;
+    count(this.#resets, key, 1);
+    this.#resetPeers.set(key, peerId);
   }
 }
 

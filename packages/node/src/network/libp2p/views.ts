@@ -23,6 +23,7 @@ export function snapshotOf(parts: TransportParts, streams: StreamTable, dials: D
     },
     streamsByProtocol: streams.byProtocol(),
     streamResets: streams.resets(),
+    streamResetPeers: streams.resetPeers(),
     dials: dials.ended(),
     cutDials: dials.cut(),
     crowds: crowdsOf(parts),

@@ -18,6 +18,7 @@ import {
   identityFromSeed,
   loadIdentity,
 } from "./identity.ts";
+import { helloOffer } from "./hello-offer.ts";
 import { silentLog } from "./log.ts";
 import { marketClock } from "./market-clock.ts";
 import { createMetrics } from "./metrics.ts";
@@ -100,6 +101,13 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
 
   node.run({ links, calls, desk, beckn });
   await seekPeers(links.supervisor, desk, undo);
+  await startAgents(agents, options);
+  log.info("node.running", `${peerId} runs in ${base.network}`, { atMs: clock.nowMs() });
+  node.own(undo.move());
+  return node;
+}
+
+async function startAgents(agents: AgentList, options: NodeOptions): Promise<void> {
   for (const { name, definition, access } of options.agents ?? []) {
     // An agent that does not start is a finding; the node and the others live on.
     await agents.register(name, definition, { access }).ready.catch((error: unknown) => {
@@ -107,9 +115,6 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
       if (known.code === "IDENTITY_UNREADABLE") throw known;
     });
   }
-  log.info("node.running", `${peerId} runs in ${base.network}`, { atMs: clock.nowMs() });
-  node.own(undo.move());
-  return node;
 }
 
 /** From here on others are dialled; those of open orders for as long as they are open. */
@@ -129,6 +134,8 @@ function baseOf(options: NodeOptions): NodeBase {
     throw new ProtocolError("CONFIG_INVALID", `"${network}" is no network name`);
   }
   const clock = options.clock ?? systemClock();
+  const software = options.software ?? `gridmesh/${version}`;
+  const { features, protocolVersions: versions } = options;
   return {
     choice: options.network,
     network,
@@ -138,7 +145,7 @@ function baseOf(options: NodeOptions): NodeBase {
     log: options.log ?? silentLog(),
     engine: nodeEngine(),
     metrics: createMetrics(),
-    software: options.software ?? `gridmesh/${version}`,
+    offer: helloOffer({ network, software, features, versions }),
     links: options.links ?? {},
     streams: options.streams ?? {},
     messageRates: options.messageRates,

@@ -1,6 +1,6 @@
 /** What a node is made of, before it begins. */
 
-import type { BucketRates, VerifyEngine } from "@gridmesh/protocol";
+import type { BucketRates, FeatureStances, HelloOffer, VerifyEngine } from "@gridmesh/protocol";
 import type { Access, AgentDefinition } from "./agent.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Observation } from "./findings.ts";
@@ -52,6 +52,10 @@ export interface NodeOptions {
   /** Told to peers in hello; default `gridmesh/<version>`. */
   readonly software?: string | undefined;
   readonly links?: LinkOptions | undefined;
+  /** Parts of the protocol: `off`, `optional` or `required`; default encryption required, cbor optional. */
+  readonly features?: FeatureStances | undefined;
+  /** Versions of the protocol to speak, the preferred one first; default all of this code. */
+  readonly protocolVersions?: readonly string[] | undefined;
   /**
    * Unread bytes of all streams and of one peer's (default 256 and 8 MiB), and bytes a second in and out, of the node
    * and per peer (default 0: no bound); control and trade streams are not held back.
@@ -78,9 +82,10 @@ export interface NodeBase {
   readonly log: Log;
   readonly engine: VerifyEngine;
   readonly metrics: Metrics;
-  readonly software: string;
   readonly links: LinkOptions;
   readonly streams: StreamBounds;
+  /** What is told of this node in every hello. */
+  readonly offer: HelloOffer;
   readonly messageRates: BucketRates | undefined;
   readonly idempotentTools: readonly string[];
   readonly observe: () => readonly Observation[];

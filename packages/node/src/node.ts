@@ -38,6 +38,8 @@ export interface NodePeer {
   readonly direction: "inbound" | "outbound" | null;
   readonly latencyMs: number | null;
   readonly connectedAtMs: number | null;
+  /** What both agreed on in hello; absent before. */
+  readonly agreed?: { readonly version: string; readonly features: readonly string[] };
 }
 
 /** The local list of agents. */

@@ -1,15 +1,11 @@
 /** Transport, gate and link room of a node, wired: from here on it can be linked and greeted. */
 
-import type { ProtocolError } from "@gridmesh/protocol";
-import { ipOf, kindOf } from "./gate/addresses.ts";
-import { type Bans, createBans } from "./gate/admit.ts";
-import { createNonceMemory, type NonceMemory } from "./gate/fresh.ts";
-import { createGossipGate, type GossipGate } from "./gate/gossip.ts";
+import { loadCodecs, type ProtocolError } from "@gridmesh/protocol";
+import { kindOf } from "./gate/addresses.ts";
+import type { Bans } from "./gate/admit.ts";
 import { createPacer, type Pacer } from "./gate/pace.ts";
-import { createRateGate, type RateGate } from "./gate/rate-limit.ts";
-import { createVerifier } from "./gate/verify.ts";
-import type { Identity } from "./identity.ts";
-import { type BindingBook, createBindingBook } from "./link/bindings.ts";
+import { featuresOf } from "./hello-offer.ts";
+import { createExtensions, type Extensions } from "./link/extensions.ts";
 import { type Heartbeats, startHeartbeats } from "./link/heartbeat.ts";
 import { startGreeter } from "./link/hello.ts";
 import { type Introducer, startIntroducer } from "./link/introduce.ts";
@@ -24,26 +20,20 @@ import {
   type Supervisor,
   type Transport,
 } from "./network/index.ts";
-import { createMessageMeter } from "./message-meter.ts";
 import type { Clock } from "./clock.ts";
 import { nodeLimits } from "./limits.ts";
 import { TimerSet } from "./network/timer-set.ts";
 import type { NodeBase } from "./node-options.ts";
+import { type GateHooks, type GateRoom, openGate } from "./open-gate.ts";
 import { Serve } from "./serve.ts";
 import type { StateStore } from "./store/types.ts";
 
-export interface LinkRoom {
+export interface LinkRoom extends Omit<GateRoom, "verifier" | "meter"> {
   readonly transport: Transport;
   readonly supervisor: Supervisor;
   readonly serve: Serve;
-  readonly bans: Bans;
-  readonly rates: RateGate;
   readonly pacer: Pacer;
-  /** Nonces of proven messages; those of gossip are the same. */
-  readonly nonces: NonceMemory;
-  /** What every topic's validator climbs. */
-  readonly gossip: GossipGate;
-  readonly bindings: BindingBook;
+  readonly extensions: Extensions;
   readonly reach: Reach;
   readonly heartbeats: Heartbeats;
   readonly introducer: Introducer;
@@ -55,10 +45,7 @@ export interface LinkRoom {
 }
 
 /** What the link room asks of the rooms above it. */
-export interface LinkHooks {
-  readonly identity: Identity;
-  readonly store: StateStore;
-  readonly onFatal: (error: unknown) => void;
+export interface LinkHooks extends GateHooks {
   /** Searchable words of the node's agents. */
   readonly words: () => readonly string[];
   readonly status: () => "healthy" | "draining";
@@ -80,15 +67,42 @@ export async function openLinks(
   hooks: LinkHooks,
   undo: AsyncDisposableStack,
 ): Promise<LinkRoom> {
-  const { choice, network, clock, random, log } = base;
+  const { network, clock, random, log } = base;
   const { identity, store } = hooks;
-  const { peerId, seed } = identity;
-  // Bans are read before the first listener.
-  const chosenIps = new Set([...choice.bootstrap, ...(base.links.static ?? [])].map(ipOf));
-  const { onFatal } = hooks;
-  const bans = createBans(store, clock, { onFatal, isChosen: (ip) => chosenIps.has(ip) });
-  undo.defer(() => bans.close());
-  const transport = await choice.create({
+  const gate = openGate(base, hooks, undo);
+  const { bans, rates, nonces, gossip, bindings } = gate;
+  const transport = await openTransport(base, hooks, bans);
+  const supervisor = openSupervisor(base, store, transport);
+  const reach = createReach({ transport, clock, bans, connect: (to, wait) => supervisor.reach(to, wait) });
+  const extensions = createExtensions();
+  const onStuck = (to: string) => void transport.hangUp(to, "OVERLOADED");
+  const pacer = createPacer(clock, { allowed: base.messageRates, onStuck });
+  const serve = undo.use(
+    new Serve({
+      ...gate,
+      network,
+      transport,
+      clock,
+      random,
+      log: log.child("serve"),
+      signer: identity.signer,
+      pacer,
+      reach,
+      extensions,
+      codecs: await loadCodecs(featuresOf(base.offer)),
+      version: base.offer.preferred_version,
+    }),
+  );
+  undo.use(leaveBanned(bans, { transport, supervisor, clock }));
+  const own = { transport, supervisor, serve, pacer, extensions, reach };
+  const parts = { ...own, bans, rates, nonces, gossip, bindings };
+  return { ...parts, ...startTalk(base, hooks, { ...own, undo }) };
+}
+
+function openTransport(base: NodeBase, hooks: LinkHooks, bans: Bans): Promise<Transport> {
+  const { choice, network, clock, random, log } = base;
+  const { peerId, seed } = hooks.identity;
+  return choice.create({
     seed,
     peerId,
     network,
@@ -101,44 +115,6 @@ export async function openLinks(
     onFlood: (ip) => bans.flood(ip),
     standing: (id) => hooks.settledWith(id) - bans.points(id),
   });
-  const supervisor = openSupervisor(base, store, transport);
-  const reach = createReach({ transport, clock, bans, connect: (to, wait) => supervisor.reach(to, wait) });
-  const bindings = createBindingBook({ network, peerId, clock });
-  const nonces = createNonceMemory(store, clock, hooks.onFatal);
-  undo.defer(() => nonces.close());
-  const rates = createRateGate(clock, base.messageRates);
-  const pacer = createPacer(clock, base.messageRates);
-  const meter = createMessageMeter(base.metrics);
-  const gossip = createGossipGate({
-    clock,
-    log: log.child("gossip"),
-    bans,
-    load: (priority) => rates.load(priority),
-    onVerdict: (bytes, code) =>
-      code === undefined ? meter.accepted("gossip", bytes) : meter.refused("gossip", bytes, code),
-  });
-  const isMine = (id: string) => id === peerId || id === identity.signer.agentId || bindings.has(id);
-  const verifier = createVerifier({ network, engine: base.engine, clock, nonces, isMine });
-  const serve = undo.use(
-    new Serve({
-      network,
-      transport,
-      clock,
-      random,
-      log: log.child("serve"),
-      signer: identity.signer,
-      bindings,
-      verifier,
-      rates,
-      pacer,
-      bans,
-      meter,
-      reach,
-    }),
-  );
-  undo.use(leaveBanned(bans, { transport, supervisor, clock }));
-  const parts = { transport, supervisor, serve, bans, rates, pacer, nonces, gossip, bindings, reach };
-  return { ...parts, ...startTalk(base, hooks, { ...parts, undo }) };
 }
 
 function openSupervisor(base: NodeBase, store: StateStore, transport: Transport): Supervisor {
@@ -225,10 +201,9 @@ function startTalk(
   const onHello = (session: { readonly peerId: string }) => {
     for (const fn of helloed) fn(session.peerId);
   };
-  const { software } = base;
   const keeps = (to: string) => base.links.allowForeign === true || isAnchor(to);
   const told = { onGreeted, onHello, onForeign, keeps };
-  undo.use(startGreeter({ network, software, transport, exchange: serve, signer, clock, log, ...told }));
+  undo.use(startGreeter({ offer: base.offer, transport, exchange: serve, signer, clock, log, ...told }));
   const state = () => {
     const active = hooks.active();
     return { status: hooks.status(), active, free: Math.max(0, 1 - active / CAPACITY) };

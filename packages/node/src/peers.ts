@@ -18,10 +18,17 @@ export function peersOf(links: LinkRoom): readonly NodePeer[] {
       direction: inbound ? "inbound" : "outbound",
       latencyMs: null,
       connectedAtMs: openedAtMs,
+      ...agreedWith(links, peerId),
     });
   }
   for (const [peerId, view] of views) if (!rows.has(peerId)) rows.set(peerId, unlinked(links, peerId, view));
   return [...rows.values()];
+}
+
+function agreedWith(links: LinkRoom, peerId: string): Pick<NodePeer, "agreed"> {
+  const { agreement } = links.serve.session(peerId);
+  if (agreement === undefined) return {};
+  return { agreed: { version: agreement.selected_version, features: agreement.features } };
 }
 
 function unlinked(links: LinkRoom, peerId: string, view: PeerView): NodePeer {

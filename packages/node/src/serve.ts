@@ -4,63 +4,50 @@
  */
 
 import {
+  type Codecs,
+  decodeBody,
   type ErrorCode,
   errorResponseOf,
   type ErrorResponse,
   fromErrorResponse,
+  type JsonValue,
+  limits,
+  type OpenedMessage,
+  type Priority,
+  priorityOf,
   ProtocolError,
-  seal,
   type SealedMessage,
-  type Signer,
   toProtocolError,
-  uuidV7,
 } from "@gridmesh/protocol";
-import type { Clock, Random, Wait } from "./clock.ts";
-import { type Deadline, startDeadline, until } from "./deadline.ts";
-import type { Bans } from "./gate/admit.ts";
-import { type Pacer, patiently } from "./gate/pace.ts";
+import type { Wait } from "./clock.ts";
+import { startDeadline } from "./deadline.ts";
 import type { RateGate } from "./gate/rate-limit.ts";
 import type { Verifier } from "./gate/verify.ts";
 import { nodeLimits } from "./limits.ts";
-import type { BindingBook } from "./link/bindings.ts";
-import { bodiesOf, type Channel, channelLimits, CRITICAL, protocolIds, sendMessage } from "./link/channel.ts";
-import type { Exchanged, LinkExchange, MessageHandler } from "./link/exchange.ts";
+import { type Channel, channelLimits, framesOf, protocolIds } from "./link/channel.ts";
+import { theirsStays } from "./link/control-race.ts";
+import type { AskOptions, Exchanged, LinkExchange, MessageHandler } from "./link/exchange.ts";
+import type { Extensions } from "./link/extensions.ts";
+import { Outbound, type OutboundOptions } from "./link/outbound.ts";
 import { causeOf, endsLink, endsStream, isOfContent, isProven } from "./link/refusal.ts";
 import { PeerSession } from "./link/session.ts";
 import type { Log } from "./log.ts";
-import type { MessageMeter } from "./message-meter.ts";
-import type { Link, Transport } from "./network/transport.ts";
+import type { Link } from "./network/transport.ts";
 import type { Draft, Received, SignedExchange, SignedProtocol } from "./signed-exchange.ts";
 
-export interface ServeOptions {
-  readonly network: string;
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly random: Random;
+export interface ServeOptions extends Omit<OutboundOptions, "classOf" | "sessionOf" | "read"> {
   readonly log: Log;
-  /** The node's own key. */
-  readonly signer: Signer;
-  readonly bindings: BindingBook;
   readonly verifier: Verifier;
   readonly rates: RateGate;
-  readonly pacer: Pacer;
-  readonly bans: Bans;
-  readonly meter: MessageMeter;
-  /** Makes sure there is a link. @throws PEER_NOT_FOUND, PEER_UNREACHABLE. */
-  readonly reach: (peerId: string, wait: Wait) => Promise<void>;
-}
-
-type SignedWait = Wait & { readonly signer: Signer };
-
-interface By {
-  readonly deadline: Deadline;
-  readonly signer: Signer;
+  readonly extensions: Extensions;
+  /** The spellings of messages this node has loaded beside JSON. */
+  readonly codecs: Codecs;
 }
 
 /** What is known of a message that failed. */
 interface Failed {
-  /** The message, or its bytes if it could not be opened. */
-  readonly cause?: Uint8Array | Received["message"] | undefined;
+  /** The message as far as it could be read, whether proven or not. */
+  readonly cause?: JsonValue | undefined;
   /** Its signer, once the signature held. */
   readonly signerId?: string | undefined;
 }
@@ -72,6 +59,7 @@ const SWEEP_ABOVE = 1_024;
 /** Answers and asks over the control and trade streams; dispose it to end them all. */
 export class Serve implements LinkExchange, Disposable {
   readonly #node: ServeOptions;
+  readonly #outbound: Outbound;
   readonly #handlers = new Map<string, MessageHandler>();
   readonly #greetings = new Set<string>();
   readonly #sessions = new Map<string, PeerSession>();
@@ -81,22 +69,53 @@ export class Serve implements LinkExchange, Disposable {
 
   constructor(options: ServeOptions) {
     this.#node = options;
+    this.#outbound = new Outbound({
+      ...options,
+      classOf: (draft) => this.#classOf(draft.type, draft["extension_version"], true),
+      sessionOf: (peerId) => this.session(peerId),
+      read: (channel, link) => void this.#read(channel, link),
+    });
     for (const protocol of ["control", "trade"] as const) {
       this.#listeners.use(
         options.transport.handle(protocolIds[protocol], channelLimits[protocol], (stream, from) => {
           const channel: Channel = { peerId: from.peerId, protocol, outbound: false, stream };
-          this.session(from.peerId).accepted.set(protocol, channel);
-          void this.#read(channel, from);
+          if (this.#accept(channel)) void this.#read(channel, from);
         }),
       );
     }
+  }
+
+  /** Two may open a control stream at once: one of them stays, and a newer one of the same side replaces the older. */
+  #accept(channel: Channel): boolean {
+    const { peerId, protocol } = channel;
+    const session = this.session(peerId);
+    const older = session.accepted.get(protocol);
+    const ours = protocol === "control" ? session.opened.get("control") : undefined;
+    if (ours !== undefined) {
+      if (!theirsStays(this.#node.transport.peerId, peerId)) {
+        this.#end(channel);
+        return false;
+      }
+      session.opened.delete("control");
+      ours.then(
+        (mine) => this.#end(mine),
+        () => undefined,
+      );
+    }
+    session.accepted.set(protocol, channel);
+    if (protocol === "control" && older !== undefined) this.#end(older);
+    return true;
+  }
+
+  #end({ stream }: Channel): void {
+    stream.close({ timeoutMs: nodeLimits.errorFlushMs }).catch(() => stream.reset("not closed"));
   }
 
   // wire: frames come one at a time, so a slow ladder slows its sender.
   async #read(channel: Channel, from: Link): Promise<void> {
     let ended = new ProtocolError("STREAM_RESET", "the stream ended");
     try {
-      for await (const body of bodiesOf(channel)) await this.#climb(channel, from, body);
+      for await (const frame of framesOf(channel)) await this.#climb(channel, from, frame);
     } catch (error) {
       ended = toProtocolError(error, "STREAM_RESET");
       if (ended.code !== "STREAM_RESET") {
@@ -105,37 +124,53 @@ export class Serve implements LinkExchange, Disposable {
       }
     }
     this.#sessions.get(channel.peerId)?.lose(channel, ended);
-    channel.stream
-      .close({ timeoutMs: nodeLimits.errorFlushMs })
-      .catch(() => channel.stream.reset("not closed"));
+    this.#end(channel);
     for (const fn of this.#endListeners) fn(channel);
   }
 
-  // admit (rate) → decode, verify, fresh → admit (hello) → route; the agent runs beside the next frame.
-  async #climb(channel: Channel, from: Link, body: Uint8Array): Promise<void> {
-    const { bans, rates, verifier, meter } = this.#node;
+  // admit (rate) → decode → admit (load) → verify, fresh → admit (hello) → route; the agent runs beside the next frame.
+  async #climb(channel: Channel, from: Link, frame: Uint8Array): Promise<void> {
+    const { bans, rates, meter } = this.#node;
+    const { peerId, protocol } = channel;
+    let cause: JsonValue | undefined;
     let signerId: string | undefined;
     try {
-      bans.check(channel.peerId);
-      rates.admit(channel.peerId);
-      const opened = verifier.open(body, channel.peerId);
-      const { type, messageId, message } = opened;
+      bans.check(peerId);
+      rates.admitPeer(peerId);
+      const session = this.session(peerId);
+      cause = decodeBody(frame, { form: session.reads(protocol), maxBytes: limits.controlFrameBytes });
+      const opened = this.#prove(session, cause);
       signerId = opened.signerId;
       bans.check(signerId);
+      const { type, messageId, message } = opened;
       const received: Received = { type, messageId, message, signerId, from };
-      const session = this.session(channel.peerId);
       const handler = this.#settle(session, received, opened.body)
         ? undefined
-        : this.#route(session, channel.protocol, type);
-      meter.accepted(channel.protocol, body.length);
-      if (handler === undefined) return;
-      void this.#run(channel, received, handler);
+        : this.#route(session, protocol, opened);
+      meter.accepted(protocol, frame.length);
+      if (handler !== undefined) void this.#run(channel, received, handler);
     } catch (error) {
       const known = toProtocolError(error, "INTERNAL_ERROR");
-      meter.refused(channel.protocol, body.length, known.code);
-      await this.#refuse(channel, known, { cause: body, signerId });
+      meter.refused(protocol, frame.length, known.code);
+      await this.#refuse(channel, known, { cause, signerId });
       if (endsStream(known.code)) throw new ProtocolError("STREAM_RESET", `ended by ${known.code}`);
     }
+  }
+
+  /** A busy node refuses the least urgent by what they claim to be, before it verifies them. */
+  #prove(session: PeerSession, value: JsonValue): OpenedMessage {
+    const { peerId } = session;
+    const { type, extensionVersion } = causeOf(value);
+    this.#node.rates.load(this.#classOf(type, extensionVersion, false));
+    // A greeting may come anew, in whatever version its sender prefers.
+    const version = type === "hello" || type === "hello_ack" ? undefined : session.version;
+    return this.#node.verifier.open(value, { peerId, version });
+  }
+
+  #classOf(type: unknown, extensionVersion: unknown, isAllowListed: boolean): Priority {
+    const name = typeof type === "string" ? type : "";
+    const claimed = this.#node.extensions.priorityOf(name, extensionVersion);
+    return priorityOf(name, { isAllowListed, claimed });
   }
 
   /** True when the message answers one of ours, or is an error: those are never answered. */
@@ -155,17 +190,22 @@ export class Serve implements LinkExchange, Disposable {
     return typeof original === "string" && session.answer(original, received);
   }
 
-  #route(session: PeerSession, protocol: SignedProtocol, type: string): MessageHandler {
-    const handler = this.#handlers.get(keyOf(protocol, type));
-    if (handler === undefined) throw new ProtocolError("TYPE_UNKNOWN", `${type} is not answered here`);
-    if (!session.admitted && !this.#greetings.has(type))
+  #route(session: PeerSession, protocol: SignedProtocol, opened: OpenedMessage): MessageHandler {
+    const { type } = opened;
+    const isExtension = type.startsWith("ext:");
+    const handler = isExtension ? undefined : this.#handlers.get(keyOf(protocol, type));
+    if (handler === undefined && !isExtension) {
+      throw new ProtocolError("TYPE_UNKNOWN", `${type} is not answered here`);
+    }
+    if (!session.admitted && !this.#greetings.has(type)) {
       throw new ProtocolError("HELLO_REQUIRED", "no hello yet");
+    }
     if (session.inFlight >= HANDLERS_PER_PEER) {
       throw new ProtocolError("TOO_MANY_STREAMS", "too many messages under way", {
         data: { retry_after_ms: 200 },
       });
     }
-    return handler;
+    return handler ?? this.#node.extensions.handlerOf(session.peerId, protocol, opened);
   }
 
   // agent → reply
@@ -176,16 +216,16 @@ export class Serve implements LinkExchange, Disposable {
       const reply = await handler(received);
       if (reply === undefined) return;
       using deadline = startDeadline(this.#node.clock, {}, nodeLimits.callTimeoutMs);
-      await this.#paced(
-        channel,
-        { ...reply.draft, in_reply_to: received.messageId },
-        { deadline, signer: reply.signer },
-      );
+      const draft = { ...reply.draft, in_reply_to: received.messageId };
+      await this.#outbound.say(channel, draft, { deadline, signer: reply.signer });
       reply.afterwards?.();
     } catch (error) {
       const known = toProtocolError(error, "INTERNAL_ERROR");
       this.#node.meter.error(known.code);
-      await this.#refuse(channel, known, { cause: received.message, signerId: received.signerId });
+      await this.#refuse(channel, known, {
+        cause: received.message as JsonValue,
+        signerId: received.signerId,
+      });
     } finally {
       session.inFlight -= 1;
     }
@@ -206,9 +246,11 @@ export class Serve implements LinkExchange, Disposable {
       ? new ProtocolError("PEER_BANNED", `banned for ${code}`, bans.left(peerId))
       : error;
     if (this.#mayTell(peerId, code, failed) || bannedNow) {
-      const sealed = this.#sealError(peerId, told, failed.cause);
+      const { id, network } = causeOf(failed.cause);
+      const own = code === "NETWORK_MISMATCH" ? { network } : {};
+      const wait = { timeoutMs: nodeLimits.errorFlushMs, ...own };
       // A stream that cannot take the error is gone already.
-      await this.#send(channel, sealed, { timeoutMs: nodeLimits.errorFlushMs }).catch(() => undefined);
+      await this.#outbound.refuse(channel, errorResponseOf(told, id), wait).catch(() => undefined);
     }
     if (!bannedNow && !endsLink(code)) return;
     await this.#leave(channel, told);
@@ -232,20 +274,6 @@ export class Serve implements LinkExchange, Disposable {
     await transport.hangUp(peerId, why.code);
   }
 
-  #sealError(peerId: string, error: ProtocolError, cause: Failed["cause"]): SealedMessage {
-    const { signer, network } = this.#node;
-    const { id, network: theirs } = causeOf(cause);
-    const draft = { type: "error_response", recipient_id: peerId, ...errorResponseOf(error, id) };
-    // A node of another network can read this one error only under its own network's name.
-    return this.#seal(draft, signer, error.code === "NETWORK_MISMATCH" ? (theirs ?? network) : network);
-  }
-
-  #seal(draft: Draft, signer: Signer, network: string = this.#node.network): SealedMessage {
-    const { clock, random, bindings } = this.#node;
-    const nowS = Math.floor(clock.nowMs() / 1000);
-    return seal(draft, { network, signer, nowS, random, binding: bindings.of(signer.agentId) });
-  }
-
   handle(protocol: SignedProtocol, type: string, on: MessageHandler): Disposable {
     this.#handlers.set(keyOf(protocol, type), on);
     return { [Symbol.dispose]: () => this.#handlers.delete(keyOf(protocol, type)) };
@@ -256,106 +284,31 @@ export class Serve implements LinkExchange, Disposable {
     return this.handle("control", type, on);
   }
 
-  async request(
-    ...[peerId, protocol, draft, wait]: Parameters<SignedExchange["request"]>
-  ): Promise<Received> {
-    using deadline = startDeadline(this.#node.clock, wait, nodeLimits.callTimeoutMs);
-    const channel = await this.#channelTo(peerId, protocol, deadline);
-    const { answer } = await patiently(this.#node.clock, deadline.signal, () =>
-      this.#asked(channel, draft, { deadline, signer: wait.signer }),
-    );
-    return answer;
+  request(...asked: Parameters<SignedExchange["request"]>): Promise<Received> {
+    return this.#outbound.request(...asked);
   }
 
-  async tell(...[peerId, protocol, draft, wait]: Parameters<SignedExchange["tell"]>): Promise<void> {
-    using deadline = startDeadline(this.#node.clock, wait, nodeLimits.callTimeoutMs);
-    const channel = await this.#channelTo(peerId, protocol, deadline);
-    await this.#paced(channel, draft, { deadline, signer: wait.signer });
+  tell(...said: Parameters<SignedExchange["tell"]>): Promise<void> {
+    return this.#outbound.tell(...said);
   }
 
-  async pass(peerId: string, record: SealedMessage, wait: Wait): Promise<void> {
-    using deadline = startDeadline(this.#node.clock, wait, nodeLimits.callTimeoutMs);
-    const channel = await this.#channelTo(peerId, "control", deadline);
-    await this.#node.pacer.turn(peerId, deadline.signal);
-    await this.#send(channel, record, { timeoutMs: deadline.leftMs(), signal: deadline.signal });
+  pass(peerId: string, record: SealedMessage, wait: Wait): Promise<void> {
+    return this.#outbound.pass(peerId, record, wait);
   }
 
-  async ask(channel: Channel, draft: Draft, wait: SignedWait): Promise<Exchanged> {
-    using deadline = startDeadline(this.#node.clock, wait, nodeLimits.callTimeoutMs);
-    return await this.#asked(channel, draft, { deadline, signer: wait.signer });
-  }
-
-  async #asked(channel: Channel, draft: Draft, by: By): Promise<Exchanged> {
-    const { signal } = by.deadline;
-    const session = this.session(channel.peerId);
-    const message_id = uuidV7(this.#node.clock.nowMs(), this.#node.random);
-    const answered = session.expect(message_id, channel);
-    try {
-      const sent = await this.#paced(channel, { ...draft, message_id }, by);
-      return { sent, answer: await until(answered, signal) };
-    } finally {
-      session.giveUp(message_id);
-    }
-  }
-
-  /** Seals when it is the message's turn, so that it leaves fresh. */
-  async #paced(channel: Channel, draft: Draft, { deadline, signer }: By): Promise<SealedMessage> {
-    const { pacer } = this.#node;
-    const { signal } = deadline;
-    if (CRITICAL.has(draft.type)) pacer.note(channel.peerId);
-    else await pacer.turn(channel.peerId, signal);
-    const sealed = this.#seal(draft, signer);
-    await this.#send(channel, sealed, { timeoutMs: deadline.leftMs(), signal });
-    return sealed;
-  }
-
-  async #send(channel: Channel, sealed: SealedMessage, wait: Wait): Promise<void> {
-    this.#node.meter.sent(channel.protocol, await sendMessage(channel, sealed, wait));
-  }
-
-  /** Control has one stream for both directions; trade is opened by who sends. */
-  async #channelTo(peerId: string, protocol: SignedProtocol, deadline: Deadline): Promise<Channel> {
-    const { bans, transport, reach } = this.#node;
-    const { signal } = deadline;
-    bans.check(peerId);
-    if (!transport.links().some((link) => link.peerId === peerId)) {
-      await until(reach(peerId, { timeoutMs: deadline.leftMs(), signal }), signal);
-    }
-    const session = this.session(peerId);
-    await until(session.greeted, signal);
-    const accepted = session.accepted.get("control");
-    if (protocol === "control" && accepted !== undefined && !session.opened.has("control")) return accepted;
-    return until(this.openChannel(peerId, protocol, { timeoutMs: deadline.leftMs(), signal }), signal);
+  ask(channel: Channel, draft: Draft, options: AskOptions): Promise<Exchanged> {
+    return this.#outbound.ask(channel, draft, options);
   }
 
   openChannel(peerId: string, protocol: SignedProtocol, wait: Wait): Promise<Channel> {
-    const session = this.session(peerId);
-    const known = session.opened.get(protocol);
-    if (known !== undefined) return known;
-    const opening = this.#open(peerId, protocol, wait);
-    session.opened.set(protocol, opening);
-    const drop = () => {
-      if (session.opened.get(protocol) === opening) session.opened.delete(protocol);
-    };
-    opening.then((channel) => channel.stream.closed.then(drop), drop);
-    return opening;
-  }
-
-  async #open(peerId: string, protocol: SignedProtocol, wait: Wait): Promise<Channel> {
-    const { transport } = this.#node;
-    const stream = await transport.open(peerId, protocolIds[protocol], wait);
-    const channel: Channel = { peerId, protocol, outbound: true, stream };
-    const link = transport.links().find((one) => one.peerId === peerId);
-    if (link === undefined) throw new ProtocolError("STREAM_RESET", "the link went");
-    void this.#read(channel, link);
-    return channel;
+    return this.#outbound.open(peerId, protocol, wait);
   }
 
   session(peerId: string): PeerSession {
     const known = this.#sessions.get(peerId);
     if (known !== undefined) return known;
     if (this.#sessions.size >= SWEEP_ABOVE) this.#forgetUnlinked();
-    const fresh = new PeerSession(peerId);
+    const fresh = new PeerSession(peerId, this.#node.codecs);
     this.#sessions.set(peerId, fresh);
     return fresh;
   }

@@ -98,7 +98,7 @@ test("other rates given to both ends hold for the pace and for the gate", async 
   const clock = manualClock();
   const allowed = { perSecond: 10_000, burst: 10_000, peakPerSecond: 20_000, peakBurst: 4_000 };
   const rates = createRateGate(clock, allowed);
-  const pacer = createPacer(clock, allowed);
+  const pacer = createPacer(clock, { allowed });
   const never = new AbortController().signal;
   for (let n = 0; n < 1_500; n += 1) {
     await pacer.turn(PEER, never);

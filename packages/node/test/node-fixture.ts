@@ -3,8 +3,11 @@
 import {
   canonicalBytes,
   encodeFrame,
+  helloHash,
+  type HelloOffer,
   type JsonObject,
   type JsonValue,
+  negotiate,
   ownOffer,
   parseCanonical,
   seal,
@@ -65,6 +68,8 @@ export interface RawPeer extends AsyncDisposable {
   readonly transport: Transport;
   /** Opens a control stream. */
   control(to: string): Promise<RawChannel>;
+  /** Answers the hello on a stream that the other side opened, changed as told, and reads on. */
+  acknowledge(stream: BoundedStream, spoil?: JsonObject): Promise<void>;
 }
 
 export interface RawChannel {
@@ -132,10 +137,30 @@ export async function rawPeer(
     };
     return channel;
   };
+  const acknowledge = async (stream: BoundedStream, spoil: JsonObject = {}): Promise<void> => {
+    const frame = await stream.readFrame();
+    if (frame === undefined) return;
+    const hello = parseCanonical(frame.subarray(1)) as JsonObject & HelloOffer;
+    const mine = ownOffer(NETWORK, "raw/0");
+    const draft = {
+      type: "hello_ack",
+      recipient_id: stream.peerId,
+      ...mine,
+      ...negotiate(mine, hello),
+      hello_hash: helloHash(hello),
+      in_reply_to: hello["message_id"],
+      ...spoil,
+    };
+    const nowS = Math.floor(clock.nowMs() / 1000);
+    const sealed = seal(draft, { network: NETWORK, signer: identity.signer, nowS, random });
+    await stream.writeFrame(encodeFrame(0, canonicalBytes(sealed)));
+    while ((await stream.readFrame()) !== undefined);
+  };
   return {
     identity,
     transport,
     control,
+    acknowledge,
     [Symbol.asyncDispose]: () => transport.stop({ deadlineMs: 500 }),
   };
 }

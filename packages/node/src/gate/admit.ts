@@ -3,7 +3,7 @@
 import { type ErrorCode, ProtocolError } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
-import type { StateStore, StoredBan } from "../store/types.ts";
+import type { BanKind, StateStore, StoredBan } from "../store/types.ts";
 import { isNear, kindOf, netOf } from "./addresses.ts";
 import { createFloods } from "./floods.ts";
 import { createOffences } from "./offences.ts";
@@ -107,26 +107,36 @@ class BanTable implements Bans {
   }
 
   ban(subject: string, code: ErrorCode, terms: BanTerms = {}): void {
-    const kind = kindOf(subject);
-    const address = kind === "ip" || kind === "net";
-    if (kind === undefined || (address && this.#isSpared(subject.split("/")[0] ?? ""))) {
-      throw new ProtocolError("INVALID_PARAMS", `"${subject.slice(0, 64)}" cannot be banned`);
-    }
-    const sinceMs = this.#clock.nowMs();
+    const kind = this.#kindOf(subject);
+    const isAddress = kind === "ip" || kind === "net";
     const before = this.#bans.get(subject);
-    const strikes = strikesLeft(before, sinceMs);
-    const maxMs = address ? nodeLimits.ipBanMaxMs : nodeLimits.banMaxMs;
-    const usualMs = Math.min(nodeLimits.banMs * 2 ** strikes, maxMs);
-    const forMs = terms.forMs ?? (code === "EQUIVOCATION" ? EQUIVOCATION_BAN_MS : usualMs);
-    const untilMs = sinceMs + (address ? Math.min(forMs, maxMs) : forMs);
-    const row: Ban = { subject, kind, code, sinceMs, untilMs, strikes: strikes + 1, by: terms.by ?? "node" };
+    const sinceMs = this.#clock.nowMs();
+    const strikes = strikesLeft(before, sinceMs) + 1;
+    const usualMs = code === "EQUIVOCATION" ? EQUIVOCATION_BAN_MS : usualFor(strikes);
+    const longestMs = isAddress ? nodeLimits.ipBanMaxMs : Number.POSITIVE_INFINITY;
+    const untilMs = sinceMs + Math.min(terms.forMs ?? usualMs, longestMs);
     // Keys cost nothing: whoever makes new ones must not fill the disk.
     if (before === undefined && this.#bans.size >= nodeLimits.bans) this.#dropOldest();
+    this.#enter({ subject, kind, code, sinceMs, untilMs, strikes, by: terms.by ?? "node" });
+  }
+
+  /** @throws INVALID_PARAMS. */
+  #kindOf(subject: string): BanKind {
+    const kind = kindOf(subject);
+    const [ip = ""] = kind === "ip" || kind === "net" ? subject.split("/") : [];
+    if (kind === undefined || (ip !== "" && this.#isSpared(ip))) {
+      throw new ProtocolError("INVALID_PARAMS", `"${subject.slice(0, 64)}" cannot be banned`);
+    }
+    return kind;
+  }
+
+  #enter(ban: Ban): void {
+    const { subject } = ban;
     this.#bans.delete(subject);
-    this.#bans.set(subject, row);
+    this.#bans.set(subject, ban);
     this.#offences.forget(subject);
-    this.#write(() => this.#store.saveBan(row));
-    for (const fn of this.#listeners) fn(subject, row);
+    this.#write(() => this.#store.saveBan(ban));
+    for (const fn of this.#listeners) fn(subject, ban);
   }
 
   lift(subject: string): boolean {
@@ -188,6 +198,10 @@ class BanTable implements Bans {
     if (this.#options.onFatal === undefined) throw error;
     this.#options.onFatal(error);
   }
+}
+
+function usualFor(strikes: number): number {
+  return Math.min(nodeLimits.banMs * 2 ** (strikes - 1), nodeLimits.banMaxMs);
 }
 
 /** Strikes of before that still count: half of them go with every seven quiet days. */

@@ -11,6 +11,8 @@ export interface RateGate {
    * @throws RATE_LIMITED (`data.retry_after_ms`), OVERLOADED when the node is over its own: the least urgent first.
    */
   admit(peerId: string, priority?: WritePriority): void;
+  /** Counts one message of a peer towards its own rate alone. @throws RATE_LIMITED (`data.retry_after_ms`). */
+  admitPeer(peerId: string): void;
   /** Counts a message that no peer answers for, such as gossip. @throws OVERLOADED. */
   load(priority: WritePriority): void;
   /** True at most once a second and peer: may an error be told? */
@@ -37,15 +39,18 @@ export function createRateGate(clock: Clock, allowed: BucketRates = peerRates): 
     peers.set(peerId, fresh);
     return fresh;
   };
+  const admitPeer = (peerId: string): void => {
+    const nowMs = clock.monotonicMs();
+    const waitMs = bucketOf(peerId, nowMs).take(nowMs);
+    if (waitMs === 0) return;
+    throw new ProtocolError("RATE_LIMITED", "too many messages", { data: { retry_after_ms: waitMs } });
+  };
   return {
     load: (priority) => node.admit(priority, clock.monotonicMs()),
+    admitPeer,
     admit(peerId, priority = "normal") {
-      const nowMs = clock.monotonicMs();
-      const waitMs = bucketOf(peerId, nowMs).take(nowMs);
-      if (waitMs > 0) {
-        throw new ProtocolError("RATE_LIMITED", "too many messages", { data: { retry_after_ms: waitMs } });
-      }
-      node.admit(priority, nowMs);
+      admitPeer(peerId);
+      node.admit(priority, clock.monotonicMs());
     },
     mayTellError(peerId) {
       const nowMs = clock.monotonicMs();

@@ -1,13 +1,25 @@
 /** Form, signature, freshness: the climb of one signed message that came from a peer. */
 
-import { type AgentBinding, type OpenedMessage, openEnvelope, type VerifyEngine } from "@gridmesh/protocol";
+import {
+  type AgentBinding,
+  type JsonValue,
+  type OpenedMessage,
+  openMessage,
+  type VerifyEngine,
+} from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import type { NonceMemory } from "./fresh.ts";
 
 export interface Verifier {
-  /** Proves a message of this peer and remembers its nonce; a published record has none to remember. @throws the codes of `openEnvelope`. */
-  open(bytes: Uint8Array, peerId: string): OpenedMessage;
+  /**
+   * Proves a message of this peer and remembers its nonce; a published record has none to remember.
+   * @throws the codes of `openMessage`.
+   */
+  open(
+    value: JsonValue,
+    from: { readonly peerId: string; readonly version?: string | undefined },
+  ): OpenedMessage;
   /** Forgets the bindings shown on this peer's connection. */
   forget(peerId: string): void;
 }
@@ -42,14 +54,16 @@ export function createVerifier(options: VerifierOptions): Verifier {
     if (known.size > nodeLimits.bindingsPerLink && !oldest.done) known.delete(oldest.value);
   };
   return {
-    open(bytes, peerId) {
-      const opened = openEnvelope(bytes, {
+    open(value, { peerId, version }) {
+      const opened = openMessage(value, {
         network,
         engine,
         nowS: Math.floor(clock.nowMs() / 1000),
         isMine,
         isPublished,
         peerId,
+        version,
+        extensions: true,
         nonceSeen: (signerId, nonce) => nonces.seen(signerId, nonce),
         bindingFor: (agentId) => bindings.get(peerId)?.get(agentId),
       });

@@ -21,11 +21,17 @@ export interface Exchanged {
   readonly answer: Received;
 }
 
+export interface AskOptions extends Wait {
+  readonly signer: Signer;
+  /** Called before anything that follows the answer is read; what it throws is the answer's fate. */
+  readonly onAnswer?: ((exchanged: Exchanged) => void) | undefined;
+}
+
 export interface LinkExchange extends SignedExchange {
   /** As `handle`; such a message is taken before the peer's hello. */
   greet(type: string, on: MessageHandler): Disposable;
   /** Asks over this very channel, hello or not. */
-  ask(channel: Channel, draft: Draft, options: Wait & { readonly signer: Signer }): Promise<Exchanged>;
+  ask(channel: Channel, draft: Draft, options: AskOptions): Promise<Exchanged>;
   /** Sends a published record over the control stream as it was signed; resolves when written. @throws as `tell`. */
   pass(peerId: string, record: SealedMessage, wait: Wait): Promise<void>;
   /** The peer's session; made at its first link or stream. */

@@ -1,14 +1,15 @@
 /** The first words between two linked nodes: same network, a common version, the features both have. */
 
 import {
+  type Agreement,
   checkHelloAck,
   type Hello,
   type HelloAck,
   helloHash,
+  type HelloOffer,
   isProtocolError,
   type JsonObject,
   negotiate,
-  ownOffer,
   ProtocolError,
   type Signer,
 } from "@gridmesh/protocol";
@@ -18,12 +19,12 @@ import type { Log } from "../log.ts";
 import { TimerSet } from "../network/timer-set.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Received } from "../signed-exchange.ts";
-import type { LinkExchange, Reply } from "./exchange.ts";
+import type { Exchanged, LinkExchange, Reply } from "./exchange.ts";
 import type { PeerSession } from "./session.ts";
 
 export interface GreeterOptions {
-  readonly network: string;
-  readonly software: string;
+  /** What this node says of itself in every hello. */
+  readonly offer: HelloOffer;
   readonly transport: Transport;
   readonly exchange: LinkExchange;
   readonly signer: Signer;
@@ -62,8 +63,11 @@ export function startGreeter(options: GreeterOptions): Disposable {
   );
   stack.use(
     exchange.onChannelEnd(({ peerId, protocol, outbound }) => {
-      const lost = protocol === "control" && outbound && isLinked(transport, peerId);
-      if (lost && !stack.disposed) greetAgain(options, peerId, timers);
+      if (protocol !== "control" || stack.disposed || !isLinked(transport, peerId)) return;
+      const { control, agreement } = exchange.session(peerId);
+      // Of two streams that were opened at once one ends, and nothing is lost; nor is one on which nobody greeted.
+      const isLost = control === undefined && (outbound || agreement !== undefined);
+      if (isLost) greetAgain(options, { peerId, outbound }, timers);
     }),
   );
   return stack;
@@ -78,11 +82,16 @@ function meet(options: GreeterOptions, peerId: string, timers: TimerSet): void {
   if (link?.inbound === false) return void greet(options, peerId);
   timers.after(PATIENCE_MS, () => {
     const silent = session.ended === undefined && !session.admitted;
-    if (silent) void greet(options, peerId);
+    if (silent && session.control === undefined) void greet(options, peerId);
   });
 }
 
-function greetAgain(options: GreeterOptions, peerId: string, timers: TimerSet): void {
+/** Who opened the lost stream opens the next one; the other side does where that does not happen. */
+function greetAgain(
+  options: GreeterOptions,
+  { peerId, outbound }: { readonly peerId: string; readonly outbound: boolean },
+  timers: TimerSet,
+): void {
   const { clock, exchange, transport } = options;
   const session = exchange.session(peerId);
   const nowMs = clock.monotonicMs();
@@ -91,8 +100,9 @@ function greetAgain(options: GreeterOptions, peerId: string, timers: TimerSet): 
     void transport.hangUp(peerId, "the control stream was lost too often");
     return;
   }
-  timers.after(nodeLimits.controlReopenMs, () => {
-    if (isLinked(transport, peerId)) void greet(options, peerId);
+  timers.after(nodeLimits.controlReopenMs + (outbound ? 0 : PATIENCE_MS), () => {
+    const isMissing = session.ended === undefined && session.control === undefined;
+    if (isMissing && isLinked(transport, peerId)) void greet(options, peerId);
   });
 }
 
@@ -111,14 +121,15 @@ function watch(options: GreeterOptions, session: PeerSession, timers: TimerSet):
 async function greet(options: GreeterOptions, peerId: string): Promise<void> {
   const { exchange, signer } = options;
   const wait = { timeoutMs: nodeLimits.helloMs };
+  // The peer was quicker.
+  if (exchange.session(peerId).accepted.has("control")) return;
   try {
     const channel = await exchange.openChannel(peerId, "control", wait);
-    const hello = { type: "hello", recipient_id: peerId, ...ownOffer(options.network, options.software) };
-    const { sent, answer } = await exchange.ask(channel, hello, { ...wait, signer });
-    if (answer.type !== "hello_ack") throw new ProtocolError("HELLO_REQUIRED", `${answer.type} for a hello`);
-    const ack = answer.message as unknown as HelloAck;
-    const agreement = checkHelloAck(sent as unknown as JsonObject & Hello, ack);
-    agreed(options, exchange.session(peerId), agreement);
+    const hello = { type: "hello", recipient_id: peerId, ...options.offer };
+    // What follows the ack is spelled as agreed: both agree before it is read.
+    const onAnswer = (exchanged: Exchanged) =>
+      agreed(options, exchange.session(peerId), agreementIn(exchanged));
+    await exchange.ask(channel, hello, { ...wait, signer, onAnswer });
   } catch (error) {
     if (!isProtocolError(error)) throw error;
     // The stream or the link broke: whoever watches it greets again.
@@ -127,13 +138,18 @@ async function greet(options: GreeterOptions, peerId: string): Promise<void> {
   }
 }
 
+/** Everything is worked out anew: a difference is a downgrade. @throws as `checkHelloAck`, HELLO_REQUIRED. */
+function agreementIn({ sent, answer }: Exchanged): Agreement {
+  if (answer.type !== "hello_ack") throw new ProtocolError("HELLO_REQUIRED", `${answer.type} for a hello`);
+  return checkHelloAck(sent as unknown as JsonObject & Hello, answer.message as unknown as HelloAck);
+}
+
 async function acceptHello(options: GreeterOptions, received: Received): Promise<Reply> {
-  const { network, software, signer, exchange } = options;
+  const { offer: mine, signer, exchange } = options;
   const peerId = received.from.peerId;
-  const mine = ownOffer(network, software);
   const agreement = negotiate(mine, received.message as unknown as Hello);
   const session = exchange.session(peerId);
-  session.admitted = true;
+  session.admit(agreement);
   return {
     signer,
     draft: {
@@ -147,11 +163,7 @@ async function acceptHello(options: GreeterOptions, received: Received): Promise
   };
 }
 
-function agreed(
-  options: GreeterOptions,
-  session: PeerSession,
-  agreement: ReturnType<typeof negotiate>,
-): void {
+function agreed(options: GreeterOptions, session: PeerSession, agreement: Agreement): void {
   const first = session.agreement === undefined;
   session.agree(agreement);
   if (first) options.onGreeted(session);

@@ -1,6 +1,6 @@
 /** Which errors are told to whom. */
 
-import { type ErrorCode, isUuid, type JsonObject, parseCanonical } from "@gridmesh/protocol";
+import { type ErrorCode, isUuid, type JsonObject, type JsonValue } from "@gridmesh/protocol";
 
 /** Refused though the signature held, and told once a second all the same: their sender has no standing yet, or too much to say. */
 const RARELY_TOLD: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -49,25 +49,23 @@ export function endsLink(code: ErrorCode): boolean {
 }
 
 /** What can be read of a message that failed: its type, its id, so that its sender's wait ends, and the network a hello names. */
-export function causeOf(cause: Uint8Array | Readonly<Record<string, unknown>> | undefined): {
+export function causeOf(cause: JsonValue | undefined): {
   readonly type: unknown;
   readonly id: string | null;
   readonly network: string | undefined;
+  readonly extensionVersion: unknown;
 } {
-  const message = cause instanceof Uint8Array ? readable(cause) : (cause ?? {});
-  const { type, message_id: id, network } = message;
+  const isObject = typeof cause === "object" && cause !== null && !Array.isArray(cause);
+  const {
+    type,
+    message_id: id,
+    network,
+    extension_version: extensionVersion,
+  } = isObject ? (cause as JsonObject) : {};
   return {
     type,
     id: typeof id === "string" && isUuid(id) ? id : null,
     network: typeof network === "string" ? network : undefined,
+    extensionVersion,
   };
-}
-
-function readable(bytes: Uint8Array): Readonly<Record<string, unknown>> {
-  try {
-    const value = parseCanonical(bytes);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
-  } catch {
-    return {};
-  }
 }

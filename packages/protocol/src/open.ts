@@ -60,6 +60,8 @@ export interface OpenedMessage {
   readonly message: JsonObject;
   /** The fields beside the header, as its schema knows them. */
   readonly body: Readonly<Record<string, unknown>>;
+  /** Fresh and once: its nonce is to be stored. A record, or what is valid for ever, may come again. */
+  readonly isLive: boolean;
   /** To be cached for the connection; undefined when the message brought none. */
   readonly binding: AgentBinding | undefined;
 }
@@ -83,7 +85,7 @@ export function openMessage(value: JsonValue, context: OpenContext): OpenedMessa
   const schema = schemaIn(header, context);
   const { signerId, key } = signerOf(message, schema);
   const lasting = schema.lasting === true;
-  checkRecipient(header, signerId, { context, lasting });
+  const isLive = checkRecipient(header, signerId, { context, lasting });
   const body = readBody(header, message, schema);
   checkClaims(header.type, body, { network: context.network, key });
   const binding = lasting ? undefined : checkBinding(header, signerId, context);
@@ -92,7 +94,19 @@ export function openMessage(value: JsonValue, context: OpenContext): OpenedMessa
   }
   if (header.type === CONTINUITY_TYPE) checkNewKey(message, context);
   const { type, version, messageId, recipientId, timestamp, nonce } = header;
-  return { type, version, messageId, signerId, recipientId, timestamp, nonce, message, body, binding };
+  return {
+    type,
+    version,
+    messageId,
+    signerId,
+    recipientId,
+    timestamp,
+    nonce,
+    message,
+    body,
+    isLive,
+    binding,
+  };
 }
 
 function schemaIn(header: Header, context: OpenContext): MessageSchema {
@@ -110,21 +124,22 @@ function schemaIn(header: Header, context: OpenContext): MessageSchema {
   return schema;
 }
 
-/** Records and what is valid for ever may be for anybody, at any time, more than once. */
+/** False of records and of what is valid for ever: they may be for anybody, at any time, more than once. */
 function checkRecipient(
   header: Header,
   signerId: string,
   { context, lasting }: { readonly context: OpenContext; readonly lasting: boolean },
-): void {
-  if (lasting || (header.recipientId === "*" && context.isPublished?.(header.type) === true)) return;
+): boolean {
+  if (lasting || (header.recipientId === "*" && context.isPublished?.(header.type) === true)) return false;
   if (!context.isMine(header.recipientId)) {
     throw new ProtocolError("RECIPIENT_WRONG", `meant for ${header.recipientId}`);
   }
-  if (context.live === false) return;
+  if (context.live === false) return false;
   checkFresh(header, context.nowS);
   if (context.nonceSeen?.(signerId, header.nonce)) {
     throw new ProtocolError("MESSAGE_REPLAYED", `message ${header.messageId}`);
   }
+  return true;
 }
 
 function signerOf(message: JsonObject, schema: MessageSchema): { signerId: string; key: Uint8Array } {

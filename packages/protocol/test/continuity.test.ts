@@ -69,7 +69,7 @@ test("a handover is signed by both keys and proven whoever brings it, years late
     nonceSeen: () => true,
     peerId: "12D3KooWA4Xop1JaT3MHxwYMkCepYsv4iPVopMXwCz5iHYdBfeSB",
   });
-  assert.equal(brought.type, "key_continuity");
+  assert.deepEqual([brought.type, brought.isLive], ["key_continuity", false]);
 });
 
 test("the new key signs the same bytes without both signatures", () => {

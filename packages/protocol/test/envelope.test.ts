@@ -62,6 +62,8 @@ test("a sealed message opens to what was said", () => {
   assert.equal(opened.signerId, node.agentId);
   assert.equal(opened.messageId, message.message_id);
   assert.equal(opened.nonce, message.nonce);
+  assert.equal(opened.isLive, true);
+  assert.equal(open(message, { live: false }).isLive, false);
   assert.deepEqual(opened.body, {
     status: "healthy",
     active_tasks: 3,

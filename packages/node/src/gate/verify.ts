@@ -67,7 +67,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
         nonceSeen: (signerId, nonce) => nonces.seen(signerId, nonce),
         bindingFor: (agentId) => bindings.get(peerId)?.get(agentId),
       });
-      if (opened.recipientId !== "*") nonces.add(opened.signerId, opened.nonce);
+      if (opened.isLive) nonces.add(opened.signerId, opened.nonce);
       if (opened.binding !== undefined) remember(peerId, opened.binding);
       return opened;
     },

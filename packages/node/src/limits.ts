@@ -86,7 +86,7 @@ export const nodeLimits = {
   /** Two records of one agent on gossip are at least this far apart. */
   advertiseApartMs: limits.advertisementGapS * 1000,
   /** Words enter the DHT this long after the last look at who is there, and up to twice that. */
-  provideSettleMs: 2_000,
+  provideSettleMs: 5_000,
   /** Seconds a record is valid; three times its interval, so longer where that is. */
   recordValidS: limits.advertisementValidS,
   /** No record may claim a longer life: three intervals of a full registry. */
@@ -118,6 +118,10 @@ export const nodeLimits = {
   /** Tries to fetch a greeted peer's records, and the wait after the first that failed; each next is doubled. */
   greetFetches: 3,
   greetFetchAgainMs: 1_000,
+  /** A greeted peer is asked for its records if it has not told them by then. */
+  greetToldMs: 3_000,
+  /** As long of that a look-up waits for it. */
+  greetHeldMs: 100,
   /** Candidates tried for one `cap:` call. */
   anycastTries: 5,
   /** Each try gets an equal part of the time that is left, at least this. */

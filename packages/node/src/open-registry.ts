@@ -225,7 +225,7 @@ function takeRecords(base: NodeBase, { serve, bans }: LinkRoom, registry: Distri
   });
 }
 
-/** Listens to others' records on gossip, and asks each greeted peer for its own. */
+/** Listens to others' records on gossip, and hears of each greeted peer's own. */
 export function joinRegistry(base: NodeBase, links: LinkRoom, registry: DistributedRegistry): Disposable {
   const { network, engine, clock } = base;
   const log = base.log.child("registry");
@@ -255,7 +255,7 @@ export function joinRegistry(base: NodeBase, links: LinkRoom, registry: Distribu
   return stack;
 }
 
-/** Tries again while the link lives: at greeting both sides are often at their busiest. */
+/** Asks whoever did not tell; tries again while the link lives: at greeting both sides are often at their busiest. */
 async function fetchAtGreeting(
   { clock }: NodeBase,
   rooms: {
@@ -266,6 +266,7 @@ async function fetchAtGreeting(
   peerId: string,
 ): Promise<void> {
   const session = rooms.links.serve.session(peerId);
+  if ((await rooms.registry.toldBy(peerId, rooms.signal)) || session.ended !== undefined) return;
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await rooms.registry.fetch(peerId, { timeoutMs: nodeLimits.fetchTimeoutMs });

@@ -174,7 +174,7 @@ test("a fetch at greeting that fails is tried again while the link lives", async
   });
   await peer.transport.dial({ addresses: node.addresses }, { timeoutMs: 1_000 });
   await (await peer.control(node.id)).hello();
-  await eventually("a second try", () => tries === 2, 2_000);
+  await eventually("a second try", () => tries === 2, 8_000);
   await peer.transport.hangUp(node.id, "enough");
   await new Promise((resolve) => setTimeout(resolve, 2_100));
   assert.equal(tries, 2, "nobody is asked without a link");

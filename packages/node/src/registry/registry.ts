@@ -62,6 +62,8 @@ export interface DistributedRegistry extends Registry {
   take(record: AgentRecord, confirmed: boolean): void;
   /** Asks a peer for the records of its agents. @throws the call's codes. */
   fetch(peerId: string, wait: FetchWait): Promise<void>;
+  /** Gives a peer just greeted time to tell of its agents by itself: true when it told of all that were known, and of one at least. */
+  toldBy(peerId: string, signal: AbortSignal): Promise<boolean>;
   /** Agents that answer one of the words, own first; gone ones left out. */
   answering(words: readonly string[]): readonly AgentRow[];
   /** The newest record of another node's agent, as it was signed. */
@@ -97,6 +99,8 @@ class NodeRegistry implements DistributedRegistry {
   readonly #listeners = new Set<() => void>();
   readonly #waiting = new Set<() => void>();
   readonly #absent;
+  /** Agents that peers told of since they were greeted. */
+  readonly #told = new Map<string, Set<string>>();
   #fetching = 0;
 
   constructor(options: RegistryOptions) {
@@ -149,7 +153,9 @@ class NodeRegistry implements DistributedRegistry {
     const { cache, peerId, equivocations } = this.#options;
     if (record.nodeId === peerId) return;
     try {
-      if (!cache.take(record, confirmed)) return;
+      const isNews = cache.take(record, confirmed);
+      if (confirmed) this.#told.get(record.nodeId)?.add(record.agentId);
+      if (!isNews) return;
     } catch (error) {
       const known = cache.record(record.agentId);
       if (known !== undefined && error instanceof ProtocolError && error.code === "EQUIVOCATION") {
@@ -212,6 +218,25 @@ class NodeRegistry implements DistributedRegistry {
     if (!transport.links().some((link) => link.peerId === peerId)) return false;
     const told = cache.answering([word]);
     return told.some((row) => row.nodeId === peerId && row.confirmed && row.presence === "live");
+  }
+
+  async toldBy(peerId: string, signal: AbortSignal): Promise<boolean> {
+    const { clock, cache } = this.#options;
+    const told = new Set<string>();
+    this.#told.set(peerId, told);
+    // Whoever looks for an agent meanwhile waits as for an answer, but not as long as a busy peer may need.
+    this.#fetching += 1;
+    const heldMs = nodeLimits.greetHeldMs;
+    try {
+      await clock.sleep(heldMs, signal);
+    } finally {
+      this.#fetching -= 1;
+      this.stir();
+    }
+    await clock.sleep(nodeLimits.greetToldMs - heldMs, signal);
+    if (this.#told.get(peerId) === told) this.#told.delete(peerId);
+    const known = cache.records().filter(({ nodeId }) => nodeId === peerId);
+    return told.size > 0 && known.every(({ agentId }) => told.has(agentId));
   }
 
   async fetch(peerId: string, wait: FetchWait): Promise<void> {

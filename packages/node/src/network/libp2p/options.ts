@@ -12,6 +12,7 @@ import type { Gater } from "./gater.ts";
 import { gossipService, type TopicLabels } from "./gossip-service.ts";
 import type { GuardedDatastore } from "./guarded-datastore.ts";
 import { keyFromSeed } from "./key.ts";
+import { withoutNeedlessPings } from "./proven-peers.ts";
 import { type Inside, inside } from "./inside.ts";
 import type { Multicast } from "./multicast.ts";
 import { encrypters, libp2pMetrics, protector, reachServices, transports } from "./modules.ts";
@@ -79,7 +80,7 @@ export async function createLibp2pNode(parts: NodeParts): Promise<Libp2p<Service
     ...options,
     services: {
       ...services,
-      dht: (components: Parameters<typeof dht>[0]) => dht(components) as SingleKadDHT,
+      dht: (components: Parameters<typeof dht>[0]) => dht(withoutNeedlessPings(components)) as SingleKadDHT,
     },
   });
 }

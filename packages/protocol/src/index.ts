@@ -69,6 +69,7 @@ export {
 export { base58decode, base58encode, equalBytes, fromBase64, toBase64, toHex } from "./bytes.ts";
 export { type BindingCheck, type BindingTerms, checkTerms, signBinding, verifyBinding } from "./binding.ts";
 export { canonicalBytes, canonicalize, parseCanonical, parseTolerant } from "./canonical.ts";
+export { contentId } from "./content-id.ts";
 export {
   chainOf,
   type Continuity,

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 import {
   canonicalBytes,
+  contentId,
   didKeyFromKey,
   nobleEngine,
   openEnvelope,
@@ -60,4 +61,13 @@ test("the heartbeat of that key has these signed bytes and this signature", () =
   });
   assert.equal(opened.signerId, A);
   assert.equal(opened.body["available_capacity"], 0.6);
+});
+
+test("bytes have these content addresses", () => {
+  const pins: readonly [bytes: number, cid: string][] = [
+    [0, "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"],
+    [1_048_575, "bafkreigkp3imjkhgps64iyoezmgsq3jpvo6z6dcbu72cwzs7olv2vcxmky"],
+    [1_048_576, "bafkreibq4fevl27rgurgnxbp7adh42aqiyd6ouflxhj3gzmcxcxzbh6lla"],
+  ];
+  for (const [bytes, cid] of pins) assert.equal(contentId(new Uint8Array(bytes)), cid);
 });

@@ -10,16 +10,29 @@ import type { TransportSettings } from "../src/network/libp2p/settings.ts";
 import type { AgentNode } from "../src/node.ts";
 import { eventually } from "./node-fixture.ts";
 
-/** The machine's time, so many times as fast: what lasts ten seconds is over in two. */
-export function fastClock(times: number): Clock {
+/** The machine's time at another pace: what lasts ten seconds is over in two. */
+export interface FastClock extends Clock {
+  /** From now on, so many times as fast as the machine's. */
+  run(times: number): void;
+}
+
+export function fastClock(times: number): FastClock {
   const real = systemClock();
-  const wallMs = real.nowMs();
-  const startMs = real.monotonicMs();
+  let pace = times;
+  let wallMs = real.nowMs();
+  let monotonicMs = real.monotonicMs();
+  let sinceMs = monotonicMs;
+  const passedMs = () => (real.monotonicMs() - sinceMs) * pace;
   return {
-    nowMs: () => wallMs + (real.nowMs() - wallMs) * times,
-    monotonicMs: () => startMs + (real.monotonicMs() - startMs) * times,
-    timer: (ms, fn) => real.timer(ms / times, fn),
-    sleep: (ms, signal) => real.sleep(ms / times, signal),
+    nowMs: () => wallMs + passedMs(),
+    monotonicMs: () => monotonicMs + passedMs(),
+    timer: (ms, fn) => real.timer(ms / pace, fn),
+    sleep: (ms, signal) => real.sleep(ms / pace, signal),
+    run(next) {
+      const ms = passedMs();
+      [wallMs, monotonicMs] = [wallMs + ms, monotonicMs + ms];
+      [sinceMs, pace] = [real.monotonicMs(), next];
+    },
   };
 }
 

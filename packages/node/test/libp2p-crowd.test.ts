@@ -49,6 +49,34 @@ async function honestDials(port: number, victim: Rigged): Promise<number> {
   return reached;
 }
 
+test("sockets to the WebSocket port that ask for nothing are few, and closed", async () => {
+  await using victim = await rigged({ ...victimOptions, listen: ["/ip4/127.0.0.1/tcp/0/ws"] });
+  const port = portOf(victim);
+  const sockets = await idleSockets(port, 12);
+  try {
+    const refused = () => victim.transport.snapshot().refused["pending-per-ip"];
+    await until(() => refused() === 4, "four refusals");
+    await using honest = await rigged({ dht: false });
+    const address = `/ip4/127.0.0.1/tcp/${port}/ws/p2p/${victim.transport.peerId}`;
+    await honest.transport.dial({ addresses: [address] }, wait);
+    await until(() => sockets.every(({ destroyed }) => destroyed), "all closed", 10_000);
+    assert.equal(honest.transport.links().length, 1);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
+});
+
+test("a WebSocket link that is aborted at one end is gone at the other", async () => {
+  await using a = await rigged({ dht: false });
+  await using b = await rigged({ dht: false, listen: ["/ip4/127.0.0.1/tcp/0/ws"] });
+  for (const from of [a, b]) {
+    await a.transport.dial({ addresses: b.transport.addresses() }, wait);
+    await until(() => b.transport.links().length === 1, "the link");
+    for (const connection of from.parts.links.connections()) connection.abort(new Error("enough"));
+    await until(() => a.transport.links().length + b.transport.links().length === 0, "no link at either end");
+  }
+});
+
 for (const [title, count, bend] of [
   ["ten idle sockets", 10, undefined],
   [

@@ -34,6 +34,8 @@ interface Rules {
   readonly bannedPeers?: readonly string[];
   readonly bannedIps?: readonly string[];
   readonly linked?: readonly string[];
+  /** Linked this moment. */
+  readonly young?: readonly string[];
 }
 
 function gaterOf(rules: Rules = {}) {
@@ -43,10 +45,13 @@ function gaterOf(rules: Rules = {}) {
     self: "self",
     monotonicMs: () => nowMs,
     trusted: addressRanges(rules.trusted ?? []),
+    provesReach: false,
     isAnchor: (peerId) => rules.anchors?.includes(peerId) ?? false,
     bannedPeer: (peerId) => rules.bannedPeers?.includes(peerId) ?? false,
     bannedIp: (ip) => rules.bannedIps?.includes(ip) ?? false,
-    links: new Set(rules.linked),
+    links: Object.assign(new Set(rules.linked), {
+      isYoung: (peerId: string) => rules.young?.includes(peerId) ?? false,
+    }),
   });
   const admits = (address: string) => !gater.denyInboundConnection(arriving(address));
   /** Lets connections from these addresses in and up to an open link. */
@@ -58,6 +63,13 @@ function gaterOf(rules: Rules = {}) {
 
 const from = (count: number, address: (index: number) => string) =>
   Array.from({ length: count }, (_, index) => address(index));
+
+test("of two that dial each other at once the second connection is turned away, a later one is not", () => {
+  const { gater } = gaterOf({ linked: ["both", "back"], young: ["both"] });
+  assert.ok(gater.denyInboundEncryptedConnection(peer("both")));
+  assert.ok(!gater.denyInboundEncryptedConnection(peer("back")));
+  assert.deepEqual(gater.refused, { twice: 1 });
+});
 
 test("an address may have eight connections pending, and each refusal is counted by rule", () => {
   const { gater, admits } = gaterOf();

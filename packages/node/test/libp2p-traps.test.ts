@@ -10,6 +10,7 @@ import type { Libp2p, Stream } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
 import { lpStream } from "@libp2p/utils";
+import { webSockets } from "@libp2p/websockets";
 import { yamux } from "@libp2p/yamux";
 import { MemoryDatastore } from "datastore-core";
 import type { Datastore } from "interface-datastore";
@@ -328,4 +329,25 @@ test("trap 15: what pipes iterables takes no stream", async () => {
     assert.ok(!("sink" in stream));
     stream.abort(new Error("done"));
   });
+});
+
+test("trap 16: an aborted WebSocket stays open, and the other end never hears of it", async () => {
+  const create = (listen: string[]) =>
+    createLibp2p({
+      addresses: { listen },
+      transports: [webSockets()],
+      connectionEncrypters: [noise()],
+      streamMuxers: [yamux()],
+      connectionMonitor: { enabled: false },
+    });
+  const [a, b] = [await create([]), await create(["/ip4/127.0.0.1/tcp/0/ws"])];
+  try {
+    const connection = await a.dial(b.getMultiaddrs());
+    await until(() => b.getConnections().length === 1, "the other end");
+    connection.abort(new Error("gone"));
+    await sleep(500);
+    assert.equal(b.getConnections()[0]?.status, "open");
+  } finally {
+    await Promise.all([a.stop(), b.stop()]);
+  }
 });

@@ -93,7 +93,7 @@ export function ipOf(address: Multiaddr): string | undefined {
 }
 
 /** One machine, one text: an IPv4 address seen through a socket for both versions is an IPv4 address. */
-function unmapped(ip: string): string {
+export function unmapped(ip: string): string {
   const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/iu.exec(ip) ?? [];
   if (high === undefined || low === undefined) return ip.replace(/^::ffff:(?=\d+\.)/iu, "");
   const words = [Number.parseInt(high, 16), Number.parseInt(low, 16)];

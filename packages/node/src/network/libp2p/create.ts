@@ -34,6 +34,7 @@ export async function partsOf(
   const links = new LinkTable(clock);
   const anchorIds = new Set(settings.anchors.map((anchor) => anchor.peerId));
   const isAnchor = (id: string) => anchorIds.has(id);
+  const isReachSought = settings.reach.autonat || settings.reach.relay !== "off";
   const gater = new Gater({
     profile: settings.profile,
     self: peerId,
@@ -42,6 +43,7 @@ export async function partsOf(
     isAnchor,
     bannedPeer: context.bannedPeer ?? (() => false),
     bannedIp: context.bannedIp ?? (() => false),
+    provesReach: isReachSought,
     links,
   });
   const datastore = new GuardedDatastore();
@@ -69,7 +71,6 @@ export async function partsOf(
     service === undefined
       ? undefined
       : dhtOver({ service, peerId, clock, gater, onSighted: sightedBy("dht") });
-  const isReachSought = settings.reach.autonat || settings.reach.relay !== "off";
   const reach = isReachSought
     ? new Reach({ settings: settings.reach, inside, links, clock, log, isAnchor })
     : undefined;

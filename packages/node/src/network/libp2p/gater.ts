@@ -2,7 +2,7 @@ import type { ConnectionGater, MultiaddrConnection, PeerId } from "@libp2p/inter
 import { isPrivate } from "@libp2p/utils";
 import type { Multiaddr } from "@multiformats/multiaddr";
 import type { NetworkProfile } from "../profiles.ts";
-import { type AddressRanges, ipOf, isLearntPublicly } from "./address-rules.ts";
+import { type AddressRanges, ipOf, isLearntPublicly, unmapped } from "./address-rules.ts";
 import { Arrivals } from "./arrivals.ts";
 import { LearntAddresses } from "./learnt-addresses.ts";
 import { RawConnections } from "./raw-connections.ts";
@@ -13,6 +13,7 @@ export type GaterRule =
   | "banned-ip"
   | "links"
   | "inbound-links"
+  | "twice"
   | "pending"
   | "pending-per-ip"
   | "rate-per-ip"
@@ -32,8 +33,10 @@ export interface GaterOptions {
   readonly isAnchor: (peerId: string) => boolean;
   readonly bannedPeer: (peerId: string) => boolean;
   readonly bannedIp: (ip: string) => boolean;
+  /** Do others dial us again to find out what reaches us? */
+  readonly provesReach: boolean;
   /** Links that stand, and whether one of them is to this peer. */
-  readonly links: { readonly size: number; has(peerId: string): boolean };
+  readonly links: { readonly size: number; has(peerId: string): boolean; isYoung(peerId: string): boolean };
 }
 
 /**
@@ -119,6 +122,16 @@ export class Gater implements ConnectionGater {
     return false;
   }
 
+  /** A socket that libp2p does not know of yet: it has said nothing that makes it a connection. */
+  admitSocket(ip: string, waiting: { readonly all: number; readonly sameIp: number }): boolean {
+    const { profile, trusted, bannedIp } = this.#options;
+    const own = unmapped(ip);
+    if (bannedIp(own)) return !this.#refuse("banned-ip");
+    if (waiting.all >= profile.maxPending) return !this.#refuse("pending");
+    const most = trusted.has(own) ? 0 : profile.maxPendingPerIp;
+    return most === 0 || waiting.sameIp < most || !this.#refuse("pending-per-ip");
+  }
+
   denyOutboundConnection(_peerId: PeerId, connection: MultiaddrConnection): boolean {
     this.#raw.add(connection);
     return false;
@@ -134,6 +147,8 @@ export class Gater implements ConnectionGater {
     const id = peerId.toString();
     const { profile, isAnchor, bannedPeer, links } = this.#options;
     if (bannedPeer(id)) return this.#refuse("banned-peer");
+    // Two that dialled each other at once: the link that stands is enough, unless a second proves an address.
+    if (!this.#options.provesReach && links.isYoung(id)) return this.#refuse("twice");
     if (isAnchor(id) || links.has(id)) return false;
     const free = profile.maxInboundLinks - ANCHOR_PLACES;
     return this.#arrivals.open >= free && this.#refuse("inbound-links");

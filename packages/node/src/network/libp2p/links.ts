@@ -6,8 +6,12 @@ import { linkOf } from "./streams.ts";
 interface Entry {
   readonly connections: Set<Connection>;
   readonly openedAtMs: number;
+  readonly openedAtMonotonicMs: number;
   lastByteMs: number;
 }
+
+/** Within this, a second connection comes of two that dialled each other, not of one that came back. */
+const YOUNG_MS = 5_000;
 
 /** The connections of every peer as one link each: the oldest that stands. */
 export class LinkTable {
@@ -30,6 +34,7 @@ export class LinkTable {
     this.#entries.set(peerId, {
       connections: new Set([connection]),
       openedAtMs: nowMs,
+      openedAtMonotonicMs: this.#clock.monotonicMs(),
       lastByteMs: nowMs,
     });
     return true;
@@ -69,6 +74,14 @@ export class LinkTable {
 
   all(): readonly Link[] {
     return [...this.#entries.keys()].flatMap((peerId) => this.link(peerId) ?? []);
+  }
+
+  /** Has a direct connection to this peer only just opened? */
+  isYoung(peerId: string): boolean {
+    const entry = this.#entries.get(peerId);
+    if (entry === undefined || this.#clock.monotonicMs() - entry.openedAtMonotonicMs >= YOUNG_MS)
+      return false;
+    return this.#open(peerId).some(({ limits, direct }) => limits === undefined && direct);
   }
 
   has(peerId: string): boolean {

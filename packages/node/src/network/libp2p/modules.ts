@@ -1,21 +1,20 @@
 import type { ConnectionProtector, ConnectionEncrypter, Metrics, Transport } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
-import { webSockets } from "@libp2p/websockets";
 import type { Libp2pOptions } from "libp2p";
 import { optional } from "./optional.ts";
 import { withLimits } from "./relay-limits.ts";
 import type { TransportSettings } from "./settings.ts";
+import { guardedWebSockets, type SocketGate } from "./web-sockets.ts";
 
 type Components = Parameters<NonNullable<Libp2pOptions["transports"]>[number]>[0];
 type Part<T> = (components: Components) => T;
 
 /** What of libp2p a node is built of besides the parts that every node has; each is loaded only where it is used. */
-export async function transports({
-  profile,
-  reach,
-  memoryLatencyMs,
-}: TransportSettings): Promise<Part<Transport>[]> {
+export async function transports(
+  { profile, reach, memoryLatencyMs }: TransportSettings,
+  gate: SocketGate,
+): Promise<Part<Transport>[]> {
   if (profile.name === "memory") {
     const { memory } = await optional(
       "@libp2p/memory",
@@ -24,7 +23,7 @@ export async function transports({
     );
     return [memory({ latency: memoryLatencyMs })];
   }
-  const list: Part<Transport>[] = [tcp(), webSockets()];
+  const list: Part<Transport>[] = [tcp(), guardedWebSockets(gate)];
   if (reach.relay !== "off") {
     const { circuitRelayTransport } = await import("@libp2p/circuit-relay-v2");
     list.push(withLimits(circuitRelayTransport()));
@@ -69,6 +68,11 @@ export async function reachServices({
   psk,
 }: TransportSettings): Promise<Record<string, Part<unknown>>> {
   const services: Record<string, Part<unknown>> = {};
+  if (reach.autonat || reach.relay !== "off") {
+    // Addresses and the DHT's mode change while links stand: those at the other end have to hear it.
+    const { identifyPush } = await import("@libp2p/identify");
+    services["push"] = identifyPush();
+  }
   if (reach.autonat) {
     const { autoNATv2 } = await import("@libp2p/autonat-v2");
     services["autonat"] = autoNATv2();

@@ -4,9 +4,11 @@ import type { Libp2p } from "@libp2p/interface";
 import type { SingleKadDHT } from "@libp2p/kad-dht";
 import { type Ping, ping } from "@libp2p/ping";
 import { yamux } from "@libp2p/yamux";
+import type { Multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2pOptions } from "libp2p";
 import type { TransportContext } from "../network-choice.ts";
 import type { NetworkProfile } from "../profiles.ts";
+import { isLearntPublicly } from "./address-rules.ts";
 import { dhtService } from "./dht.ts";
 import type { Gater } from "./gater.ts";
 import { gossipService, type TopicLabels } from "./gossip-service.ts";
@@ -50,8 +52,15 @@ export async function createLibp2pNode(parts: NodeParts): Promise<Libp2p<Service
     datastore,
     connectionGater: gater,
     nodeInfo: { name: "gridmesh", version: "1", userAgent: "gridmesh" },
-    addresses: { listen: listenOf(settings, context.peerId), announce: [...settings.announce] },
-    transports: await transports(settings),
+    addresses: {
+      listen: listenOf(settings, context.peerId),
+      announce: [...settings.announce],
+      announceFilter: (addresses: Multiaddr[]) => announced(profile, addresses),
+    },
+    transports: await transports(settings, {
+      clock: context.clock,
+      admitSocket: (ip, waiting) => gater.admitSocket(ip, waiting),
+    }),
     connectionEncrypters: await encrypters(settings),
     streamMuxers: [yamux(muxing(settings))],
     connectionManager: managing(profile, settings.trusted),
@@ -88,6 +97,14 @@ export async function createLibp2pNode(parts: NodeParts): Promise<Libp2p<Service
 /** Within one process a PeerId is address enough. */
 function listenOf({ profile, listen }: TransportSettings, peerId: string): string[] {
   return profile.name === "memory" && listen.length === 0 ? [`/memory/of-${peerId}`] : [...listen];
+}
+
+/** A relay tells its private addresses too; nobody on the internet gets to us through them. */
+function announced({ privateAddresses }: NetworkProfile, addresses: Multiaddr[]): Multiaddr[] {
+  if (privateAddresses) return addresses;
+  return addresses.filter(
+    (address) => isLearntPublicly(address) || !address.toString().includes("/p2p-circuit"),
+  );
 }
 
 function managing(profile: NetworkProfile, trusted: readonly string[]) {

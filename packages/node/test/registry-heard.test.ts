@@ -53,6 +53,7 @@ function ear() {
     banned: (subject) => bans.banned(subject),
     offence: (peerId, code) => void bans.offence(peerId, code),
     cost: () => 0,
+    notice: () => undefined,
     remembered: (word) => (word === "old" ? [keyOf(1_000).peerId] : []),
   });
   const gate = createGossipGate({ clock, log: silentLog(), bans, load: () => undefined });

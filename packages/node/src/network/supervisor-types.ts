@@ -66,6 +66,8 @@ export interface Supervisor {
    * @throws PEER_UNREACHABLE, PEER_NOT_FOUND, DHT_FAILED.
    */
   reach(peerId: string, wait?: Wait): Promise<Link>;
+  /** Somebody named a peer: `reach` knows where to look for it; nothing is dialled. */
+  notice(hint: PeerHint): void;
   /** Hangs up and stays away until `connect`. */
   disconnect(peerId: string): Promise<void>;
   /** A candidate told by somebody: dialled when links are wanted. */

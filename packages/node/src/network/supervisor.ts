@@ -22,6 +22,7 @@ const MIN_LINKS = 4;
 const TARGET_LINKS = 12;
 const MAX_LINKS = 128;
 const SAVE_MS = 60_000;
+const SEEK_MS = 10_000;
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   return new LinkSupervisor(options);
@@ -89,6 +90,7 @@ class LinkSupervisor implements Supervisor {
     timers.every(SAVE_MS, () => {
       knownPeers.save().catch((error: unknown) => log.warn("book", String(error)));
     });
+    timers.every(SEEK_MS, () => this.#meetKnown());
     watchChanges({ clock: this.#clock, interfaces }, timers, {
       hurried: () => this.#transport.links().length === 0,
       onWake: (sleptMs) => this.#onChange(liveness, sleptMs),
@@ -162,6 +164,12 @@ class LinkSupervisor implements Supervisor {
     const addresses = this.#learnable(hint.addresses);
     if (addresses.length === 0) return;
     this.#life.meet(this.#table.note({ peerId: hint.peerId, addresses }, "introduction"));
+  }
+
+  notice({ peerId, addresses }: PeerHint): void {
+    const known = this.#learnable(addresses);
+    if (peerId !== this.#transport.peerId && known.length > 0)
+      this.#table.note({ peerId, addresses: known }, "dht");
   }
 
   partner(peerId: string, why: string): Disposable {
@@ -242,13 +250,19 @@ class LinkSupervisor implements Supervisor {
   #onUnlink(event: NetworkEvent): void {
     const hopeful = this.#life.lost(event);
     if (this.#running && this.#wantsMore(0)) {
-      for (const known of this.#table.entries) this.#life.meet(known);
+      this.#meetKnown();
       this.#explorer.hurry();
     }
     if (this.#transport.links().length > 0) return;
     this.#isolation.begin();
     // A banned node would else dial its only peer several times a second.
     if (hopeful) this.#life.endWaits();
+  }
+
+  /** Whoever was heard of while no link was wanted has another chance. */
+  #meetKnown(): void {
+    if (!this.#wantsMore(0)) return;
+    for (const known of this.#table.entries) this.#life.meet(known);
   }
 
   /** The machine slept, or came to another network: nothing known of links holds any longer. */

@@ -25,6 +25,8 @@ export interface Entry {
   absentMs: number | undefined;
   /** No older record of this agent may come back before this wall ms. */
   readonly keepMs: number;
+  /** As it was told last, by presence. */
+  readonly rows: Map<Presence, AgentRow>;
 }
 
 export interface NodeAnswer {
@@ -231,6 +233,7 @@ function entryOf(
     heardMs: as.nowMs,
     absentMs: undefined,
     keepMs: Math.max(as.known?.keepMs ?? 0, record.validUntil * 1_000),
+    rows: new Map(),
   };
 }
 
@@ -253,9 +256,13 @@ function bytesOf({ bytes, words }: AgentRecord): number {
   return bytes.length + ENTRY_BYTES + PLACE_BYTES * WordIndex.placesOf(words).length;
 }
 
-function toRow({ record, confirmed }: Entry, presence: Presence): AgentRow {
+function toRow({ record, confirmed, rows }: Entry, presence: Presence): AgentRow {
+  const known = rows.get(presence);
+  if (known !== undefined) return known;
   const { name, agentId, nodeId, words, validUntil, protocols, eras } = record;
   const address = `${nodeId}:${name}`;
-  const row = { name, agentId, nodeId, address, capabilities: words, presence, local: false };
-  return { ...row, confirmed, validUntil, protocols, eras };
+  const told = { name, agentId, nodeId, address, capabilities: words, presence, local: false };
+  const row = { ...told, confirmed, validUntil, protocols, eras };
+  rows.set(presence, row);
+  return row;
 }

@@ -38,7 +38,7 @@ export interface QuerySources {
   readonly clock: Clock;
   /** Agents of this node. */
   readonly own: () => readonly AgentRow[];
-  /** Agents of others that answer one of the words. */
+  /** Agents of others that answer at least one of the words. */
   readonly answering: (words: readonly string[]) => readonly AgentRow[];
   /** The lower, the sooner an agent is named. */
   readonly cost: (row: AgentRow) => number;
@@ -60,7 +60,8 @@ export async function* findRows(
   const seen = new Set<string>();
   const next = (): readonly AgentRow[] => {
     const others = scope === "local" ? [] : sources.answering(words);
-    const fresh = [...sources.own(), ...others].filter((row) => !seen.has(row.agentId));
+    const own = sources.own().filter((row) => countAnswered(row.capabilities, words) > 0);
+    const fresh = [...own, ...others].filter((row) => !seen.has(row.agentId));
     const rows = best(fresh, query, sources.cost).slice(0, limit - seen.size);
     for (const row of rows) seen.add(row.agentId);
     return rows;
@@ -80,10 +81,15 @@ function best(
   cost: (row: AgentRow) => number,
 ): readonly AgentRow[] {
   return rows
-    .map((row) => ({ row, matched: countAnswered(row.capabilities, words), cost: cost(row) }))
+    .map((row) => ({ row, matched: matchedBy(row, words), cost: cost(row) }))
     .filter(({ matched }) => matched >= min)
     .sort((a, b) => b.matched - a.matched || rankOf(a.row) - rankOf(b.row) || a.cost - b.cost)
     .map(({ row }) => row);
+}
+
+/** Rows of a single word answer it already. */
+function matchedBy({ capabilities }: AgentRow, words: readonly string[]): number {
+  return words.length === 1 ? 1 : countAnswered(capabilities, words);
 }
 
 function rankOf({ presence }: AgentRow): number {

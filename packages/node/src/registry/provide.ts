@@ -28,6 +28,8 @@ export interface WordProvider {
 }
 
 const PROVIDE_MS = 5_000;
+const RETRY_MAX_MS = 60_000;
+const GROWN_MS = 300_000;
 
 export function createWordProvider(options: WordProviderOptions): WordProvider {
   return new Provider(options);
@@ -35,11 +37,18 @@ export function createWordProvider(options: WordProviderOptions): WordProvider {
 
 class Provider implements WordProvider {
   readonly #options: WordProviderOptions;
+  /** Words somebody may keep for us. */
   readonly #provided = new Set<string>();
+  /** Of them those the network as it is now was told. */
+  readonly #told = new Set<string>();
   readonly #links: Disposable;
   #soon: Disposable | undefined;
+  #growth: Disposable | undefined;
   #stopped = false;
   #leftOut = 0;
+  #running = false;
+  /** Rounds in a row that the DHT did not take. */
+  #failures = 0;
 
   constructor(options: WordProviderOptions) {
     this.#options = options;
@@ -49,13 +58,43 @@ class Provider implements WordProvider {
 
   /** While links still come, each word would have to move again; and all at once they are a storm of queries. */
   changed(): void {
-    if (this.#stopped || !this.#options.dht) return;
+    this.#later(nodeLimits.provideSettleMs);
+  }
+
+  #later(settleMs: number): void {
+    if (this.#stopped || !this.#options.dht || this.#running) return;
     const { clock, random } = this.#options;
-    const waitMs = nodeLimits.provideSettleMs + random.below(nodeLimits.provideSettleMs);
-    this.#soon ??= clock.timer(waitMs, () => {
+    this.#soon ??= clock.timer(settleMs + random.below(settleMs), () => {
       this.#soon = undefined;
-      void this.#provide();
+      void this.#run();
     });
+  }
+
+  /** One round at a time; what changed meanwhile is seen by the next. */
+  async #run(): Promise<void> {
+    // The next link begins anew.
+    if (this.#options.transport.links().length === 0) return;
+    this.#running = true;
+    try {
+      this.#failures = (await this.#provide()) ? 0 : this.#failures + 1;
+    } finally {
+      this.#running = false;
+    }
+    if (this.#failures > 0)
+      this.#later(Math.min(nodeLimits.provideSettleMs * 2 ** this.#failures, RETRY_MAX_MS));
+    else if (this.#differs()) this.changed();
+    else this.#growth ??= this.#options.clock.timer(GROWN_MS, () => this.#tellAgain());
+  }
+
+  /** Those who keep the words were the closest of a young network: once it has grown, others are. */
+  #tellAgain(): void {
+    this.#told.clear();
+    this.changed();
+  }
+
+  #differs(): boolean {
+    const wanted = this.#wanted();
+    return wanted.size !== this.#provided.size || [...wanted].some((word) => !this.#told.has(word));
   }
 
   async withdraw(): Promise<void> {
@@ -70,30 +109,32 @@ class Provider implements WordProvider {
     this.#stopped = true;
     this.#links[Symbol.dispose]();
     this.#soon?.[Symbol.dispose]();
+    this.#growth?.[Symbol.dispose]();
   }
 
-  async #provide(): Promise<void> {
+  /** False when the DHT did not take it. */
+  async #provide(): Promise<boolean> {
     const { transport, log, keyOf } = this.#options;
-    if (this.#stopped || transport.links().length === 0) return;
     const words = this.#wanted();
     for (const word of [...this.#provided].filter((one) => !words.has(one))) {
       this.#provided.delete(word);
-      await transport.withdraw(keyOf(word));
+      this.#told.delete(word);
+      await transport.withdraw(keyOf(word)).catch(() => undefined);
     }
     for (const word of words) {
-      if (this.#stopped) return;
-      if (this.#provided.has(word)) continue;
+      if (this.#stopped) return true;
+      if (this.#told.has(word)) continue;
       this.#provided.add(word);
       try {
         await transport.provide(keyOf(word), { timeoutMs: PROVIDE_MS });
+        this.#told.add(word);
       } catch (error) {
-        // The next link tries again.
-        this.#provided.delete(word);
         if (!isProtocolError(error)) throw error;
         log.debug("registry.provide", error.message, { word, code: error.code });
-        return;
+        return false;
       }
     }
+    return true;
   }
 
   /** Others keep no more than 256 provider records of one node. */

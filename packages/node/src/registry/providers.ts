@@ -12,6 +12,8 @@ export interface ProviderSearch {
   readonly providers: (word: string, wait: Wait) => AsyncIterable<PeerHint>;
   /** Need this peer not be asked: it is this node, has told all, or said that it has nothing? */
   readonly isKnown: (peerId: string, word: string) => boolean;
+  /** Told where a peer may be reached, before it is asked. */
+  readonly notice: (hint: PeerHint) => void;
   /** Asks a peer for the records of its agents. */
   readonly fetch: (peerId: string, wait: Wait) => Promise<void>;
 }
@@ -78,12 +80,14 @@ class Harvest {
   }
 
   async #walk(word: string): Promise<void> {
-    const { providers, isKnown, log } = this.#search;
+    const { providers, isKnown, notice, log } = this.#search;
     try {
       const wait = { timeoutMs: nodeLimits.findTimeoutMs, signal: this.#signal };
-      for await (const { peerId } of providers(word, wait)) {
+      for await (const hint of providers(word, wait)) {
+        const { peerId } = hint;
         if (this.#seen.has(peerId) || isKnown(peerId, word)) continue;
         this.#seen.add(peerId);
+        notice(hint);
         this.#waiting.push(peerId);
         this.#fetchMore();
       }

@@ -12,7 +12,7 @@ import {
 import type { Clock, Wait } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
-import type { Transport } from "../network/transport.ts";
+import type { PeerHint, Transport } from "../network/transport.ts";
 import type { MethodCall } from "../route/forward.ts";
 import { isObject } from "../route/rpc-lines.ts";
 import { answers } from "../words.ts";
@@ -47,6 +47,8 @@ export interface RegistryOptions {
   readonly offence: (peerId: string, code: ErrorCode) => void;
   /** Of two that match alike the lower is named first. */
   readonly cost: (row: AgentRow) => number;
+  /** Told where a provider may be reached. */
+  readonly notice: (hint: PeerHint) => void;
   /** Nodes that may have a word though nobody says so now: remembered from before a restart. */
   readonly remembered?: (word: string) => readonly string[];
   /** Told of each query that ended: its scope and seconds. */
@@ -184,7 +186,7 @@ class NodeRegistry implements DistributedRegistry {
 
   /** Turns at which more may be known: while the first peers are met, then as providers from the DHT answer. */
   async *#ask(words: readonly string[], signal: AbortSignal, isEmpty: () => boolean): AsyncGenerator<void> {
-    const { clock, dht, settling, log, remembered } = this.#options;
+    const { clock, dht, settling, log, notice, remembered } = this.#options;
     while (isEmpty() && (this.#fetching > 0 || settling()) && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#waiting.add(resolve);
@@ -195,6 +197,7 @@ class NodeRegistry implements DistributedRegistry {
     }
     const search = {
       log,
+      notice,
       isKnown: (peerId: string, word: string) => this.#needNotAsk(peerId, word),
       fetch: (peerId: string, wait: Wait) => this.fetch(peerId, { ...wait, words }),
     };

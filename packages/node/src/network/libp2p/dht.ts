@@ -78,8 +78,13 @@ export function dhtOver(options: DhtOptions): Dht {
     provide: (key, wait) =>
       query(wait, async (signal) => {
         let told = 0;
-        for await (const event of service.provide(cidOf(key), { signal })) {
-          if (event.name === "PEER_RESPONSE" && event.messageName === "ADD_PROVIDER") told += 1;
+        try {
+          for await (const event of service.provide(cidOf(key), { signal })) {
+            if (event.name === "PEER_RESPONSE" && event.messageName === "ADD_PROVIDER") told += 1;
+          }
+        } catch (error) {
+          // Those that took it before time ran out keep it.
+          if (told === 0) throw error;
         }
         if (told === 0) throw new ProtocolError("DHT_FAILED", "no peer took the provider record");
       }),

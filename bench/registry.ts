@@ -1,0 +1,184 @@
+/** Look-ups among own, known and unknown agents, beside a look at every agent and a dial that needs no look-up. */
+
+import assert from "node:assert/strict";
+import {
+  type AgentDefinition,
+  type AgentNode,
+  createNode,
+  libp2p,
+  memory,
+  type NetworkChoice,
+  type RegistryQuery,
+} from "../packages/node/src/index.ts";
+import { memoryHub } from "../packages/node/src/testing/index.ts";
+import { type BenchOptions, inTurn, line, type Line, median, underLoad } from "./measure.ts";
+import { openRates } from "./peer.ts";
+
+const NETWORK = "bench";
+const WORDS = 50;
+const HOSTS = 4;
+/** Words enter the DHT within seconds of the last link. */
+const DHT_WAIT_MS = 30_000;
+
+export async function registry({ quick }: BenchOptions): Promise<readonly Line[]> {
+  return [...(await known(quick ? 10 : 250, quick ? 60 : 500)), ...(await unknown(quick ? 2 : 6))];
+}
+
+/** One that knows the agents of four others. */
+async function known(perHost: number, forMs: number): Promise<readonly Line[]> {
+  const hub = memoryHub({ seed: 1 });
+  const nodes: AgentNode[] = [];
+  const start = async (agents: readonly [string, readonly string[]][]) => {
+    const network = memory({ hub, bootstrap: nodes[0]?.addresses ?? [] });
+    const node = await startNode(network, agents);
+    nodes.push(node);
+    return node;
+  };
+  try {
+    const asker = await start([["own", ["own.word"]]]);
+    for (let host = 0; host < HOSTS; host += 1) {
+      const names = Array.from({ length: perHost }, (_, at) => `a${host}-${at}`);
+      await start(names.map((name, at) => [name, ["all", `load.w${(host * perHost + at) % WORDS}`]]));
+    }
+    const total = HOSTS * perHost;
+    await until("every agent is known", () => asker.registry.known().length === total + 1);
+    const rows = Math.ceil(total / WORDS);
+    const perSecond = (query: RegistryQuery, wanted: number) => async () => {
+      const load = await underLoad({ atOnce: 1, forMs }, async () => {
+        assert.equal((await namesOf(asker, query)).length, wanted);
+      });
+      return load.perSecond;
+    };
+    const measured = await inTurn(3, {
+      own: perSecond({ capability: "own.word", scope: "local" }, 1),
+      one: perSecond({ capability: "load.w7", scope: "known", limit: total }, rows),
+      best: perSecond({ capability: "all", scope: "known", limit: 10 }, 10),
+      each: async () => {
+        const looked = await underLoad({ atOnce: 1, forMs }, async () => {
+          const found = asker.registry.known().filter((row) => row.capabilities.includes("load.w7"));
+          assert.equal(found.length, rows);
+          await Promise.resolve();
+        });
+        return looked.perSecond;
+      },
+    });
+    const each = { name: "a look at each", value: measured.each, unit: "/s" };
+    return [
+      line({ name: "look-ups of an own agent", value: measured.own, unit: "/s" }),
+      line({ name: `look-ups of ${rows} of ${total} known agents`, value: measured.one, unit: "/s" }, each),
+      line({ name: `look-ups of the best 10 of ${total}`, value: measured.best, unit: "/s" }, each),
+    ];
+  } finally {
+    await stopAll(nodes);
+  }
+}
+
+/** One that is linked with one of nine and asks for what the others offer. */
+async function unknown(providers: number): Promise<readonly Line[]> {
+  const nodes: AgentNode[] = [];
+  const start = async (
+    agents: readonly [string, readonly string[]][],
+    links?: { min: number; target: number },
+  ) => {
+    const network = libp2p({ profile: "testnet", bootstrap: nodes[0]?.addresses ?? [] });
+    const node = await startNode(network, agents, links);
+    nodes.push(node);
+    return node;
+  };
+  // Who seeks few links leaves the others to be found.
+  const few = { min: 1, target: 2 };
+  const alone = { min: 1, target: 1 };
+  try {
+    await start([]);
+    for (let at = 0; at < providers; at += 1) await start([[`p${at}`, [`only.p${at}`, "each.one"]]], few);
+    const scout = await start([], alone);
+    const all = { capability: "each.one", timeoutMs: 5_000 };
+    const hasAll = async () => (await namesOf(scout, all)).length === providers;
+    await until("all words are in the DHT", hasAll);
+
+    const firstMs: number[] = [];
+    const dialMs: number[] = [];
+    const wholeMs: number[] = [];
+    const fresh = async () => {
+      const node = await start([], alone);
+      await until("a fresh one is linked", () => node.snapshot().links > 0);
+      return node;
+    };
+    for (let at = 0; at < providers; at += 1) {
+      const provider = nodes[at + 1];
+      assert.ok(provider !== undefined);
+      // A query meets those who answer it: each look-up has an asker that knows nobody.
+      const [one, two, three] = [await fresh(), await fresh(), await fresh()];
+      firstMs.push(await took(() => until("the provider is found", () => first(one, `only.p${at}`))));
+      dialMs.push(
+        await took(async () => {
+          await two.connect(provider.addresses[0] ?? "");
+          await two.call(`${provider.id}:p${at}/ping`);
+        }),
+      );
+      const hasThree = async () => (await namesOf(three, all)).length === providers;
+      wholeMs.push(await took(() => until("all providers are found", hasThree)));
+      await stopAll([one, two, three]);
+    }
+    const dial = { name: "dial and call", value: median(dialMs), unit: "ms" };
+    return [
+      line({ name: "first provider from the DHT, median", value: median(firstMs), unit: "ms" }, dial),
+      line(
+        { name: `all ${providers} providers of a word, median`, value: median(wholeMs), unit: "ms" },
+        dial,
+      ),
+    ];
+  } finally {
+    await stopAll(nodes);
+  }
+}
+
+function startNode(
+  network: NetworkChoice,
+  agents: readonly [string, readonly string[]][],
+  links?: { min: number; target: number },
+): Promise<AgentNode> {
+  return createNode({
+    network,
+    networkName: NETWORK,
+    messageRates: openRates,
+    ...(links === undefined ? {} : { links }),
+    agents: agents.map(([name, capabilities]) => {
+      const definition: AgentDefinition = { capabilities };
+      return { name, definition };
+    }),
+  });
+}
+
+async function namesOf(node: AgentNode, query: RegistryQuery): Promise<readonly string[]> {
+  const names: string[] = [];
+  for await (const row of node.registry.find(query)) names.push(row.name);
+  return names;
+}
+
+/** A busy machine's query may end without an answer; the next one counts to the same time. */
+async function first(node: AgentNode, capability: string): Promise<boolean> {
+  for await (const row of node.registry.find({ capability, timeoutMs: 5_000 })) {
+    assert.ok(row.capabilities.includes(capability));
+    return true;
+  }
+  return false;
+}
+
+async function took(work: () => Promise<unknown>): Promise<number> {
+  const startMs = performance.now();
+  await work();
+  return performance.now() - startMs;
+}
+
+async function until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + DHT_WAIT_MS;
+  while (!(await check())) {
+    if (performance.now() > endMs) throw new Error(`not within ${DHT_WAIT_MS} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function stopAll(nodes: readonly AgentNode[]): Promise<void> {
+  await Promise.all(nodes.map((node) => node.stop({ deadlineMs: 0 })));
+}

@@ -7,7 +7,7 @@ import type { Config } from "./config/schema.ts";
 import { configInvalid } from "./config/problem.ts";
 import { type ForeignMetrics, openForeignMetrics } from "./metrics/foreign.ts";
 
-export type NetworkSide = Pick<NodeOptions, "network" | "networkName" | "links" | "streams">;
+export type NetworkSide = Pick<NodeOptions, "network" | "networkName" | "links" | "streams" | "features">;
 
 export interface NetworkOptions extends NetworkSide {
   /** Where libp2p's own metrics go, if anywhere. */
@@ -28,6 +28,7 @@ export async function networkOptions(config: Config, home: string): Promise<Netw
       allowForeign: peers.allowForeign,
     },
     streams: boundsOf(config),
+    features: config.features,
     foreign,
   };
 }

@@ -102,6 +102,7 @@ test("the metrics page of two daemons that met is sound, closed and counts what 
     assert.ok(sum("gridmesh_messages_total", 'protocol="control",verdict="accept"') > 0);
     assert.ok(sum("gridmesh_message_bytes_total", 'direction="in"') > 100);
     assert.equal(sum("gridmesh_agents", 'state="ready"'), 1);
+    assert.ok(sum("gridmesh_call_duration_seconds", '_count{route="inbound"}') > 0);
     assert.equal(sum("gridmesh_registry_records"), 1);
     assert.ok(sum("process_resident_memory_bytes") > 1e7);
     assert.ok(sum("nodejs_heap_size_used_bytes") > 1e6);

@@ -2,6 +2,7 @@
 
 import { parseAddress } from "@gridmesh/protocol";
 import type { AgentContext } from "./agent.ts";
+import { createCallMeter } from "./call-meter.ts";
 import { maySee } from "./gate/access.ts";
 import { type AgentList, createAgentList, type SeatedAgent } from "./host/agent-list.ts";
 import type { Identity } from "./identity.ts";
@@ -50,7 +51,8 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
   const { transport, reach, pacer } = links;
   const { clock } = base;
   const { peerId } = identity;
-  const forwarder = createForwarder({ transport, clock, reach, pacer });
+  const meter = createCallMeter(base.metrics);
+  const forwarder = createForwarder({ transport, clock, reach, pacer, meter });
   undo.defer(() => forwarder.close());
   const onChange = () => {
     advertiser.changed();
@@ -84,11 +86,13 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
     forwarder,
     callCapability: anycast.call,
     draining,
+    meter,
   });
   undo.use(
     serveRpc({
       transport,
       clock,
+      meter,
       admit(caller) {
         links.bans.check(caller);
         links.rates.admit(caller);

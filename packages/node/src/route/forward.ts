@@ -7,6 +7,7 @@ import {
   ProtocolError,
   toProtocolError,
 } from "@gridmesh/protocol";
+import type { CallMeter } from "../call-meter.ts";
 import type { Clock, Wait } from "../clock.ts";
 import { startDeadline, until } from "../deadline.ts";
 import type { Pacer } from "../gate/pace.ts";
@@ -37,10 +38,11 @@ export interface ForwarderOptions {
   /** Makes sure there is a link. @throws PEER_NOT_FOUND, PEER_UNREACHABLE. */
   readonly reach: (peerId: string, wait: Wait) => Promise<void>;
   readonly pacer: Pacer;
+  readonly meter?: CallMeter | undefined;
 }
 
 export function createForwarder(options: ForwarderOptions): Forwarder {
-  const { clock, pacer } = options;
+  const { clock, pacer, meter } = options;
   const peers = new Map<string, PeerCalls>();
   const expiry = new Expiry(clock);
   const callsTo = (peerId: string): PeerCalls => {
@@ -49,6 +51,7 @@ export function createForwarder(options: ForwarderOptions): Forwarder {
     const fresh = new PeerCalls({
       peerId,
       clock,
+      meter,
       pacer,
       expiry,
       open: () => openStream(options, peerId),

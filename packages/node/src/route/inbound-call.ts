@@ -18,6 +18,8 @@ export interface InboundCallOptions {
   readonly method: string;
   readonly params: JsonValue;
   readonly caller: Caller;
+  /** Monotonic ms. */
+  readonly beganMs: number;
   /** Monotonic ms, and the same moment in wall ms. */
   readonly endMs: number;
   readonly deadlineMs: number;
@@ -33,6 +35,7 @@ export class RunningCall implements InboundCall, Expiring {
   readonly method: string;
   readonly params: JsonValue;
   readonly context: CallContext;
+  readonly beganMs: number;
   readonly endMs: number;
   readonly #options: InboundCallOptions;
   #controller: AbortController | undefined;
@@ -44,6 +47,7 @@ export class RunningCall implements InboundCall, Expiring {
     this.to = options.to;
     this.method = options.method;
     this.params = options.params;
+    this.beganMs = options.beganMs;
     this.endMs = options.endMs;
     this.#options = options;
     const signal = () => this.#signal();

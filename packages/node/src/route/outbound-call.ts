@@ -13,8 +13,8 @@ export interface MethodCall {
 
 /** Whoever brings a call on its way. */
 export interface CallOwner {
-  /** Told once, whatever the outcome. */
-  settled(call: OutboundCall): void;
+  /** Told once, with what was thrown if anything was. */
+  settled(call: OutboundCall, error: unknown): void;
   /** What a call that ran out of time is told. */
   explain(call: OutboundCall, error: ProtocolError): ProtocolError;
 }
@@ -24,6 +24,8 @@ export class OutboundCall implements Expiring {
   readonly method: string;
   /** The params it takes with it, as text. */
   readonly body: string;
+  /** Monotonic ms of the asking, and of the last moment. */
+  readonly beganMs: number;
   readonly endMs: number;
   readonly outcome: Promise<JsonValue>;
   /** Tries so far, the present one among them. */
@@ -49,7 +51,8 @@ export class OutboundCall implements Expiring {
     this.method = call.method;
     this.body = requestBody(call.method, call.params);
     this.#limitMs = Math.max(0, wait.timeoutMs ?? nodeLimits.callTimeoutMs);
-    this.endMs = clock.monotonicMs() + this.#limitMs;
+    this.beganMs = clock.monotonicMs();
+    this.endMs = this.beganMs + this.#limitMs;
     this.#signal = wait.signal;
     this.outcome = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -62,11 +65,11 @@ export class OutboundCall implements Expiring {
   }
 
   resolve(value: JsonValue): void {
-    if (this.#settle()) this.#resolve(value);
+    if (this.#settle(undefined)) this.#resolve(value);
   }
 
   reject(error: unknown): void {
-    if (this.#settle()) this.#reject(error);
+    if (this.#settle(error)) this.#reject(error);
   }
 
   /** The caller waits no longer: the other side is told, if it was asked. */
@@ -81,12 +84,12 @@ export class OutboundCall implements Expiring {
     this.giveUp(this.owner?.explain(this, error) ?? error);
   }
 
-  #settle(): boolean {
+  #settle(error: unknown): boolean {
     if (this.settled) return false;
     this.settled = true;
     if (this.#onAbort !== undefined) this.#signal?.removeEventListener("abort", this.#onAbort);
     this.leave?.();
-    this.owner?.settled(this);
+    this.owner?.settled(this, error);
     return true;
   }
 }

@@ -1,6 +1,7 @@
 /** The calls to one peer: 64 under way, 1,024 waiting, on one stream for what is small and one for what is not. */
 
 import { ProtocolError } from "@gridmesh/protocol";
+import type { CallMeter } from "../call-meter.ts";
 import type { Clock } from "../clock.ts";
 import { againAfterMs, type Pacer } from "../gate/pace.ts";
 import { nodeLimits } from "../limits.ts";
@@ -13,6 +14,7 @@ import type { CallOwner, OutboundCall } from "./outbound-call.ts";
 export interface PeerCallsOptions {
   readonly peerId: string;
   readonly clock: Clock;
+  readonly meter?: CallMeter | undefined;
   readonly pacer: Pacer;
   readonly expiry: Expiry;
   /** A stream whose opening line was answered. @throws PEER_NOT_FOUND, PEER_UNREACHABLE, the callee's refusal. */
@@ -59,7 +61,9 @@ export class PeerCalls implements CallOwner {
     return new ProtocolError("PEER_UNREACHABLE", `no way to ${peerId} in time`, { cause: error });
   }
 
-  settled(call: OutboundCall): void {
+  settled(call: OutboundCall, error: unknown): void {
+    const { clock, meter } = this.#options;
+    meter?.ended("peer", clock.monotonicMs() - call.beganMs, error);
     this.#calls -= 1;
     this.#options.expiry.delete(call);
     if (call.placed) this.#leavePlace(call);

@@ -8,6 +8,7 @@ import {
   toProtocolError,
 } from "@gridmesh/protocol";
 import type { CallContext, Caller } from "../agent.ts";
+import type { CallMeter, CallRoute } from "../call-meter.ts";
 import type { Clock, Wait } from "../clock.ts";
 import { startDeadline, until } from "../deadline.ts";
 import { maySee } from "../gate/access.ts";
@@ -26,6 +27,7 @@ export interface RouterOptions {
   readonly callCapability: CapabilityCall;
   /** True once the node takes no new calls. */
   readonly draining: () => boolean;
+  readonly meter?: CallMeter | undefined;
 }
 
 export interface Router {
@@ -101,12 +103,13 @@ class CallRouter implements Router {
     const { forwarder, callCapability } = this.#node;
     this.#refuseWhenDraining();
     if (address.kind === "capability") {
-      return callCapability(address.capability, { method: address.method, params }, wait);
+      const call = { method: address.method, params };
+      return this.#timed("capability", callCapability(address.capability, call, wait));
     }
     if (address.kind !== "bare" && !this.#isOwn(address.nodeId)) {
       return forwarder.call(address.nodeId, { method: wire, params }, wait);
     }
-    return this.#stay(address, params, wait);
+    return this.#timed("local", this.#stay(address, params, wait));
   }
 
   /** A local caller's call of what lives here. */
@@ -116,6 +119,19 @@ class CallRouter implements Router {
     const { signal, atMs: deadlineMs } = deadline;
     const context: CallContext = { caller: { kind: "local", peerId }, signal, deadlineMs };
     return await until(this.#arrive(address, params, context), signal);
+  }
+
+  async #timed(route: CallRoute, work: Promise<JsonValue>): Promise<JsonValue> {
+    const { clock, meter } = this.#node;
+    const beganMs = clock.monotonicMs();
+    try {
+      const result = await work;
+      meter?.ended(route, clock.monotonicMs() - beganMs);
+      return result;
+    } catch (error) {
+      meter?.ended(route, clock.monotonicMs() - beganMs, error);
+      throw error;
+    }
   }
 
   /** A call that is at its node. */

@@ -2,6 +2,7 @@
 
 import { forPeer, type JsonValue, ProtocolError, toProtocolError } from "@gridmesh/protocol";
 import type { Caller } from "../agent.ts";
+import type { CallMeter } from "../call-meter.ts";
 import type { Clock } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import type { BoundedStream } from "../network/stream-types.ts";
@@ -33,6 +34,7 @@ export interface RpcCalleeOptions {
   readonly dispatch: (call: InboundCall) => Promise<JsonValue>;
   /** What the caller is told of a call that failed. */
   readonly refusal: (call: RefusedCall, error: ProtocolError) => ProtocolError;
+  readonly meter?: CallMeter | undefined;
 }
 
 /** A call that failed here, by what it asked for. */
@@ -120,6 +122,7 @@ class Session {
       }
       load.enter(peerId);
     } catch (error) {
+      this.#shared.meter?.refused(error);
       return this.#fail(request, error);
     }
     const call = this.#callOf(request);
@@ -146,13 +149,15 @@ class Session {
   #callOf({ id, method, params, leftMs }: RpcMessage & { kind: "request" }): RunningCall {
     const { clock } = this.#shared;
     const limitMs = Math.min(leftMs ?? nodeLimits.callTimeoutMs, nodeLimits.callTimeoutMaxMs);
+    const beganMs = clock.monotonicMs();
     return new RunningCall({
       id,
       to: this.#to,
       method,
       params,
       caller: this.#caller,
-      endMs: clock.monotonicMs() + limitMs,
+      beganMs,
+      endMs: beganMs + limitMs,
       deadlineMs: clock.nowMs() + limitMs,
       onResult: this.#onResult,
       onError: this.#onError,
@@ -160,7 +165,7 @@ class Session {
   }
 
   readonly #onResult = (call: RunningCall, result: JsonValue): void => {
-    this.#over(call);
+    this.#over(call, undefined);
     let line: string;
     try {
       line = resultLine(call.id, result);
@@ -171,7 +176,7 @@ class Session {
   };
 
   readonly #onError = (call: RunningCall, error: unknown): void => {
-    this.#over(call);
+    this.#over(call, error);
     this.#fail(call, error);
   };
 
@@ -181,7 +186,9 @@ class Session {
     this.#tell(failureLine(id, known));
   }
 
-  #over(call: RunningCall): void {
+  #over(call: RunningCall, error: unknown): void {
+    const { clock, meter } = this.#shared;
+    meter?.ended("inbound", clock.monotonicMs() - call.beganMs, error);
     this.#running.delete(call.id);
     this.#shared.expiry.delete(call);
     this.#shared.load.answered();

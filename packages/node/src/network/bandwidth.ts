@@ -16,8 +16,10 @@ export type Direction = "inbound" | "outbound";
 export interface ByteLane {
   /** Counts bytes that moved; more than there was credit for is owed. */
   spend(bytes: number): void;
-  /** Milliseconds until nothing is owed; 0 when more may move now. */
+  /** Milliseconds until some more may move; 0 when it may now. */
   waitMs(): number;
+  /** Bytes that may move now. */
+  room(): number;
 }
 
 /** Peers whose bucket is full again are forgotten above this number. */
@@ -48,6 +50,7 @@ export class Bandwidth {
         for (const bucket of buckets) bucket.spend(bytes);
       },
       waitMs: () => Math.max(...buckets.map((bucket) => bucket.waitMs())),
+      room: () => Math.min(...buckets.map((bucket) => bucket.room())),
     };
   }
 
@@ -87,7 +90,14 @@ class ByteBucket {
 
   waitMs(): number {
     this.#refill();
-    return this.#credit >= 0 ? 0 : Math.ceil((-this.#credit * 1_000) / this.#perSecond);
+    // Not byte by byte: what a twentieth of a second earns is worth a message.
+    const worth = this.#perSecond / 20;
+    return this.#credit >= worth ? 0 : Math.ceil(((worth - this.#credit) * 1_000) / this.#perSecond);
+  }
+
+  room(): number {
+    this.#refill();
+    return Math.max(1, Math.floor(this.#credit));
   }
 
   isFull(): boolean {

@@ -14,8 +14,8 @@ const HIGH_BYTES = 256 * 1024;
 const LOW_BYTES = 64 * 1024;
 /** Room for a frame's length and the start of the next. */
 const FRAME_SLACK_BYTES = 16;
-/** Lines taken at once: more would be held outside every budget while they are worked on. */
-const BATCH_BYTES = 64 * 1024;
+/** Lines taken at once: what they ask for is answered before more is read, and no budget counts what is being read. */
+const BATCH_BYTES = 12 * 1024;
 const NEWLINE = 0x0a;
 
 export interface ReaderOptions {

@@ -33,7 +33,7 @@ export interface BoundedStream {
    */
   readLine(wait?: Wait): Promise<Uint8Array | undefined>;
   /**
-   * All whole lines that are held, with their ends, as one piece of at most 64 KiB or one line; waits for the first;
+   * All whole lines that are held, with their ends, as one piece of at most 12 KiB or one line; waits for the first;
    * undefined at the end of the stream.
    * @throws as readFrame.
    */

@@ -11,6 +11,9 @@ const FLUSH_BYTES = 256 * 1024;
 /** Queued bytes below which a write resolves. */
 const CALM_BYTES = 256 * 1024;
 
+/** Text that goes at once: the other side works on it while more is being written. */
+const EARLY_CHARS = 12 * 1024;
+
 const priorities: readonly WritePriority[] = ["critical", "high", "normal", "low"];
 
 /** Bytes, or text that becomes UTF-8 together with its neighbours. */
@@ -71,6 +74,7 @@ class Writer implements StreamWriter {
     this.#queues[priority].push(content);
     this.#queued += content.length;
     this.#schedule();
+    if (typeof content === "string" && this.#queued >= EARLY_CHARS) this.#sendEarly();
   }
 
   async write(content: Content, wait: WriteOptions | undefined): Promise<void> {
@@ -136,21 +140,31 @@ class Writer implements StreamWriter {
       return;
     }
     this.#flushing = false;
-    const joined = this.#gather();
-    if (joined !== undefined) {
-      lane?.spend(joined.length);
-      try {
-        this.#blocked = !this.#options.raw.send(joined);
-      } catch (error) {
-        return this.onClose(error instanceof Error ? error : new Error(String(error)));
-      }
-    }
+    this.#send();
     this.#settle();
     this.#schedule();
   }
 
+  /** The flush that is due finds less to do, or nothing. */
+  #sendEarly(): void {
+    if (!this.#blocked && (this.#options.lane?.waitMs() ?? 0) === 0) this.#send();
+  }
+
+  #send(): void {
+    const { lane, raw } = this.#options;
+    const most = Math.min(FLUSH_BYTES, lane?.room() ?? FLUSH_BYTES);
+    const joined = this.#blocked ? undefined : this.#gather(most);
+    if (joined === undefined) return;
+    lane?.spend(joined.length);
+    try {
+      this.#blocked = !raw.send(joined);
+    } catch (error) {
+      this.onClose(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
   /** At most one send's worth, most urgent first; messages of one priority keep their order. */
-  #gather(): Uint8Array | undefined {
+  #gather(most: number): Uint8Array | undefined {
     const before = this.#queued;
     const parts: Uint8Array[] = [];
     let size = 0;
@@ -161,8 +175,8 @@ class Writer implements StreamWriter {
       this.#rest = undefined;
     }
     for (const priority of priorities) {
-      if (size >= FLUSH_BYTES) break;
-      const taken = takeSome(this.#queues[priority], FLUSH_BYTES - size, size === 0);
+      if (size >= most) break;
+      const taken = takeSome(this.#queues[priority], most - size, size === 0);
       if (taken === undefined) continue;
       parts.push(taken.bytes);
       size += taken.bytes.length;
@@ -170,10 +184,10 @@ class Writer implements StreamWriter {
     }
     if (parts.length === 0) return undefined;
     let joined = parts.length === 1 ? parts[0] : Buffer.concat(parts, size);
-    if (joined !== undefined && joined.length > FLUSH_BYTES) {
-      this.#rest = joined.subarray(FLUSH_BYTES);
+    if (joined !== undefined && joined.length > most) {
+      this.#rest = joined.subarray(most);
       this.#queued += this.#rest.length;
-      joined = joined.subarray(0, FLUSH_BYTES);
+      joined = joined.subarray(0, most);
     }
     this.#account(before);
     return joined;

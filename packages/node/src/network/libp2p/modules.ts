@@ -2,6 +2,7 @@ import type { ConnectionProtector, ConnectionEncrypter, Metrics, Transport } fro
 import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
 import type { Libp2pOptions } from "libp2p";
+import { corked } from "./corked.ts";
 import { optional } from "./optional.ts";
 import { withLimits } from "./relay-limits.ts";
 import type { TransportSettings } from "./settings.ts";
@@ -23,7 +24,7 @@ export async function transports(
     );
     return [memory({ latency: memoryLatencyMs })];
   }
-  const list: Part<Transport>[] = [tcp(), guardedWebSockets(gate)];
+  const list: Part<Transport>[] = [corked(tcp()), guardedWebSockets(gate)];
   if (reach.relay !== "off") {
     const { circuitRelayTransport } = await import("@libp2p/circuit-relay-v2");
     list.push(withLimits(circuitRelayTransport()));

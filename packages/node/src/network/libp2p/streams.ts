@@ -9,9 +9,11 @@ import type { Link } from "../transport.ts";
 import { waitSignal } from "../waiting.ts";
 import { describe } from "./dial-errors.ts";
 import type { LinkTable } from "./links.ts";
+import { sparingWindow } from "./window-updates.ts";
 
 /** A libp2p stream as the bounded stream wants it. */
-export function rawStream(stream: Stream): RawStream {
+export function rawStream(given: Stream): RawStream {
+  const stream = sparingWindow(given);
   return {
     protocol: stream.protocol,
     get readStatus() {

@@ -51,6 +51,12 @@ export const nodeLimits = {
   bootstrapAsked: 4,
   /** Candidates in a bootstrap_response. */
   bootstrapPeers: limits.bootstrapPeers,
+  /** Introductions a minute from and to one peer. */
+  introductions: 8,
+  /** Peers named by others that are dialled when links are wanted: so many, of one /24 so many, for so long. */
+  candidates: 256,
+  candidatesPerSubnet: 2,
+  candidateMs: 600_000,
   /** Peers in the answer to another peer's node/list_peers. */
   listedPeers: 100,
   /** Malformed messages in the window that ban their sender. */

@@ -40,6 +40,8 @@ export interface NodePeer {
   readonly connectedAtMs: number | null;
   /** What both agreed on in hello; absent before. */
   readonly agreed?: { readonly version: string; readonly features: readonly string[] };
+  /** By its silence, once it has greeted: suspect after 45 s, dead after 75. */
+  readonly health?: "healthy" | "suspect" | "dead";
 }
 
 /** The local list of agents. */

@@ -6,6 +6,7 @@ import type { Bans } from "./gate/admit.ts";
 import { createPacer, type Pacer } from "./gate/pace.ts";
 import { featuresOf } from "./hello-offer.ts";
 import { createExtensions, type Extensions } from "./link/extensions.ts";
+import { type HealthWatch, watchHealth } from "./link/health.ts";
 import { type Heartbeats, startHeartbeats } from "./link/heartbeat.ts";
 import { startGreeter } from "./link/hello.ts";
 import { type Introducer, startIntroducer } from "./link/introduce.ts";
@@ -36,6 +37,7 @@ export interface LinkRoom extends Omit<GateRoom, "verifier" | "meter"> {
   readonly extensions: Extensions;
   readonly reach: Reach;
   readonly heartbeats: Heartbeats;
+  readonly health: HealthWatch;
   readonly introducer: Introducer;
   readonly strangers: Strangers;
   /** Told of each peer once both sides have greeted. */
@@ -158,7 +160,7 @@ function leaveBanned(
   return stack;
 }
 
-type Talk = Pick<LinkRoom, "heartbeats" | "introducer" | "strangers" | "onGreeted" | "onHello">;
+type Talk = Pick<LinkRoom, "heartbeats" | "health" | "introducer" | "strangers" | "onGreeted" | "onHello">;
 
 /** Hello, heartbeats and introductions with whoever is linked. */
 function startTalk(
@@ -166,7 +168,7 @@ function startTalk(
   hooks: LinkHooks,
   parts: Pick<LinkRoom, "transport" | "supervisor" | "serve"> & { readonly undo: AsyncDisposableStack },
 ): Talk {
-  const { network, clock, random, engine } = base;
+  const { network, clock, random } = base;
   const { transport, supervisor, serve, undo } = parts;
   const { signer, peerId } = hooks.identity;
   const greeted = new Set<(peerId: string) => void>();
@@ -181,10 +183,11 @@ function startTalk(
       transport,
       exchange: serve,
       signer,
-      engine,
       clock,
       words: hooks.words,
       protocols: PROTOCOLS,
+      tellsPrivate: profiles[base.choice.profile].privateAddresses,
+      isDraining: () => hooks.status() === "draining",
       isAnchor,
       onHint: (hint) => supervisor.introduce(hint),
     }),
@@ -209,8 +212,10 @@ function startTalk(
     return { status: hooks.status(), active, free: Math.max(0, 1 - active / CAPACITY) };
   };
   const heartbeats = undo.use(startHeartbeats({ exchange: serve, signer, clock, random, state }));
+  const health = undo.use(watchHealth({ clock, sessions: () => serve.sessions() }));
   return {
     heartbeats,
+    health,
     introducer,
     strangers,
     onGreeted: (fn) => listenIn(greeted, fn),

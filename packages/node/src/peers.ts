@@ -25,10 +25,11 @@ export function peersOf(links: LinkRoom): readonly NodePeer[] {
   return [...rows.values()];
 }
 
-function agreedWith(links: LinkRoom, peerId: string): Pick<NodePeer, "agreed"> {
-  const { agreement } = links.serve.session(peerId);
-  if (agreement === undefined) return {};
-  return { agreed: { version: agreement.selected_version, features: agreement.features } };
+function agreedWith(links: LinkRoom, peerId: string): Pick<NodePeer, "agreed" | "health"> {
+  const agreement = links.serve.sessions().find((session) => session.peerId === peerId)?.agreement;
+  const health = links.health.of(peerId);
+  if (agreement === undefined || health === undefined) return {};
+  return { health, agreed: { version: agreement.selected_version, features: agreement.features } };
 }
 
 function unlinked(links: LinkRoom, peerId: string, view: PeerView): NodePeer {

@@ -83,7 +83,7 @@ export class RunningNode implements AgentNode {
     return {
       onFatal: (error) => this.fail(toProtocolError(error, "DISK_FAILED")),
       words: () => (this.#opened === undefined ? [] : wordsOf(this.#opened.calls.agents.list())),
-      status: () => (this.#state === "running" ? "healthy" : "draining"),
+      status: () => (this.#isEnding() ? "draining" : "healthy"),
       active: () => this.#opened?.calls.router.inFlight() ?? 0,
     };
   }
@@ -93,7 +93,7 @@ export class RunningNode implements AgentNode {
     const { base, version } = this.#options;
     return {
       onFatal: (error) => this.fail(toProtocolError(error, "DISK_FAILED")),
-      draining: () => this.#state === "draining" || this.#state === "stopped",
+      draining: () => this.#isEnding(),
       facts: () => ({
         node_id: this.id,
         network: base.network,
@@ -112,6 +112,10 @@ export class RunningNode implements AgentNode {
           last_seen: this.#rooms.links.heartbeats.heardMs(peer.peerId) ?? null,
         })),
     };
+  }
+
+  #isEnding(): boolean {
+    return this.#state === "draining" || this.#state === "stopped";
   }
 
   run(rooms: Rooms): void {

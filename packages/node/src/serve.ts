@@ -64,6 +64,7 @@ export class Serve implements LinkExchange, Disposable {
   readonly #greetings = new Set<string>();
   readonly #sessions = new Map<string, PeerSession>();
   readonly #endListeners = new Set<(channel: Channel) => void>();
+  readonly #staleListeners = new Set<(peerId: string, timestampS: number) => void>();
   readonly #partings = new Set<(peerId: string, error: ProtocolError) => void>();
   readonly #listeners = new DisposableStack();
 
@@ -141,6 +142,7 @@ export class Serve implements LinkExchange, Disposable {
       cause = decodeBody(frame, { form: session.reads(protocol), maxBytes: limits.controlFrameBytes });
       const opened = this.#prove(session, cause);
       signerId = opened.signerId;
+      session.heardMs = this.#node.clock.monotonicMs();
       bans.check(signerId);
       const { type, messageId, message } = opened;
       const received: Received = { type, messageId, message, signerId, from };
@@ -152,6 +154,7 @@ export class Serve implements LinkExchange, Disposable {
     } catch (error) {
       const known = toProtocolError(error, "INTERNAL_ERROR");
       meter.refused(protocol, frame.length, known.code);
+      if (known.code === "MESSAGE_STALE") this.#readClock(peerId, cause);
       await this.#refuse(channel, known, { cause, signerId });
       if (endsStream(known.code)) throw new ProtocolError("STREAM_RESET", `ended by ${known.code}`);
     }
@@ -165,6 +168,17 @@ export class Serve implements LinkExchange, Disposable {
     // A greeting may come anew, in whatever version its sender prefers.
     const version = type === "hello" || type === "hello_ack" ? undefined : session.version;
     return this.#node.verifier.open(value, { peerId, version });
+  }
+
+  /** A heartbeat that comes from another time still tells how far that is. */
+  #readClock(peerId: string, value: JsonValue | undefined): void {
+    if (value === undefined || causeOf(value).type !== "heartbeat") return;
+    try {
+      const { timestamp } = this.#node.verifier.prove(value, peerId);
+      for (const fn of this.#staleListeners) fn(peerId, timestamp);
+    } catch {
+      // Not even its signature holds: it was refused already.
+    }
   }
 
   #classOf(type: unknown, extensionVersion: unknown, isAllowListed: boolean): Priority {
@@ -326,6 +340,11 @@ export class Serve implements LinkExchange, Disposable {
   onChannelEnd(fn: (channel: Channel) => void): Disposable {
     this.#endListeners.add(fn);
     return { [Symbol.dispose]: () => this.#endListeners.delete(fn) };
+  }
+
+  onStale(fn: (peerId: string, timestampS: number) => void): Disposable {
+    this.#staleListeners.add(fn);
+    return { [Symbol.dispose]: () => this.#staleListeners.delete(fn) };
   }
 
   onParted(fn: (peerId: string, error: ProtocolError) => void): Disposable {

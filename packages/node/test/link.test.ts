@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isProtocolError, ProtocolError, signDocument } from "@gridmesh/protocol";
+import { isProtocolError, ProtocolError } from "@gridmesh/protocol";
 import { createNode } from "../src/create-node.ts";
-import { nodeEngine } from "../src/gate/engine.ts";
 import { identityFromSeed } from "../src/identity.ts";
 import type { LinkExchange } from "../src/link/exchange.ts";
 import { startIntroducer } from "../src/link/introduce.ts";
@@ -12,7 +11,7 @@ import { memory, memoryHub, type Transport } from "../src/network/index.ts";
 import type { AgentNode } from "../src/node.ts";
 import { memoryStore } from "../src/store/memory.ts";
 import { manualClock, memoryDisk, testNetwork } from "../src/testing/index.ts";
-import { eventually, NETWORK, rawPeer } from "./node-fixture.ts";
+import { eventually, NETWORK } from "./node-fixture.ts";
 
 test("a clock that is off by more than five seconds is a finding, by a minute a critical one", async () => {
   const clock = manualClock();
@@ -31,39 +30,6 @@ test("a clock that is off by more than five seconds is a finding, by a minute a 
   assert.equal(severity(net.nodes[4]), undefined);
 });
 
-test("whoever asks is told of the peers that asked before, by their own signed word", async () => {
-  const hub = memoryHub({ seed: 5 });
-  await using node = await createNode({ network: memory({ hub }), networkName: NETWORK });
-  await using one = await rawPeer(memory({ hub }), 11);
-  await using two = await rawPeer(memory({ hub }), 12);
-  const ask = async (peer: typeof one) => {
-    await peer.transport.dial({ addresses: node.addresses }, { timeoutMs: 1_000 });
-    const channel = await peer.control(node.id);
-    await channel.hello();
-    const { signer } = peer.identity;
-    const fields = { agent_id: signer.agentId, addresses: peer.transport.addresses(), issued_at: 1 };
-    const record = signDocument(fields, { type: "peer_record", network: NETWORK, signer });
-    await channel.send(
-      channel.seal({
-        type: "bootstrap_request",
-        capabilities: [],
-        public_key: Buffer.from(signer.publicKey).toString("base64"),
-        network_info: { listen_addresses: [], supported_protocols: [] },
-        extra: { "gridmesh.peer": record },
-      }),
-    );
-    let answer = await channel.next();
-    while (answer !== undefined && answer["type"] !== "bootstrap_response") answer = await channel.next();
-    const peers = answer?.["peers"] as readonly string[];
-    return peers.map((text) => {
-      const { addresses } = JSON.parse(Buffer.from(text, "base64").toString()) as { addresses: string[] };
-      return addresses[0]?.split("/").at(-1);
-    });
-  };
-  assert.deepEqual(await ask(one), [node.id]);
-  assert.deepEqual(await ask(two), [node.id, one.identity.peerId]);
-});
-
 test("few peers are asked for others, anchors always, and others in place of those that went", async () => {
   const clock = manualClock();
   const { signer, peerId } = identityFromSeed(new Uint8Array(32).fill(8));
@@ -75,10 +41,10 @@ test("few peers are asked for others, anchors always, and others in place of tho
     peerId,
     signer,
     clock,
-    engine: nodeEngine(),
     transport: {
       links: () => linked.map((id) => ({ ...link, peerId: id })),
       addresses: () => [],
+      peerRecord: () => Promise.resolve(new Uint8Array(1)),
     } as Partial<Transport> as Transport,
     exchange: {
       handle: () => ({ [Symbol.dispose]: () => undefined }),
@@ -89,6 +55,8 @@ test("few peers are asked for others, anchors always, and others in place of tho
     } as Partial<LinkExchange> as LinkExchange,
     words: () => [],
     protocols: [],
+    tellsPrivate: true,
+    isDraining: () => false,
     isAnchor: (id) => id === "anchor",
     onHint: () => undefined,
   });

@@ -20,6 +20,8 @@ export interface Verifier {
     value: JsonValue,
     from: { readonly peerId: string; readonly version?: string | undefined },
   ): OpenedMessage;
+  /** Proves who signed a message, whenever that was; nothing is remembered. @throws as `open`. */
+  prove(value: JsonValue, peerId: string): OpenedMessage;
   /** Forgets the bindings shown on this peer's connection. */
   forget(peerId: string): void;
 }
@@ -53,12 +55,15 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const oldest = known.keys().next();
     if (known.size > nodeLimits.bindingsPerLink && !oldest.done) known.delete(oldest.value);
   };
+  const nowS = () => Math.floor(clock.nowMs() / 1000);
   return {
+    prove: (value, peerId) =>
+      openMessage(value, { network, engine, nowS: nowS(), isMine, peerId, live: false }),
     open(value, { peerId, version }) {
       const opened = openMessage(value, {
         network,
         engine,
-        nowS: Math.floor(clock.nowMs() / 1000),
+        nowS: nowS(),
         isMine,
         isPublished,
         peerId,

@@ -41,6 +41,8 @@ export interface LinkExchange extends SignedExchange {
   openChannel(peerId: string, protocol: SignedProtocol, wait: Wait): Promise<Channel>;
   /** Told when a channel ends. */
   onChannelEnd(fn: (channel: Channel) => void): Disposable;
+  /** Told of each proven heartbeat that was refused for its time, with that time in Unix seconds. */
+  onStale(fn: (peerId: string, timestampS: number) => void): Disposable;
   /** Told of a peer that was left because it belongs elsewhere or speaks no version of ours. */
   onParted(fn: (peerId: string, error: ProtocolError) => void): Disposable;
   /** Ends the session of a peer whose link went. */

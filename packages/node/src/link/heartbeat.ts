@@ -46,16 +46,20 @@ class PulseKeeper implements Heartbeats {
   readonly #options: HeartbeatOptions;
   readonly #startedMs: number;
   readonly #pulses = new Map<string, Pulse>();
-  readonly #listener: Disposable;
+  readonly #listeners = new DisposableStack();
   #timer: Disposable | undefined;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
     this.#startedMs = options.clock.monotonicMs();
-    this.#listener = options.exchange.handle("control", "heartbeat", (received) => {
-      this.#hear(received);
-      return Promise.resolve(undefined);
-    });
+    const { exchange } = options;
+    this.#listeners.use(
+      exchange.handle("control", "heartbeat", (received) => {
+        this.#hear(received);
+        return Promise.resolve(undefined);
+      }),
+    );
+    this.#listeners.use(exchange.onStale((peerId, timestampS) => this.#hearStale(peerId, timestampS)));
     this.#arm();
   }
 
@@ -79,7 +83,7 @@ class PulseKeeper implements Heartbeats {
 
   [Symbol.dispose](): void {
     this.#timer?.[Symbol.dispose]();
-    this.#listener[Symbol.dispose]();
+    this.#listeners.dispose();
   }
 
   #arm(): void {
@@ -98,6 +102,13 @@ class PulseKeeper implements Heartbeats {
     const known = this.#pulses.get(received.from.peerId);
     const offsetMs = told === undefined ? undefined : (offsetOf(told, receivedMs) ?? known?.offsetMs);
     this.#pulses.set(received.from.peerId, { sentMs: told?.sent_ms ?? 0, receivedMs, offsetMs });
+  }
+
+  /** Too far from our time to be taken, by which at least the size of the gap is known; whole seconds are good enough. */
+  #hearStale(peerId: string, timestampS: number): void {
+    const receivedMs = Math.floor(this.#options.clock.nowMs());
+    const offsetMs = timestampS * 1_000 - receivedMs;
+    this.#pulses.set(peerId, { sentMs: timestampS * 1_000, receivedMs, offsetMs });
   }
 
   async #tell(peerId: string): Promise<void> {

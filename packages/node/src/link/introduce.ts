@@ -1,22 +1,14 @@
-/** How a node meets more than the peers it was told of: it asks, and is told of others. */
+/** How a node meets more than the peers it was told of: it asks, is told of others, and tells of them. */
 
-import {
-  canonicalBytes,
-  type JsonObject,
-  keyFromAgentId,
-  agentIdFromPeerId,
-  parseCanonical,
-  ProtocolError,
-  signDocument,
-  type Signer,
-  verifyDocument,
-  type VerifyEngine,
-} from "@gridmesh/protocol";
-import type { Clock } from "../clock.ts";
+import { type JsonObject, keyFromAgentId, ProtocolError, type Signer } from "@gridmesh/protocol";
+import type { Clock, Wait } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import type { PeerHint, Transport } from "../network/transport.ts";
 import type { Draft, Received } from "../signed-exchange.ts";
+import { createCandidates } from "./candidates.ts";
 import type { LinkExchange, MessageHandler, Reply } from "./exchange.ts";
+import { createPeerRecords, type PeerRecords } from "./peer-records.ts";
+import { createPerPeer, type PerPeer } from "./per-peer.ts";
 
 export interface IntroducerOptions {
   readonly network: string;
@@ -24,23 +16,42 @@ export interface IntroducerOptions {
   readonly transport: Transport;
   readonly exchange: LinkExchange;
   readonly signer: Signer;
-  readonly engine: VerifyEngine;
   readonly clock: Clock;
   /** Searchable words of this node's agents. */
   readonly words: () => readonly string[];
   readonly protocols: readonly string[];
+  /** Are addresses of LANs told and learnt? */
+  readonly tellsPrivate: boolean;
+  /** Is this node about to stop? It introduces nobody then. */
+  readonly isDraining: () => boolean;
   /** Is this a peer whose trade is to introduce others? */
   readonly isAnchor: (peerId: string) => boolean;
   /** A peer that was named to us: a dial candidate, no more. */
-  readonly onHint: (hint: PeerHint, by: string) => void;
+  readonly onHint: (hint: PeerHint) => void;
+}
+
+/** Why a peer is named to another. */
+export type IntroductionReason = "bootstrap" | "capability" | "task_alternative" | "operator";
+
+export interface Introduction {
+  /** PeerId of whoever is named. */
+  readonly introduced: string;
+  readonly reason: IntroductionReason;
+  /** The word it was looked for under. */
+  readonly capability?: string | undefined;
 }
 
 export interface Introducer extends Disposable {
   /**
    * Asks a greeted peer for others if it is an anchor or few that are linked were asked; at most once in ten seconds
-   * each. @throws the call's codes.
+   * each. @throws BOOTSTRAP_REFUSED, the call's codes.
    */
   meet(peerId: string): Promise<void>;
+  /**
+   * Names a linked peer to another; false when its record is not known here or the other was told enough.
+   * @throws the call's codes.
+   */
+  introduce(to: string, introduction: Introduction, wait?: Wait): Promise<boolean>;
 }
 
 interface BootstrapAnswer {
@@ -49,124 +60,178 @@ interface BootstrapAnswer {
   readonly peers: readonly string[];
 }
 
-/** A peer's own word on where it is, signed by its key: nobody can move it elsewhere. */
-const RECORD_TYPE = "peer_record";
-const EXTRA = "gridmesh.peer";
-const MAX_ADDRESSES = 8;
+/** Where a request carries its sender's own record. */
+const EXTRA = "gridmesh.peer_record";
+const REQUEST_ADDRESSES = 16;
 
 export function startIntroducer(options: IntroducerOptions): Introducer {
-  const { exchange, signer, clock } = options;
-  /** Monotonic times of the last question. */
-  const askedMs = new Map<string, number>();
-  /** Peers that answer, or have yet to. */
-  const asked = new Set<string>();
-  const listener = exchange.handle("control", "bootstrap_request", answerer(options));
-  const ask = async (peerId: string): Promise<void> => {
-    const wait = { signer, timeoutMs: nodeLimits.bootstrapRequestMs };
-    const received = await exchange.request(peerId, "control", requestFor(options, peerId), wait);
-    const response = received.message as unknown as BootstrapAnswer;
-    if (!response.accepted)
-      throw new ProtocolError("BOOTSTRAP_REFUSED", response.reason ?? "no reason given");
-    for (const text of response.peers) {
-      const hint = hintIn(recordIn(text), options);
-      if (hint.peerId !== options.peerId) options.onHint(hint, peerId);
-    }
-  };
-  /** What is known of peers that went is dropped: the next ones are asked in their place. */
-  const dropUnlinked = (nowMs: number): void => {
-    const linked = new Set(options.transport.links().map((link) => link.peerId));
-    for (const peerId of asked) if (!linked.has(peerId)) asked.delete(peerId);
-    for (const [peerId, lastMs] of askedMs) {
-      if (!linked.has(peerId) && nowMs - lastMs >= nodeLimits.bootstrapRequestMs) askedMs.delete(peerId);
-    }
-  };
+  const { exchange, clock, transport, tellsPrivate } = options;
+  const records = createPeerRecords({ transport, tellsPrivate });
+  const candidates = createCandidates(clock, options.onHint);
+  const told = createPerPeer(clock, { count: nodeLimits.introductions, withinMs: 60_000 });
+  const asker = new Asker(options, records, (hint) => {
+    if (hint.peerId !== options.peerId) candidates.take(hint);
+  });
+  const stack = new DisposableStack();
+  stack.use(exchange.handle("control", "bootstrap_request", answerer(options, records)));
+  const heard = createPerPeer(clock, { count: nodeLimits.introductions, withinMs: 60_000 });
+  stack.use(
+    exchange.handle("control", "peer_introduction", async ({ from, message }) => {
+      heard.take(from.peerId);
+      const hint = await records.open(String(message["introduced"]));
+      if (hint.peerId !== options.peerId) candidates.take(hint);
+      return undefined;
+    }),
+  );
   return {
-    async meet(peerId) {
-      const nowMs = clock.monotonicMs();
-      dropUnlinked(nowMs);
-      const lastMs = askedMs.get(peerId);
-      if (lastMs !== undefined && nowMs - lastMs < nodeLimits.bootstrapRequestMs) return;
-      const enough = [...asked].filter((one) => !options.isAnchor(one)).length >= nodeLimits.bootstrapAsked;
-      if (enough && !options.isAnchor(peerId)) return;
-      askedMs.set(peerId, nowMs);
-      asked.add(peerId);
-      try {
-        await ask(peerId);
-      } catch (error) {
-        asked.delete(peerId);
-        throw error;
-      }
-    },
-    [Symbol.dispose]: () => listener[Symbol.dispose](),
+    meet: (peerId) => asker.meet(peerId),
+    introduce: (to, introduction, wait = {}) =>
+      introduce(options, { records, told }, { to, introduction, wait }),
+    [Symbol.dispose]: () => stack.dispose(),
   };
 }
 
-function requestFor(options: IntroducerOptions, peerId: string): Draft {
+async function introduce(
+  { exchange, signer, peerId }: IntroducerOptions,
+  { records, told }: { readonly records: PeerRecords; readonly told: PerPeer },
+  asked: { readonly to: string; readonly introduction: Introduction; readonly wait: Wait },
+): Promise<boolean> {
+  const { to, wait } = asked;
+  const { introduced, reason, capability } = asked.introduction;
+  const record = introduced === peerId || introduced === to ? undefined : records.of(introduced);
+  if (record === undefined || !told.tryTake(to)) return false;
+  const draft = {
+    type: "peer_introduction",
+    recipient_id: to,
+    introduced: record,
+    reason,
+    ...(capability === undefined ? {} : { capability }),
+  };
+  await exchange.tell(to, "control", draft, { ...wait, signer });
+  return true;
+}
+
+/** Asks few peers for others, anchors always, and others in place of those that went. */
+class Asker {
+  readonly #options: IntroducerOptions;
+  readonly #records: PeerRecords;
+  readonly #onHint: (hint: PeerHint) => void;
+  /** Monotonic times of the last question. */
+  readonly #askedMs = new Map<string, number>();
+  /** Peers that answer, or have yet to. */
+  readonly #asked = new Set<string>();
+
+  constructor(options: IntroducerOptions, records: PeerRecords, onHint: (hint: PeerHint) => void) {
+    this.#options = options;
+    this.#records = records;
+    this.#onHint = onHint;
+  }
+
+  async meet(peerId: string): Promise<void> {
+    const { clock, isAnchor } = this.#options;
+    const nowMs = clock.monotonicMs();
+    this.#dropUnlinked(nowMs);
+    const lastMs = this.#askedMs.get(peerId);
+    if (lastMs !== undefined && nowMs - lastMs < nodeLimits.bootstrapRequestMs) return;
+    const enough = [...this.#asked].filter((one) => !isAnchor(one)).length >= nodeLimits.bootstrapAsked;
+    if (enough && !isAnchor(peerId)) return;
+    this.#askedMs.set(peerId, nowMs);
+    this.#asked.add(peerId);
+    try {
+      await this.#ask(peerId);
+    } catch (error) {
+      this.#asked.delete(peerId);
+      throw error;
+    }
+  }
+
+  async #ask(peerId: string): Promise<void> {
+    const { exchange, signer } = this.#options;
+    const wait = { signer, timeoutMs: nodeLimits.bootstrapRequestMs };
+    const draft = requestFor(this.#options, peerId, await this.#records.own());
+    const received = await exchange.request(peerId, "control", draft, wait);
+    const response = received.message as unknown as BootstrapAnswer;
+    if (!response.accepted) {
+      throw new ProtocolError("BOOTSTRAP_REFUSED", response.reason ?? "no reason given");
+    }
+    // One bad record does not spoil the others.
+    const opened = await Promise.allSettled(response.peers.map((text) => this.#records.open(text)));
+    for (const record of opened) if (record.status === "fulfilled") this.#onHint(record.value);
+    const bad = opened.find((record) => record.status === "rejected");
+    if (bad !== undefined) throw bad.reason;
+  }
+
+  /** What is known of peers that went is dropped: the next ones are asked in their place. */
+  #dropUnlinked(nowMs: number): void {
+    const linked = new Set(this.#options.transport.links().map((link) => link.peerId));
+    for (const peerId of this.#asked) if (!linked.has(peerId)) this.#asked.delete(peerId);
+    for (const [peerId, lastMs] of this.#askedMs) {
+      if (!linked.has(peerId) && nowMs - lastMs >= nodeLimits.bootstrapRequestMs)
+        this.#askedMs.delete(peerId);
+    }
+  }
+}
+
+function requestFor(options: IntroducerOptions, peerId: string, record: string): Draft {
   return {
     type: "bootstrap_request",
     recipient_id: peerId,
     capabilities: options.words().slice(0, nodeLimits.wordsPerAgent),
     public_key: Buffer.from(options.signer.publicKey).toString("base64"),
     network_info: {
-      listen_addresses: options.transport.addresses().slice(0, 16),
+      listen_addresses: options.transport.addresses().slice(0, REQUEST_ADDRESSES),
       supported_protocols: [...options.protocols],
     },
-    extra: { [EXTRA]: ownRecord(options) },
+    extra: { [EXTRA]: record },
   };
 }
 
 /** Tells whoever asks of the peers that asked before and are still linked, newest first. */
-function answerer(options: IntroducerOptions): MessageHandler {
-  const { signer, clock, transport } = options;
-  const records = new Map<string, JsonObject>();
-  const answeredMs = new Map<string, number>();
-  return (received: Received): Promise<Reply> => {
+function answerer(options: IntroducerOptions, records: PeerRecords): MessageHandler {
+  const { signer, clock } = options;
+  // Half the asker's own distance: its clock and ours are not the same.
+  const asking = createPerPeer(clock, { count: 1, withinMs: nodeLimits.bootstrapRequestMs / 2 });
+  return async (received: Received): Promise<Reply> => {
     const asker = received.from.peerId;
-    limitRate(answeredMs, asker, clock.monotonicMs());
+    asking.take(asker);
     checkAsker(received);
-    const linked = new Set(transport.links().map((link) => link.peerId));
-    for (const peerId of records.keys()) if (!linked.has(peerId)) records.delete(peerId);
-    const shown = (received.message["extra"] as JsonObject | undefined)?.[EXTRA] as JsonObject | undefined;
-    if (shown !== undefined && hintIn(shown, options).peerId === asker) {
-      records.delete(asker);
-      records.set(asker, shown);
-    }
-    const others = [...records].filter(([peerId]) => peerId !== asker).map(([, record]) => record);
-    return Promise.resolve({
+    const isRefused = options.isDraining();
+    if (!isRefused) await keepShown(records, received);
+    const own = isRefused ? [] : [await records.own()];
+    const others = isRefused ? [] : records.others(asker);
+    return {
       signer,
       draft: {
         type: "bootstrap_response",
         recipient_id: asker,
-        accepted: true,
+        accepted: !isRefused,
+        ...(isRefused ? { reason: "draining" } : {}),
         network_id: options.network,
         observed_addr: received.from.address,
-        peers: [ownRecord(options), ...others.reverse()]
-          .slice(0, nodeLimits.bootstrapPeers)
-          .map((record) => Buffer.from(canonicalBytes(record)).toString("base64")),
+        peers: [...own, ...others].slice(0, nodeLimits.bootstrapPeers),
       },
-    });
+    };
   };
 }
 
-/** Half the asker's own distance: its clock and ours are not the same. @throws RATE_LIMITED. */
-function limitRate(answeredMs: Map<string, number>, asker: string, nowMs: number): void {
-  const lastMs = answeredMs.get(asker);
-  if (lastMs !== undefined && nowMs - lastMs < nodeLimits.bootstrapRequestMs / 2) {
-    throw new ProtocolError("RATE_LIMITED", "one bootstrap_request in ten seconds", {
-      data: { retry_after_ms: Math.ceil(nodeLimits.bootstrapRequestMs - (nowMs - lastMs)) },
-    });
+/** The asker's own record, where it shows one: it must be its own, and hold what it says it listens on. @throws RECORD_INVALID. */
+async function keepShown(records: PeerRecords, { from, message }: Received): Promise<void> {
+  const text = (message["extra"] as JsonObject | undefined)?.[EXTRA];
+  if (typeof text !== "string") return;
+  const hint = await records.open(text);
+  if (hint.peerId !== from.peerId) throw new ProtocolError("RECORD_INVALID", "the record of another peer");
+  const { listen_addresses: listed } = message["network_info"] as {
+    readonly listen_addresses: readonly string[];
+  };
+  const told = new Set(hint.addresses.map(withoutPeer));
+  if (!listed.every((address) => told.has(withoutPeer(address)))) {
+    throw new ProtocolError("RECORD_INVALID", "it listens where its record does not say");
   }
-  answeredMs.set(asker, nowMs);
+  records.keep({ text, hint });
 }
 
-function ownRecord(options: IntroducerOptions): JsonObject {
-  const { network, signer } = options;
-  const fields = {
-    agent_id: signer.agentId,
-    addresses: options.transport.addresses().slice(0, MAX_ADDRESSES),
-    issued_at: Math.floor(options.clock.nowMs() / 1000),
-  };
-  return signDocument(fields, { type: RECORD_TYPE, network, signer });
+function withoutPeer(address: string): string {
+  return address.replace(/\/p2p\/[^/]+$/u, "");
 }
 
 /** `public_key` must be the key in the signer's agent_id. @throws IDENTITY_MISMATCH. */
@@ -175,26 +240,4 @@ function checkAsker(received: Received): void {
   if (!shown.equals(keyFromAgentId(received.signerId))) {
     throw new ProtocolError("IDENTITY_MISMATCH", "public_key is not the signer's");
   }
-}
-
-/** @throws RECORD_INVALID. */
-function recordIn(text: string): JsonObject {
-  const value = parseCanonical(Buffer.from(text, "base64"));
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new ProtocolError("RECORD_INVALID", "a peer record is an object");
-  }
-  return value as JsonObject;
-}
-
-/** @throws RECORD_INVALID, SIGNATURE_INVALID, IDENTITY_MISMATCH. */
-function hintIn(record: JsonObject, options: IntroducerOptions): PeerHint {
-  const { network, engine } = options;
-  verifyDocument(record, { type: RECORD_TYPE, network, engine, signerField: "agent_id" });
-  const addresses = record["addresses"];
-  const listed = Array.isArray(addresses) ? addresses.filter((one) => typeof one === "string") : [];
-  const ids = new Set(listed.map((address) => /\/p2p\/([^/]+)$/.exec(address)?.[1]));
-  const [peerId] = ids;
-  const own = ids.size === 1 && peerId !== undefined && agentIdFromPeerId(peerId) === record["agent_id"];
-  if (!own) throw new ProtocolError("RECORD_INVALID", "a peer record names its own addresses");
-  return { peerId, addresses: listed.slice(0, MAX_ADDRESSES) };
 }

@@ -31,6 +31,8 @@ export class PeerSession {
   readonly opened = new Map<SignedProtocol, Promise<Channel>>();
   /** Newest stream the peer opened. */
   readonly accepted = new Map<SignedProtocol, Channel>();
+  /** Monotonic ms at which a proven message of this peer last came. */
+  heardMs = Number.NEGATIVE_INFINITY;
   /** Handlers under way for this peer. */
   inFlight = 0;
   /** Monotonic times at which the control stream was lost. */

@@ -21,6 +21,7 @@ import {
 import { helloOffer } from "./hello-offer.ts";
 import { silentLog } from "./log.ts";
 import { marketClock } from "./market-clock.ts";
+import { createGossipMeter } from "./message-meter.ts";
 import { createMetrics } from "./metrics.ts";
 import type { AgentNode } from "./node.ts";
 import type { NodeBase, NodeOptions } from "./node-options.ts";
@@ -90,6 +91,7 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
   const beckn = createBecknExchange({
     ...base,
     domain: "energy",
+    gossipMeter: createGossipMeter(base.metrics, "search"),
     peerId,
     transport,
     desk,

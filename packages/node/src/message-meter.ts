@@ -1,7 +1,15 @@
 /** Counts signed messages and their errors, with the counters of the hot path bound once. */
 
 import { type ErrorCode, errorTable } from "@gridmesh/protocol";
+import type { LabelsOf } from "./metric-table.ts";
 import type { Counter, Metrics } from "./metrics.ts";
+
+/** What a topic tells of each message. */
+export interface GossipMeter {
+  /** @param lateMs - since it was signed, by the signer's clock */
+  accepted(bytes: number, lateMs: number): void;
+  refused(bytes: number, code: ErrorCode): void;
+}
 
 export type MeteredProtocol = "control" | "trade" | "beckn" | "gossip";
 
@@ -39,6 +47,27 @@ export function createMessageMeter(metrics: Metrics): MessageMeter {
     error,
   };
 }
+
+/** Meters one purpose of gossip. */
+export function createGossipMeter(metrics: Metrics, purpose: GossipPurposeName): GossipMeter {
+  const meter = createMessageMeter(metrics);
+  const late = createLateness(metrics, purpose);
+  return {
+    accepted(bytes, lateMs) {
+      meter.accepted("gossip", bytes);
+      late(lateMs);
+    },
+    refused: (bytes, code) => meter.refused("gossip", bytes, code),
+  };
+}
+
+/** How late accepted messages of a purpose are; a sender whose clock is ahead counts as being on time. */
+export function createLateness(metrics: Metrics, purpose: GossipPurposeName): (lateMs: number) => void {
+  const latency = metrics.histogram("gossip_latency_seconds", { purpose });
+  return (lateMs) => latency.observe(Math.max(0, lateMs) / 1_000);
+}
+
+type GossipPurposeName = LabelsOf<"gossip_latency_seconds">["purpose"];
 
 type Bound = Readonly<Record<"accept" | "ignore" | "reject" | "sent" | "bytesIn" | "bytesOut", Counter>>;
 

@@ -4,6 +4,7 @@ import { type JsonObject, ProtocolError, toProtocolError } from "@gridmesh/proto
 import type { AgentList } from "./host/agent-list.ts";
 import type { Identity } from "./identity.ts";
 import { nodeLimits } from "./limits.ts";
+import { createLateness } from "./message-meter.ts";
 import type { NodeBase } from "./node-options.ts";
 import type { LinkRoom } from "./open-links.ts";
 import { type Advertised, type Advertiser, createAdvertiser } from "./registry/advertise.ts";
@@ -233,12 +234,16 @@ export function joinRegistry(base: NodeBase, links: LinkRoom, registry: Distribu
   const stack = new DisposableStack();
   const end = new AbortController();
   stack.defer(() => end.abort());
+  const late = createLateness(base.metrics, "capability");
   const topic = recordTopic({
     network,
     engine,
     clock,
     known: (agentId) => registry.record(agentId),
-    take: (record) => registry.take(record, false),
+    take(record) {
+      registry.take(record, false);
+      late(clock.nowMs() - (record.validUntil * 1_000 - record.lifeMs));
+    },
   });
   stack.use(links.transport.join(topicOf(base), links.gossip.validator(topic)));
   const meet = (peerId: string): void => {

@@ -112,10 +112,12 @@ function validate({ ports, audit, policy, hear }: HearingParts, data: Uint8Array
     hear(search);
     policy.remember(search.signerId, search.context.messageId, search.digest);
     audit.noteMessage(search.context, "heard");
+    ports.gossipMeter?.accepted(data.length, ports.clock.nowMs() - search.context.timestampMs);
     return "accept";
   } catch (error) {
     const refusal = toProtocolError(error, "INTERNAL_ERROR");
     const verdict = verdictFor(refusal);
+    ports.gossipMeter?.refused(data.length, refusal.code);
     ports.log.debug("trade.search", `search refused: ${refusal.message}`, {
       code: refusal.code,
       verdict,

@@ -4,6 +4,7 @@ import type { Signer, VerifyEngine } from "@gridmesh/protocol";
 import type { Clock, Random, Wait } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { MarketClock } from "../market-clock.ts";
+import type { GossipMeter } from "../message-meter.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Registry } from "../registry/types.ts";
 import type { TradeDesk } from "../trade/types.ts";
@@ -40,6 +41,8 @@ export interface BecknPorts {
   readonly connect?: ((peerId: string, wait: Wait) => Promise<unknown>) | undefined;
   /** Sellers refuse a confirm without init; default true. */
   readonly requireInit?: boolean | undefined;
+  /** Told of each search that came by gossip. */
+  readonly gossipMeter?: GossipMeter | undefined;
 }
 
 export const BECKN_PROTOCOL = "/gridmesh/beckn/1";

@@ -6,6 +6,11 @@ import { type Waiter, waitFor } from "./waiting.ts";
 
 export const DIAL_MS = 5_000;
 const MAX_DIALS = 8;
+/** While dials are under way our own loop is looked at this often. */
+const LAG_CHECK_MS = 100;
+/** Handshakes cost time of the processor: a loop this late has enough of them, one later still has too many. */
+const LATE_MS = 50;
+const VERY_LATE_MS = 200;
 
 export interface DialQueueOptions {
   readonly transport: Transport;
@@ -25,6 +30,8 @@ export class DialQueue implements Disposable {
   readonly #waiters = new Map<PeerEntry, Set<Waiter<Link>>>();
   readonly #underWay = new Set<PeerEntry>();
   #over = false;
+  #limit = MAX_DIALS;
+  #check: Disposable | undefined;
   #started = 0;
   #failed = 0;
 
@@ -34,6 +41,11 @@ export class DialQueue implements Disposable {
 
   get counts(): { readonly started: number; readonly failed: number } {
     return { started: this.#started, failed: this.#failed };
+  }
+
+  /** Is our own loop so late that a dial without an answer proves nothing? */
+  get isBusy(): boolean {
+    return this.#limit < MAX_DIALS;
   }
 
   add(entry: PeerEntry): void {
@@ -77,6 +89,7 @@ export class DialQueue implements Disposable {
 
   [Symbol.dispose](): void {
     this.#over = true;
+    this.#check?.[Symbol.dispose]();
     for (const entry of this.#waiters.keys()) this.#refuse(entry, "the node stops");
   }
 
@@ -88,17 +101,9 @@ export class DialQueue implements Disposable {
 
   #pump(): void {
     while (!this.#over && this.#underWay.size < MAX_DIALS) {
-      const entry = this.#waiting.shift();
+      const entry = this.#next();
       if (entry === undefined) return;
-      // Linked, parked or forgotten meanwhile.
-      if (entry.state !== "dialing") {
-        this.#refuse(entry, "we stay away from this peer");
-        continue;
-      }
-      if (!this.#waiters.has(entry) && !this.#options.wanted(entry, this.#underWay.size)) {
-        entry.state = "known";
-        continue;
-      }
+      this.#watchLag();
       this.#underWay.add(entry);
       this.#started += 1;
       void this.#dial(entry).finally(() => {
@@ -106,6 +111,38 @@ export class DialQueue implements Disposable {
         this.#pump();
       });
     }
+  }
+
+  /** The first whose turn it is; those that the dials under way may make needless stay. */
+  #next(): PeerEntry | undefined {
+    for (const entry of this.#waiting.slice()) {
+      const isAsked = this.#waiters.has(entry);
+      if (entry.state === "dialing" && !isAsked && this.#underWay.size >= this.#limit) continue;
+      const isNeeded = isAsked || this.#options.wanted(entry, this.#underWay.size);
+      if (entry.state === "dialing" && !isNeeded && this.#options.wanted(entry, 0)) continue;
+      this.#waiting.splice(this.#waiting.indexOf(entry), 1);
+      if (entry.state !== "dialing") {
+        // Linked, parked or forgotten meanwhile.
+        this.#refuse(entry, "we stay away from this peer");
+      } else if (isNeeded) return entry;
+      else entry.state = "known";
+    }
+    return undefined;
+  }
+
+  /** Fewer dials at once while our own loop is late, until it is not. */
+  #watchLag(): void {
+    if (this.#check !== undefined) return;
+    const { clock } = this.#options;
+    const dueMs = clock.monotonicMs() + LAG_CHECK_MS;
+    this.#check = clock.timer(LAG_CHECK_MS, () => {
+      this.#check = undefined;
+      const lateMs = clock.monotonicMs() - dueMs;
+      this.#limit = lateMs > VERY_LATE_MS ? 1 : lateMs > LATE_MS ? 2 : Math.min(MAX_DIALS, 2 * this.#limit);
+      if (this.#underWay.size + this.#waiting.length === 0) return;
+      this.#watchLag();
+      this.#pump();
+    });
   }
 
   async #dial(entry: PeerEntry): Promise<void> {

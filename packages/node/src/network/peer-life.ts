@@ -13,6 +13,12 @@ import type { Link, NetworkEvent, Transport } from "./transport.ts";
 const HELD_MS = 10_000;
 /** Links in a row that did not. */
 const CUT_OFTEN = 3;
+/** A timer this late says that our own loop is behind; it is given so long to catch up. */
+const LATE_MS = 50;
+const AGAIN_MS = 1_000;
+const MAX_DELAYS = 3;
+/** As a transport words it. */
+const NO_ANSWER = "no answer in time";
 
 export interface PeerLifeOptions {
   readonly transport: Transport;
@@ -153,19 +159,26 @@ export class PeerLife {
   #retry(entry: PeerEntry): void {
     const ownAddress = entry.attempts.some(({ reason }) => reason === "the address is our own");
     const ms = redialMs(classOf(entry), entry.fails, this.#options.random);
-    entry.fails += 1;
+    // Without an answer while our own loop stood still: that is no failure of theirs.
+    const isOurs = this.#dials.isBusy && entry.attempts.every(({ reason }) => reason === NO_ANSWER);
+    if (!isOurs) entry.fails += 1;
     // Left to the book; sighting it again starts anew.
     if (ownAddress || ms === undefined) return this.#options.table.remove(entry);
     this.#wait(entry, ms);
   }
 
-  #wait(entry: PeerEntry, ms: number): void {
+  #wait(entry: PeerEntry, ms: number, delays = 0): void {
     if (!this.#running) return;
     const { clock, wantsMore } = this.#options;
     entry.timer?.[Symbol.dispose]();
     if (entry.state !== "parked") entry.state = "waiting";
     entry.dueMs = clock.nowMs() + ms;
+    const dueMs = clock.monotonicMs() + ms;
     entry.timer = clock.timer(ms, () => {
+      // A machine this busy may not have seen yet that the other side dialled.
+      const isLate = clock.monotonicMs() - dueMs > LATE_MS && entry.state === "waiting";
+      const waitsOn = isLate && delays < MAX_DELAYS && classOf(entry) === "neighbour";
+      if (waitsOn) return this.#wait(entry, AGAIN_MS, delays + 1);
       this.unpark(entry);
       if (classOf(entry) !== "neighbour" || wantsMore()) return this.begin(entry);
       if (entry.state === "waiting") entry.state = "known";

@@ -36,7 +36,11 @@ export interface GaterOptions {
   /** Do others dial us again to find out what reaches us? */
   readonly provesReach: boolean;
   /** Links that stand, and whether one of them is to this peer. */
-  readonly links: { readonly size: number; has(peerId: string): boolean; isYoung(peerId: string): boolean };
+  readonly links: {
+    readonly size: number;
+    has(peerId: string): boolean;
+    isYoung(peerId: string, self: string): boolean;
+  };
 }
 
 /**
@@ -148,7 +152,7 @@ export class Gater implements ConnectionGater {
     const { profile, isAnchor, bannedPeer, links } = this.#options;
     if (bannedPeer(id)) return this.#refuse("banned-peer");
     // Two that dialled each other at once: the link that stands is enough, unless a second proves an address.
-    if (!this.#options.provesReach && links.isYoung(id)) return this.#refuse("twice");
+    if (!this.#options.provesReach && links.isYoung(id, this.#options.self)) return this.#refuse("twice");
     if (isAnchor(id) || links.has(id)) return false;
     const free = profile.maxInboundLinks - ANCHOR_PLACES;
     return this.#arrivals.open >= free && this.#refuse("inbound-links");

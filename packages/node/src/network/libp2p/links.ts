@@ -12,6 +12,8 @@ interface Entry {
 
 /** Within this, a second connection comes of two that dialled each other, not of one that came back. */
 const YOUNG_MS = 5_000;
+/** An outbound connection that stands so long was let in over there. */
+const ACCEPTED_MS = 1_000;
 
 /** The connections of every peer as one link each: the oldest that stands. */
 export class LinkTable {
@@ -76,12 +78,19 @@ export class LinkTable {
     return [...this.#entries.keys()].flatMap((peerId) => this.link(peerId) ?? []);
   }
 
-  /** Has a direct connection to this peer only just opened? */
-  isYoung(peerId: string): boolean {
+  /**
+   * Has a direct connection to this peer only just opened, one that both sides keep? Of two that dialled each other the
+   * lower PeerId's dial wins; an outbound one may yet be turned down over there.
+   */
+  isYoung(peerId: string, self: string): boolean {
     const entry = this.#entries.get(peerId);
     if (entry === undefined || this.#clock.monotonicMs() - entry.openedAtMonotonicMs >= YOUNG_MS)
       return false;
-    return this.#open(peerId).some(({ limits, direct }) => limits === undefined && direct);
+    const nowMs = this.#clock.nowMs();
+    return this.#open(peerId).some(({ limits, direct, direction, timeline }) => {
+      const stands = direction === "inbound" || self < peerId || nowMs - timeline.open > ACCEPTED_MS;
+      return stands && direct && limits === undefined;
+    });
   }
 
   has(peerId: string): boolean {

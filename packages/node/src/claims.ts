@@ -90,7 +90,7 @@ function operationsOf(claims: AgentClaims | undefined, maxSchemaBytes: number): 
 }
 
 /** The schema, or where it is too long `{cid}` of its canonical bytes: it must be asked for, and can be checked. */
-export function schemaOrCid(schema: JsonValue, maxBytes: number): JsonValue {
+function schemaOrCid(schema: JsonValue, maxBytes: number): JsonValue {
   const bytes = canonicalBytes(schema);
   return bytes.length <= maxBytes ? schema : { cid: cidOf(bytes) };
 }

@@ -72,6 +72,7 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
     peerId,
     record: (name) => advertiser.record(name),
     known: () => registry.known().filter((row) => !row.local),
+    knownRecord: (agentId) => registry.message(agentId),
   });
   const anycast = openAnycast(base, registryRoom, {
     links,

@@ -21,7 +21,7 @@ import type { DistributedRegistry } from "./registry.ts";
 import type { Standings } from "./standings.ts";
 import type { AgentRow } from "./types.ts";
 
-export type TryResult = "answered" | "failed-over" | "failed";
+type TryResult = "answered" | "failed-over" | "failed";
 
 export interface AnycastOptions {
   readonly registry: Pick<DistributedRegistry, "find" | "answering" | "byId" | "fetch" | "absent">;

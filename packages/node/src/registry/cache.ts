@@ -29,7 +29,7 @@ export interface Entry {
   readonly rows: Map<Presence, AgentRow>;
 }
 
-export interface NodeAnswer {
+interface NodeAnswer {
   readonly nodeId: string;
   /** The word it was asked for; undefined when for all. */
   readonly word: string | undefined;
@@ -61,6 +61,8 @@ export interface RecordCache {
   /** Rows that answer a word, gone ones left out. */
   answering(words: readonly string[]): readonly AgentRow[];
   byId(agentId: string): AgentRow | undefined;
+  /** Ids of a node's agents whose records are still valid. */
+  agentsOf(nodeId: string): readonly string[];
   /** Every record that is still valid, to be written down. */
   records(): readonly AgentRecord[];
   readonly size: number;
@@ -180,11 +182,19 @@ class Records implements RecordCache {
     return toRow(entry, this.#presence(entry, this.#options.linksHeard(), this.#options.clock.nowMs()));
   }
 
+  agentsOf(nodeId: string): readonly string[] {
+    return this.#valid(this.#room.ofNode(nodeId)).map(({ agentId }) => agentId);
+  }
+
   records(): readonly AgentRecord[] {
+    return this.#valid(this.#room.entries.values());
+  }
+
+  #valid(entries: Iterable<Entry>): readonly AgentRecord[] {
     const nowMs = this.#options.clock.nowMs();
-    return [...this.#room.entries.values()]
-      .filter(({ record }) => record.validUntil * 1_000 > nowMs && record.status !== "gone")
-      .map(({ record }) => record);
+    return [...entries]
+      .map(({ record }) => record)
+      .filter(({ validUntil, status }) => validUntil * 1_000 > nowMs && status !== "gone");
   }
 
   #present(entries: Iterable<Entry>): readonly AgentRow[] {

@@ -6,6 +6,7 @@ import {
   type ErrorCode,
   type JsonObject,
   type JsonValue,
+  parseCanonical,
   ProtocolError,
   toProtocolError,
 } from "@gridmesh/protocol";
@@ -70,6 +71,8 @@ export interface DistributedRegistry extends Registry {
   answering(words: readonly string[]): readonly AgentRow[];
   /** The newest record of another node's agent, as it was signed. */
   record(agentId: string): AgentRecord | undefined;
+  /** The same as JSON. */
+  message(agentId: string): JsonObject | undefined;
   /** Its own node said that it has no such agent. */
   absent(agentId: string): void;
   /** Tells listeners that own agents changed. */
@@ -145,6 +148,11 @@ class NodeRegistry implements DistributedRegistry {
 
   record(agentId: string): AgentRecord | undefined {
     return this.#options.cache.record(agentId);
+  }
+
+  message(agentId: string): JsonObject | undefined {
+    const bytes = this.record(agentId)?.bytes;
+    return bytes === undefined ? undefined : (parseCanonical(bytes) as JsonObject);
   }
 
   absent(agentId: string): void {
@@ -238,8 +246,7 @@ class NodeRegistry implements DistributedRegistry {
     }
     await clock.sleep(nodeLimits.greetToldMs - heldMs, signal);
     if (this.#told.get(peerId) === told) this.#told.delete(peerId);
-    const known = cache.records().filter(({ nodeId }) => nodeId === peerId);
-    return told.size > 0 && known.every(({ agentId }) => told.has(agentId));
+    return told.size > 0 && cache.agentsOf(peerId).every((agentId) => told.has(agentId));
   }
 
   async fetch(peerId: string, wait: FetchWait): Promise<void> {

@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 
 /** What is compared of an agent. */
-export interface Provider {
+interface Provider {
   readonly agentId: string;
   readonly presence: "live" | "suspect" | "gone";
 }

@@ -46,6 +46,8 @@ export interface NodeMethodsOptions {
   readonly record: (name: string) => JsonObject | undefined;
   /** Agents of other nodes. */
   readonly known: () => readonly KnownAgent[];
+  /** The newest record of one of them, as it was signed. */
+  readonly knownRecord: (agentId: string) => JsonObject | undefined;
 }
 
 /** Names without their `node/`. */
@@ -86,13 +88,9 @@ function listAgents(options: NodeMethodsOptions, params: JsonValue, context: Cal
     .filter((agent) => capability === undefined || answers(agent.capabilities, capability))
     .map((agent) => {
       const { address, protocols, eras, presence: status } = agent;
-      return {
-        ...row(agent, address),
-        protocols: [...protocols],
-        eras: [...eras],
-        status,
-        access: "network",
-      };
+      const record = signed ? options.knownRecord(agent.agentId) : undefined;
+      const told = { protocols: [...protocols], eras: [...eras], status, access: "network" };
+      return { ...row(agent, address), ...told, ...(record === undefined ? {} : { record }) };
     });
   return { agents: [...own, ...far] };
 }

@@ -147,6 +147,7 @@ function baseOf(options: NodeOptions): NodeBase {
     log: options.log ?? silentLog(),
     engine: nodeEngine(),
     metrics: createMetrics(),
+    trustedAlerts: options.trustedAlerts ?? [],
     offer: helloOffer({ network, software, features, versions }),
     links: options.links ?? {},
     streams: options.streams ?? {},

@@ -49,10 +49,12 @@ export {
 } from "./network/index.ts";
 export type {
   AgentNode,
+  ExtensionDraft,
   HostedAgentView,
   NodeAgents,
   NodeBan,
   NodeBans,
+  NodeExtensions,
   NodePeer,
   NodeState,
 } from "./node.ts";

@@ -54,6 +54,8 @@ export interface NodeOptions {
   readonly links?: LinkOptions | undefined;
   /** Parts of the protocol: `off`, `optional` or `required`; default encryption required, cbor optional. */
   readonly features?: FeatureStances | undefined;
+  /** PeerIds or agent_ids whose security alerts are acted upon; default nobody's. */
+  readonly trustedAlerts?: readonly string[] | undefined;
   /** Versions of the protocol to speak, the preferred one first; default all of this code. */
   readonly protocolVersions?: readonly string[] | undefined;
   /**
@@ -86,6 +88,7 @@ export interface NodeBase {
   readonly streams: StreamBounds;
   /** What is told of this node in every hello. */
   readonly offer: HelloOffer;
+  readonly trustedAlerts: readonly string[];
   readonly messageRates: BucketRates | undefined;
   readonly idempotentTools: readonly string[];
   readonly observe: () => readonly Observation[];

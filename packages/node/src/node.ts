@@ -1,6 +1,6 @@
 /** The face of a running node. */
 
-import type { JsonValue } from "@gridmesh/protocol";
+import type { Extension, JsonValue } from "@gridmesh/protocol";
 import type { BecknExchange, Offer, SearchIntent } from "./beckn/types.ts";
 import type { Wait } from "./clock.ts";
 import type { Finding } from "./findings.ts";
@@ -83,6 +83,40 @@ export interface NodeBans {
   lift(subject: string): boolean;
 }
 
+/** Messages of anybody's making, `ext:<name>`: those registered are acted upon, others only counted. */
+export interface NodeExtensions {
+  /** Answers messages of this name and major until disposed. @throws CONFIG_INVALID (no such name, taken). */
+  register<Data>(extension: Extension<Data>): Disposable;
+  /** Names and majors, sorted. */
+  list(): readonly string[];
+  /** Unknown ones that were optional, hence dropped, by name. */
+  readonly dropped: ReadonlyMap<string, number>;
+  /** Told of each of them. */
+  onUnknown(
+    fn: (unknown: {
+      readonly name: string;
+      readonly extensionVersion: string;
+      readonly signerId: string;
+      readonly peerId: string;
+    }) => void,
+  ): Disposable;
+  /**
+   * Sends one to a peer, signed by the node.
+   * @throws the peer's refusal is not waited for; PEER_UNREACHABLE, STREAM_RESET, CALL_TIMEOUT, OVERLOADED.
+   */
+  send(to: string, message: ExtensionDraft, wait?: Wait): Promise<void>;
+}
+
+export interface ExtensionDraft {
+  /** `ext:<name>`. */
+  readonly name: string;
+  /** `<major>.<minor>`. */
+  readonly version: string;
+  readonly data: JsonValue;
+  /** Who does not know it drops it in silence; default false. */
+  readonly optional?: boolean | undefined;
+}
+
 /** One peer with one key, its agents, its links, its books. */
 export interface AgentNode extends AsyncDisposable {
   /** PeerId. */
@@ -97,6 +131,7 @@ export interface AgentNode extends AsyncDisposable {
   readonly desk: TradeDesk;
   readonly beckn: BecknExchange;
   readonly bans: NodeBans;
+  readonly extensions: NodeExtensions;
   /** Settles when the node has stopped; rejects with DISK_FAILED when the disk stopped it. */
   readonly ended: Promise<void>;
   peers(): readonly NodePeer[];

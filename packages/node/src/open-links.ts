@@ -5,6 +5,7 @@ import { kindOf } from "./gate/addresses.ts";
 import type { Bans } from "./gate/admit.ts";
 import { createPacer, type Pacer } from "./gate/pace.ts";
 import { featuresOf } from "./hello-offer.ts";
+import { startAlerts, trusting } from "./link/alerts.ts";
 import { createExtensions, type Extensions } from "./link/extensions.ts";
 import { type HealthWatch, watchHealth } from "./link/health.ts";
 import { type Heartbeats, startHeartbeats } from "./link/heartbeat.ts";
@@ -77,6 +78,7 @@ export async function openLinks(
   const supervisor = openSupervisor(base, store, transport);
   const reach = createReach({ transport, clock, bans, connect: (to, wait) => supervisor.reach(to, wait) });
   const extensions = createExtensions();
+  const isTrusted = trusting(base.trustedAlerts);
   const onStuck = (to: string) => void transport.hangUp(to, "OVERLOADED");
   const pacer = createPacer(clock, { allowed: base.messageRates, onStuck });
   const serve = undo.use(
@@ -91,11 +93,23 @@ export async function openLinks(
       pacer,
       reach,
       extensions,
+      isTrusted,
       codecs: await loadCodecs(featuresOf(base.offer)),
       version: base.offer.preferred_version,
     }),
   );
   undo.use(leaveBanned(bans, { transport, supervisor, clock }));
+  undo.use(
+    startAlerts({
+      exchange: serve,
+      extensions,
+      bans,
+      signer: identity.signer,
+      clock,
+      log: log.child("link"),
+      isTrusted,
+    }),
+  );
   const own = { transport, supervisor, serve, pacer, extensions, reach };
   const parts = { ...own, bans, rates, nonces, gossip, bindings };
   return { ...parts, ...startTalk(base, hooks, { ...own, undo }) };

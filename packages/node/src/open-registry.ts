@@ -120,7 +120,8 @@ function equivocationsOf({ clock, log }: NodeBase, { store, links, undo, onFatal
     proofs.onAdd((proof) => {
       const { agentId, nodeId, seq } = proof;
       log.warn("registry.equivocation", `${agentId} signed two records ${seq}`, { agentId, nodeId });
-      if (!links.bans.banned(agentId)) links.bans.ban(agentId, "EQUIVOCATION");
+      const evidence = Buffer.concat([proof.first, Buffer.from("\n"), proof.second]);
+      if (!links.bans.banned(agentId)) links.bans.ban(agentId, "EQUIVOCATION", { evidence });
       try {
         store.saveEquivocation(proof, nodeLimits.equivocations);
       } catch (error) {

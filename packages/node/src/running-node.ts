@@ -11,7 +11,16 @@ import { nodeLimits } from "./limits.ts";
 import type { MarketClock } from "./market-clock.ts";
 import type { MetricFamily } from "./metrics.ts";
 import type { NetworkSnapshot } from "./network/index.ts";
-import type { AgentNode, HostedAgentView, NodeAgents, NodeBans, NodePeer, NodeState } from "./node.ts";
+import type {
+  AgentNode,
+  HostedAgentView,
+  NodeAgents,
+  NodeBans,
+  NodeExtensions,
+  NodePeer,
+  NodeState,
+} from "./node.ts";
+import { nodeExtensions } from "./node-extensions.ts";
 import { operatorBans } from "./node-bans.ts";
 import type { NodeBase } from "./node-options.ts";
 import { type MeasuredNode, measureNode } from "./node-metrics.ts";
@@ -165,6 +174,11 @@ export class RunningNode implements AgentNode {
 
   get beckn(): BecknExchange {
     return this.#rooms.beckn;
+  }
+
+  get extensions(): NodeExtensions {
+    const { extensions, serve } = this.#rooms.links;
+    return nodeExtensions(extensions, serve, this.#options.identity.signer);
   }
 
   get bans(): NodeBans {

@@ -4,6 +4,7 @@
  */
 
 import {
+  agentIdFromPeerId,
   type Codecs,
   decodeBody,
   type ErrorCode,
@@ -40,6 +41,8 @@ export interface ServeOptions extends Omit<OutboundOptions, "classOf" | "session
   readonly verifier: Verifier;
   readonly rates: RateGate;
   readonly extensions: Extensions;
+  /** Is this signer's critical taken as such? A stranger's is high. */
+  readonly isTrusted: (agentId: string) => boolean;
   /** The spellings of messages this node has loaded beside JSON. */
   readonly codecs: Codecs;
 }
@@ -164,7 +167,8 @@ export class Serve implements LinkExchange, Disposable {
   #prove(session: PeerSession, value: JsonValue): OpenedMessage {
     const { peerId } = session;
     const { type, extensionVersion } = causeOf(value);
-    this.#node.rates.load(this.#classOf(type, extensionVersion, false));
+    const isTrusted = this.#node.isTrusted(agentIdFromPeerId(peerId));
+    this.#node.rates.load(this.#classOf(type, extensionVersion, isTrusted));
     // A greeting may come anew, in whatever version its sender prefers.
     const version = type === "hello" || type === "hello_ack" ? undefined : session.version;
     return this.#node.verifier.open(value, { peerId, version });

@@ -16,7 +16,12 @@ export interface BanTerms {
   readonly forMs?: number | undefined;
   /** Default `node`. */
   readonly by?: string | undefined;
+  /** What proves it; told with the ban, kept by whoever found it. */
+  readonly evidence?: Uint8Array | undefined;
 }
+
+/** Told of a new ban and its proof, or of one that was lifted by hand. */
+export type BanListener = (subject: string, ban: Ban | undefined, evidence: Uint8Array | undefined) => void;
 
 export interface Bans {
   /** Notes an error that a peer or signer caused; true when this one banned it. */
@@ -39,7 +44,7 @@ export interface Bans {
   /** Offence points as of now, negative standing. */
   points(subject: string): number;
   /** Told of each new ban, and with undefined of each that was lifted by hand. */
-  onChange(fn: (subject: string, ban: Ban | undefined) => void): Disposable;
+  onChange(fn: BanListener): Disposable;
   /** Writes what waits. */
   close(): void;
 }
@@ -70,7 +75,7 @@ class BanTable implements Bans {
   readonly #bans: Map<string, Ban>;
   readonly #offences: ReturnType<typeof createOffences>;
   readonly #floods = createFloods();
-  readonly #listeners = new Set<(subject: string, ban: Ban | undefined) => void>();
+  readonly #listeners = new Set<BanListener>();
 
   constructor(store: StateStore, clock: Clock, options: BanOptions) {
     this.#store = store;
@@ -117,7 +122,7 @@ class BanTable implements Bans {
     const untilMs = sinceMs + Math.min(terms.forMs ?? usualMs, longestMs);
     // Keys cost nothing: whoever makes new ones must not fill the disk.
     if (before === undefined && this.#bans.size >= nodeLimits.bans) this.#dropOldest();
-    this.#enter({ subject, kind, code, sinceMs, untilMs, strikes, by: terms.by ?? "node" });
+    this.#enter({ subject, kind, code, sinceMs, untilMs, strikes, by: terms.by ?? "node" }, terms.evidence);
   }
 
   /** @throws INVALID_PARAMS. */
@@ -130,20 +135,20 @@ class BanTable implements Bans {
     return kind;
   }
 
-  #enter(ban: Ban): void {
+  #enter(ban: Ban, evidence: Uint8Array | undefined): void {
     const { subject } = ban;
     this.#bans.delete(subject);
     this.#bans.set(subject, ban);
     this.#offences.forget(subject);
     this.#write(() => this.#store.saveBan(ban));
-    for (const fn of this.#listeners) fn(subject, ban);
+    for (const fn of this.#listeners) fn(subject, ban, evidence);
   }
 
   lift(subject: string): boolean {
     const was = this.banned(subject);
     this.#remove(subject);
     this.#offences.forget(subject);
-    if (was) for (const fn of this.#listeners) fn(subject, undefined);
+    if (was) for (const fn of this.#listeners) fn(subject, undefined, undefined);
     return was;
   }
 
@@ -164,7 +169,7 @@ class BanTable implements Bans {
     return this.#offences.points(subject);
   }
 
-  onChange(fn: (subject: string, ban: Ban | undefined) => void): Disposable {
+  onChange(fn: BanListener): Disposable {
     this.#listeners.add(fn);
     return { [Symbol.dispose]: () => this.#listeners.delete(fn) };
   }

@@ -108,9 +108,8 @@ export function createGossipGate(options: GossipGateOptions): GossipGate {
           topic.take(proven, from);
         } catch (error) {
           // Who signed two contents is banned; the peer it names as its node has not signed them.
-          if (toProtocolError(error, "INTERNAL_ERROR").code === "EQUIVOCATION") {
-            bans.ban(proven.signerId, "EQUIVOCATION");
-          }
+          const { code } = toProtocolError(error, "INTERNAL_ERROR");
+          if (code === "EQUIVOCATION" && !bans.banned(proven.signerId)) bans.ban(proven.signerId, code);
           throw error;
         }
       };

@@ -10,4 +10,4 @@ export { createSupervisor } from "./supervisor.ts";
 export type { Supervisor } from "./supervisor-types.ts";
 export type { BoundedStream } from "./stream-types.ts";
 export type { NetworkSnapshot } from "./snapshot.ts";
-export type { SignedHint, Transport, Verdict } from "./transport.ts";
+export type { Transport, Verdict } from "./transport.ts";

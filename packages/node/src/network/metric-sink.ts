@@ -1,6 +1,6 @@
 /** Where foreign parts put metrics of their own: what `prom-client` offers, without it. */
 
-export interface MetricShape {
+interface MetricShape {
   readonly name: string;
   readonly help: string;
   readonly labelNames: readonly string[];
@@ -13,7 +13,7 @@ export interface GaugeSink {
   inc(labels: MetricLabels, by: number): void;
 }
 
-export interface HistogramSink {
+interface HistogramSink {
   observe(labels: MetricLabels, value: number): void;
   reset(): void;
 }

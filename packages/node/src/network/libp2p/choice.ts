@@ -12,7 +12,7 @@ const KIB = 1_024;
 /** Others need this long to try our addresses. */
 const RELAY_AFTER_MS = 15_000;
 
-export interface ReachOptions {
+interface ReachOptions {
   /** Text of the private network's key: `/key/swarm/psk/1.0.0/`, `/base16/`, 64 hex digits; a line each. */
   readonly psk?: string | undefined;
   /** `use`: be reached through anchors that serve; `serve`: let others be reached through this node. */
@@ -27,7 +27,7 @@ export interface ReachOptions {
   readonly tls?: boolean | undefined;
 }
 
-export interface LinkLimits {
+interface LinkLimits {
   /** Links in all; three quarters of them may be inbound. */
   readonly connections?: number | undefined;
   /** Inbound connections of one address a second. */

@@ -12,7 +12,7 @@ import type { LinkTable } from "./links.ts";
 import { sparingWindow } from "./window-updates.ts";
 
 /** A libp2p stream as the bounded stream wants it. */
-export function rawStream(given: Stream): RawStream {
+function rawStream(given: Stream): RawStream {
   const stream = sparingWindow(given);
   return {
     protocol: stream.protocol,

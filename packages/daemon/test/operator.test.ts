@@ -37,7 +37,7 @@ async function doctor(
 
 /** The check of this name, once the doctor has it; rejects after a while. */
 async function diagnosed(home: string, name: string): Promise<Check> {
-  const until = Date.now() + 15_000;
+  const until = Date.now() + 30_000;
   for (;;) {
     const { checks } = await doctor(home);
     const found = checks.find((check) => check.name === name);
@@ -148,6 +148,49 @@ test("a peer is pinged, banned for a time, refused meanwhile, and welcome once t
   assert.match((await gridmesh(one.home, "bans")).stdout, /nobody is banned/);
   const back = await gridmesh(one.home, "peers", "connect", second.node.addresses[0] ?? "", "--unban");
   assert.equal(back.code, 0, back.stderr);
+});
+
+test("doctor names libp2p's silent limits of running daemons, and they are gone once the setting is", async (t) => {
+  using one = temporaryHome();
+  using two = temporaryHome();
+  using three = temporaryHome();
+  const client = 'discovery.dhtMode = "client"\n';
+  const strict = configOf({ network: "limits", more: `${client}limits.perIp = 1\n` });
+  await using first = await startedDaemon(one.home, { config: strict });
+  const bootstrap = first.node.addresses;
+  const second = await startedDaemon(two.home, {
+    config: configOf({ network: "limits", bootstrap, more: client }),
+  });
+  await using _ended: AsyncDisposable = second;
+  assert.equal((await gridmesh(one.home, "wait", "--peers", "1")).code, 0);
+  await using _third = await startedDaemon(three.home, {
+    config: configOf({ network: "limits", bootstrap }),
+  });
+
+  await t.test("a limit of links per address, where it acts and where it is felt", async () => {
+    const here = await diagnosed(one.home, "DIALS_THROTTLED");
+    assert.match(here.text, /turned away by links-per-ip \(limits\.perIp\)/);
+    assert.match((await diagnosed(three.home, "BOOTSTRAP_UNREACHABLE")).text, /reset before the handshake/);
+    assert.match((await diagnosed(three.home, "DIALS_THROTTLED")).text, /were cut before the handshake/);
+    assert.equal((await doctor(three.home)).code, 7);
+  });
+
+  await t.test("a DHT of clients alone is told without failing the check", async () => {
+    const empty = await diagnosed(two.home, "DHT_EMPTY");
+    assert.match(empty.text, /this node is only a client of it \(discovery\.dhtMode\)/);
+    assert.equal(empty.state, "note");
+    assert.equal((await doctor(two.home)).code, 0);
+  });
+
+  await t.test("once the place is free the third is linked, and serves the DHT", async () => {
+    assert.equal((await gridmesh(two.home, "stop")).code, 0);
+    const connected = await gridmesh(three.home, "peers", "connect", bootstrap[0] ?? "");
+    assert.equal(connected.code, 0, connected.stderr);
+    const names = (await doctor(three.home)).checks.map(({ name }) => name);
+    assert.ok(!names.includes("BOOTSTRAP_UNREACHABLE"), names.join());
+    const linked = (await doctor(one.home)).checks.map(({ name }) => name);
+    assert.ok(!linked.includes("DHT_EMPTY"), linked.join());
+  });
 });
 
 test("doctor without a daemon finds a private network mixed with QUIC, and no group of another name", async () => {

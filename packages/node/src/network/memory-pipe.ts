@@ -50,6 +50,10 @@ export class MemoryEnd implements RawStream {
     return this.#bufferedBytes;
   }
 
+  get canSend(): boolean {
+    return !this.#blocked;
+  }
+
   get isClosed(): boolean {
     return this.#closed !== undefined;
   }

@@ -4,6 +4,8 @@ export interface RawStream {
   readonly readStatus: "readable" | "paused" | "closing" | "closed";
   /** Bytes that arrived while paused and wait under us. */
   readonly readBufferLength: number;
+  /** False: what was sent last has not all left. A drain may be told while it still is. */
+  readonly canSend: boolean;
   /** False: nothing more until `onDrain`. */
   send(bytes: Uint8Array): boolean;
   /** Ends our writing half, after what was sent. */

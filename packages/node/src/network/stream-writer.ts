@@ -152,8 +152,10 @@ class Writer implements StreamWriter {
 
   #send(): void {
     const { lane, raw } = this.#options;
-    const most = Math.min(FLUSH_BYTES, lane?.room() ?? FLUSH_BYTES);
-    const joined = this.#blocked ? undefined : this.#gather(most);
+    // A drain says that some has left: more on top of the rest would pass the bound below us, which resets the stream.
+    this.#blocked ||= !raw.canSend;
+    if (this.#blocked) return;
+    const joined = this.#gather(Math.min(FLUSH_BYTES, lane?.room() ?? FLUSH_BYTES));
     if (joined === undefined) return;
     lane?.spend(joined.length);
     try {

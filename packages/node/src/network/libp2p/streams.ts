@@ -22,6 +22,9 @@ function rawStream(given: Stream): RawStream {
     get readBufferLength() {
       return stream.readBufferLength;
     },
+    get canSend() {
+      return !stream.writableNeedsDrain;
+    },
     send: (bytes) => stream.send(bytes),
     closeWrite: (signal) => stream.close({ signal }),
     closeRead: () => stream.closeRead(),

@@ -12,8 +12,8 @@ interface WindowedStream {
 }
 
 /**
- * Gives a window back once half of it was used, as other Yamux do: the library answers every chunk with an update,
- * which doubles the messages of a call.
+ * Gives a window back once a quarter of it was used; other Yamux wait for half, which is late where the way is long.
+ * The library answers every chunk with an update, which doubles the messages of a call.
  */
 export function sparingWindow(stream: Stream): Stream {
   const windowed = stream as unknown as WindowedStream;
@@ -22,7 +22,7 @@ export function sparingWindow(stream: Stream): Stream {
   windowed.sendWindowUpdate = () => {
     const { state, recvWindow = 0, recvWindowCapacity = 0 } = windowed;
     // What has a flag to carry goes at once.
-    if (state === ESTABLISHED && recvWindowCapacity > recvWindow / 2) return;
+    if (state === ESTABLISHED && recvWindowCapacity > (recvWindow * 3) / 4) return;
     sendWindowUpdate.call(stream);
   };
   return stream;

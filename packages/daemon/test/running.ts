@@ -50,7 +50,7 @@ export function configOf(options: {
     options.agent === undefined
       ? ""
       : `[[agents]]\nname = "${options.agent}"\naccess = "network"\nmodule = "./guest.mjs"\nfactory = "guest"\n[agents.options]\ngreeting = "hello"\n`;
-  return `network = "${options.network}"\nprofile = "testnet"\n${options.more ?? ""}\ndiscovery.bootstrap = [${bootstrap}]\n${agent}`;
+  return `network = "${options.network}"\nprofile = "testnet"\ndiscovery.bootstrap = [${bootstrap}]\n${options.more ?? ""}\n${agent}`;
 }
 
 export interface Ended {

@@ -140,6 +140,8 @@ export const nodeLimits = {
   failoverPercent: 20,
   failoverSpare: 3,
   failoverWindowMs: 10_000,
+  /** Linked providers that are introduced to a peer that looks for a capability. */
+  introducedAtOnce: 3,
   /** Agents of the same words that a refusal names. */
   alternativeAgents: 8,
   /** Agent bindings live this long and are renewed at half of it, seconds. */

@@ -6,6 +6,7 @@ import { createCallMeter } from "./call-meter.ts";
 import { maySee } from "./gate/access.ts";
 import { type AgentList, createAgentList, type SeatedAgent } from "./host/agent-list.ts";
 import type { Identity } from "./identity.ts";
+import { nodeLimits } from "./limits.ts";
 import type { NodeBase } from "./node-options.ts";
 import type { LinkRoom } from "./open-links.ts";
 import { openAdvertiser, openAnycast, openRegistry } from "./open-registry.ts";
@@ -73,6 +74,7 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
     record: (name) => advertiser.record(name),
     known: () => registry.known().filter((row) => !row.local),
     knownRecord: (agentId) => registry.message(agentId),
+    onLookUp: (asker, capability) => introduceProviders(parts.links, registry, { asker, capability }),
   });
   const anycast = openAnycast(base, registryRoom, {
     links,
@@ -105,6 +107,24 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
     }),
   );
   return { agents, router, registry, anycast, advertiser, forwarder };
+}
+
+/** Whoever looks for a capability is told of linked nodes that have it: sooner than the DHT could. */
+function introduceProviders(
+  { introducer, transport }: LinkRoom,
+  registry: DistributedRegistry,
+  { asker, capability }: { readonly asker: string; readonly capability: string },
+): void {
+  const linked = new Set(transport.links().map(({ peerId }) => peerId));
+  const nodes = registry
+    .answering([capability])
+    .filter((row) => !row.local && row.confirmed && row.presence === "live")
+    .map(({ nodeId }) => nodeId)
+    .filter((nodeId) => nodeId !== asker && linked.has(nodeId));
+  for (const introduced of [...new Set(nodes)].slice(0, nodeLimits.introducedAtOnce)) {
+    // What is not told now, another peer or the DHT tells.
+    void introducer.introduce(asker, { introduced, reason: "capability", capability }).catch(() => false);
+  }
 }
 
 /** Live agents of others that offer all that the refused one does; of one the caller may not see, nothing is told. */

@@ -25,6 +25,7 @@ import {
 import type { Clock } from "./clock.ts";
 import { nodeLimits } from "./limits.ts";
 import { TimerSet } from "./network/timer-set.ts";
+import type { PeerHint } from "./network/transport.ts";
 import type { NodeBase } from "./node-options.ts";
 import { type GateHooks, type GateRoom, openGate } from "./open-gate.ts";
 import { Serve } from "./serve.ts";
@@ -45,6 +46,8 @@ export interface LinkRoom extends Omit<GateRoom, "verifier" | "meter"> {
   onGreeted(fn: (peerId: string) => void): Disposable;
   /** Told of each hello that is over, also that of a control stream opened anew. */
   onHello(fn: (peerId: string) => void): Disposable;
+  /** Told of each peer that somebody named as a provider of a capability. */
+  onProvider(fn: (hint: PeerHint, capability: string) => void): Disposable;
 }
 
 /** What the link room asks of the rooms above it. */
@@ -174,7 +177,10 @@ function leaveBanned(
   return stack;
 }
 
-type Talk = Pick<LinkRoom, "heartbeats" | "health" | "introducer" | "strangers" | "onGreeted" | "onHello">;
+type Talk = Pick<
+  LinkRoom,
+  "heartbeats" | "health" | "introducer" | "strangers" | "onGreeted" | "onHello" | "onProvider"
+>;
 
 /** Hello, heartbeats and introductions with whoever is linked. */
 function startTalk(
@@ -187,6 +193,7 @@ function startTalk(
   const { signer, peerId } = hooks.identity;
   const greeted = new Set<(peerId: string) => void>();
   const helloed = new Set<(peerId: string) => void>();
+  const named = new Set<(hint: PeerHint, capability: string) => void>();
   const strangers = createStrangers(clock);
   const isAnchor = (to: string) => supervisor.state().anchors.some((anchor) => anchor.peerId === to);
   const log = base.log.child("link");
@@ -204,6 +211,9 @@ function startTalk(
       isDraining: () => hooks.status() === "draining",
       isAnchor,
       onHint: (hint) => supervisor.introduce(hint),
+      onProvider(hint, capability) {
+        for (const fn of named) fn(hint, capability);
+      },
     }),
   );
   const onForeign = (stranger: string, error: ProtocolError) => {
@@ -234,6 +244,7 @@ function startTalk(
     strangers,
     onGreeted: (fn) => listenIn(greeted, fn),
     onHello: (fn) => listenIn(helloed, fn),
+    onProvider: (fn) => listenIn(named, fn),
   };
 }
 

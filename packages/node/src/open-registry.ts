@@ -76,6 +76,7 @@ export function openRegistry(base: NodeBase, parts: RegistryParts, rooms: Rooms)
     banned: (subject) => bans.banned(subject),
     offence: (peer, code) => void bans.offence(peer, code),
     cost: (row) => standings.cost(row),
+    onNamed: (fn) => links.onProvider(fn),
     notice: (hint) => links.supervisor.notice(hint),
     remembered: (word) => keeper?.remembered(word) ?? [],
     onLookUp: (scope, seconds) => metrics.histogram("registry_lookup_seconds", { scope }).observe(seconds),

@@ -59,6 +59,7 @@ test("few peers are asked for others, anchors always, and others in place of tho
     isDraining: () => false,
     isAnchor: (id) => id === "anchor",
     onHint: () => undefined,
+    onProvider: () => undefined,
   });
   const meetAll = () => Promise.allSettled(linked.map((id) => introducer.meet(id)));
   await meetAll();

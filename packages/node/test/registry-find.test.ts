@@ -166,6 +166,22 @@ test(
   },
 );
 
+test("a newcomer hears of providers from whoever it is linked with, without the DHT", async (context) => {
+  const hub = memoryHub({ seed: 64 });
+  const words = (index: number) => (index === 2 || index === 3 ? ["rare.word"] : []);
+  await using net = await network(4, (bootstrap) => memory({ hub, bootstrap }), words);
+  const [first] = net.nodes as [AgentNode];
+  await eventually("the first knows both", () => first.registry.known().length === 2);
+  for (const peers of hub.inner.providers.values()) peers.clear();
+  const asker = await net.add({ min: 1, target: 1 });
+  await eventually("the asker is linked", () => asker.snapshot().links > 0);
+  const startMs = performance.now();
+  const rows = await found(asker, { capability: "rare.word", timeoutMs: 5_000 });
+  context.diagnostic(`${rows.length} of 2 after ${(performance.now() - startMs).toFixed(0)} ms`);
+  assert.deepEqual(namesOf(rows), ["agent-02", "agent-03"]);
+  assert.ok(rows.every((row) => row.confirmed));
+});
+
 test("a query that is none is refused, and a scope keeps to its word", async () => {
   const hub = memoryHub({ seed: 63 });
   await using net = await network(

@@ -28,6 +28,8 @@ export interface IntroducerOptions {
   readonly isAnchor: (peerId: string) => boolean;
   /** A peer that was named to us: a dial candidate, no more. */
   readonly onHint: (hint: PeerHint) => void;
+  /** A peer that somebody named as a provider of a capability. */
+  readonly onProvider: (hint: PeerHint, capability: string) => void;
 }
 
 /** Why a peer is named to another. */
@@ -79,7 +81,10 @@ export function startIntroducer(options: IntroducerOptions): Introducer {
     exchange.handle("control", "peer_introduction", async ({ from, message }) => {
       heard.take(from.peerId);
       const hint = await records.open(String(message["introduced"]));
-      if (hint.peerId !== options.peerId) candidates.take(hint);
+      if (hint.peerId === options.peerId) return undefined;
+      candidates.take(hint);
+      const { reason, capability } = message;
+      if (reason === "capability" && typeof capability === "string") options.onProvider(hint, capability);
       return undefined;
     }),
   );

@@ -14,6 +14,8 @@ export interface ProviderSearch {
   readonly isKnown: (peerId: string, word: string) => boolean;
   /** Told where a peer may be reached, before it is asked. */
   readonly notice: (hint: PeerHint) => void;
+  /** Told of providers that somebody names while the search lasts. */
+  readonly onNamed?: (fn: (hint: PeerHint, word: string) => void) => Disposable;
   /** Asks a peer for the records of its agents. */
   readonly fetch: (peerId: string, wait: Wait) => Promise<void>;
 }
@@ -29,6 +31,9 @@ export async function* askProviders(
   if (signal.aborted) return;
   signal.addEventListener("abort", stop, { once: true });
   const harvest = new Harvest(search, end.signal);
+  using _named = search.onNamed?.((hint, word) => {
+    if (words.includes(word)) harvest.offer(hint, word);
+  });
   try {
     // Choosing one word of many would lose matches silently.
     for (const word of words) harvest.lookUp(word);
@@ -80,21 +85,24 @@ class Harvest {
   }
 
   async #walk(word: string): Promise<void> {
-    const { providers, isKnown, notice, log } = this.#search;
+    const { providers, log } = this.#search;
     try {
       const wait = { timeoutMs: nodeLimits.findTimeoutMs, signal: this.#signal };
-      for await (const hint of providers(word, wait)) {
-        const { peerId } = hint;
-        if (this.#seen.has(peerId) || isKnown(peerId, word)) continue;
-        this.#seen.add(peerId);
-        notice(hint);
-        this.#waiting.push(peerId);
-        this.#fetchMore();
-      }
+      for await (const hint of providers(word, wait)) this.offer(hint, word);
     } catch (error) {
       // The DHT is one source of several: without it the search ends with what the others gave.
       log.debug("registry.dht", messageOf(error), { word });
     }
+  }
+
+  offer(hint: PeerHint, word: string): void {
+    const { isKnown, notice } = this.#search;
+    const { peerId } = hint;
+    if (this.#seen.has(peerId) || isKnown(peerId, word)) return;
+    this.#seen.add(peerId);
+    notice(hint);
+    this.#waiting.push(peerId);
+    this.#fetchMore();
   }
 
   #fetchMore(): void {

@@ -50,6 +50,8 @@ export interface RegistryOptions {
   readonly cost: (row: AgentRow) => number;
   /** Told where a provider may be reached. */
   readonly notice: (hint: PeerHint) => void;
+  /** Told of providers that peers name. */
+  readonly onNamed?: (fn: (hint: PeerHint, word: string) => void) => Disposable;
   /** Nodes that may have a word though nobody says so now: remembered from before a restart. */
   readonly remembered?: (word: string) => readonly string[];
   /** Told of each query that ended: its scope and seconds. */
@@ -87,6 +89,10 @@ type FetchWait = Wait & { readonly words?: readonly string[] | undefined };
 
 /** How often a look-up that found nothing yet looks whether the node still meets its first peers. */
 const SETTLING_TURN_MS = 100;
+/** So many linked peers are asked whether they can name a provider. */
+const LINKED_ASKED = 4;
+/** An introduction takes another way than the answer, and may come later. */
+const NAMED_MS = 250;
 /** So many records of an answer are verified before others have their turn. */
 const VERIFIED_AT_ONCE = 16;
 
@@ -194,7 +200,7 @@ class NodeRegistry implements DistributedRegistry {
 
   /** Turns at which more may be known: while the first peers are met, then as providers from the DHT answer. */
   async *#ask(words: readonly string[], signal: AbortSignal, isEmpty: () => boolean): AsyncGenerator<void> {
-    const { clock, dht, settling, log, notice, remembered } = this.#options;
+    const { clock, dht, settling, log, notice, remembered, transport } = this.#options;
     while (isEmpty() && (this.#fetching > 0 || settling()) && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#waiting.add(resolve);
@@ -209,7 +215,12 @@ class NodeRegistry implements DistributedRegistry {
       isKnown: (peerId: string, word: string) => this.#needNotAsk(peerId, word),
       fetch: (peerId: string, wait: Wait) => this.fetch(peerId, { ...wait, words }),
     };
-    if (dht) yield* askProviders({ ...search, providers: this.#providers.bind(this) }, words, signal);
+    const { onNamed } = this.#options;
+    const named = onNamed === undefined ? {} : { onNamed };
+    const links = isEmpty() ? transport.links().slice(0, LINKED_ASKED) : [];
+    const linked = links.map(({ peerId }) => ({ peerId, addresses: [] }));
+    const all = (word: string, wait: Wait) => this.#providers(linked, word, wait);
+    if (dht || linked.length > 0) yield* askProviders({ ...search, ...named, providers: all }, words, signal);
     if (!isEmpty() || remembered === undefined || signal.aborted) return;
     const before = async function* (word: string) {
       for (const peerId of remembered(word)) yield { peerId, addresses: [] };
@@ -217,9 +228,14 @@ class NodeRegistry implements DistributedRegistry {
     yield* askProviders({ ...search, providers: before }, words, signal);
   }
 
-  #providers(word: string, wait: Wait): ReturnType<Transport["providers"]> {
-    const { transport, network } = this.#options;
-    return transport.providers(capabilityKey(network, word), wait);
+  /** Who is linked has told of its own agents, but may name others at once; then the DHT, which takes its time. */
+  async *#providers(linked: readonly PeerHint[], word: string, wait: Wait): AsyncGenerator<PeerHint> {
+    const { transport, network, dht, clock } = this.#options;
+    const startMs = clock.monotonicMs();
+    yield* linked;
+    if (dht) yield* transport.providers(capabilityKey(network, word), wait);
+    const leftMs = NAMED_MS - (clock.monotonicMs() - startMs);
+    if (linked.length > 0 && leftMs > 0) await clock.sleep(leftMs, wait.signal);
   }
 
   /** A linked peer tells of its agents by itself: what it told is as fresh as an answer. */

@@ -48,6 +48,8 @@ export interface NodeMethodsOptions {
   readonly known: () => readonly KnownAgent[];
   /** The newest record of one of them, as it was signed. */
   readonly knownRecord: (agentId: string) => JsonObject | undefined;
+  /** A peer looks for agents that answer this word. */
+  readonly onLookUp: (peerId: string, capability: string) => void;
 }
 
 /** Names without their `node/`. */
@@ -79,6 +81,8 @@ function listAgents(options: NodeMethodsOptions, params: JsonValue, context: Cal
         ...(record === undefined ? {} : { record }),
       };
     });
+  const { kind, peerId } = context.caller;
+  if (kind === "peer" && signed && capability !== undefined) options.onLookUp(peerId, capability);
   if (scope === "local") return { agents: own };
   if (context.caller.kind !== "local") {
     throw new ProtocolError("UNAUTHORIZED", "scope known is for local callers");

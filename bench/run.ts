@@ -21,6 +21,14 @@ const benches: Readonly<Record<string, Bench>> = {
     what: "start and stop of the program and the daemon, beside node -e 0",
     load: async () => (await import("./start.ts")).start,
   },
+  swarm: {
+    what: "twenty daemons at the same instant, until each is linked and what each says has reached all",
+    load: async () => (await import("./swarm.ts")).swarm,
+  },
+  gossip: {
+    what: "signed messages among fifty nodes, beside the library's gossip alone",
+    load: async () => (await import("./gossip.ts")).gossip,
+  },
 };
 
 const { values, positionals } = parseArgs({

@@ -28,7 +28,7 @@ interface Printed {
 }
 
 /** How many lines each prints. */
-const lines: Readonly<Record<string, number>> = { rpc: 4, trade: 3, start: 4 };
+const lines: Readonly<Record<string, number>> = { rpc: 4, trade: 3, start: 4, swarm: 6, gossip: 2 };
 
 test("without a name the benches are listed, an unknown name is a usage error", async () => {
   const listed = await bench();

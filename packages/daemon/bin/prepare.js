@@ -14,7 +14,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { createRequire } from "node:module";
+import { builtinModules, createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { CACHE, MANIFEST, stampOf } from "./checkout.js";
@@ -177,6 +177,8 @@ function options({ root, sources, entries, outdir }) {
     conditions: ["gridmesh-source"],
     external: optionalPackages(sources.manifests),
     minifyWhitespace: true,
+    // A crash prints the line it happened in.
+    lineLimit: 160,
     minifySyntax: true,
     legalComments: "none",
     // Read only by a runtime that is asked to: node --enable-source-maps.
@@ -185,7 +187,7 @@ function options({ root, sources, entries, outdir }) {
     banner: {
       js: 'import{createRequire as $require}from"node:module";const require=$require(import.meta.url);',
     },
-    plugins: [ownUrls(root, sources.withOwnUrl), oneLanguage()],
+    plugins: [ownUrls(root, sources.withOwnUrl), oneLanguage(), lazyBuiltins()],
     logLevel: "silent",
   };
 }
@@ -227,6 +229,25 @@ function oneLanguage() {
         if (!relative("/", resolveDir).includes("node_modules/zod/")) return undefined;
         return { path: join(resolveDir, dirname(path), "en.js") };
       });
+    },
+  };
+}
+
+/** An import of `node:http` reads its every export, and one of them loads all of fetch: a required one is read as used. */
+function lazyBuiltins() {
+  const builtins = new Set(builtinModules);
+  return {
+    name: "lazy-builtins",
+    setup(build) {
+      build.onResolve({ filter: /^(?:node:)?[a-z_]+(?:\/[a-z_]+)?$/ }, ({ path, kind }) => {
+        const name = path.replace(/^node:/, "");
+        if (kind !== "import-statement" || (path === name && !builtins.has(name))) return undefined;
+        return { path: `node:${name}`, namespace: "builtin" };
+      });
+      build.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
+        contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+        loader: "js",
+      }));
     },
   };
 }

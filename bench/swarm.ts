@@ -139,16 +139,6 @@ async function linkedDials(daemons: readonly Daemon[]): Promise<number> {
       .flatMap(({ samples }) => samples)
       .filter(({ labels }) => result === undefined || labels["result"] === result)
       .reduce((total, { value }) => total + value, 0);
-  console.error(
-    JSON.stringify(
-      dials
-        .flatMap(({ samples }) => samples)
-        .reduce<Record<string, number>>(
-          (a, s) => ({ ...a, [s.labels["result"] ?? ""]: (a[s.labels["result"] ?? ""] ?? 0) + s.value }),
-          {},
-        ),
-    ),
-  );
   return (100 * sum("linked")) / sum();
 }
 

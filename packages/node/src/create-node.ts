@@ -130,11 +130,14 @@ async function seekPeers(
   undo.use(keepTradePartners(desk, supervisor));
 }
 
+/** @throws CONFIG_INVALID. */
+function networkOf({ networkName = "gridmesh" }: NodeOptions): string {
+  if (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(networkName)) return networkName;
+  throw new ProtocolError("CONFIG_INVALID", `"${networkName}" is no network name`);
+}
+
 function baseOf(options: NodeOptions): NodeBase {
-  const network = options.networkName ?? "gridmesh";
-  if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(network)) {
-    throw new ProtocolError("CONFIG_INVALID", `"${network}" is no network name`);
-  }
+  const network = networkOf(options);
   const clock = options.clock ?? systemClock();
   const software = options.software ?? `gridmesh/${version}`;
   const { features, protocolVersions: versions } = options;

@@ -80,7 +80,7 @@ export async function openLinks(
   const transport = await openTransport(base, hooks, bans);
   const supervisor = openSupervisor(base, store, transport);
   const reach = createReach({ transport, clock, bans, connect: (to, wait) => supervisor.reach(to, wait) });
-  const extensions = createExtensions();
+  const extensions = createExtensions(() => nonces.flush());
   const isTrusted = trusting(base.trustedAlerts);
   const onStuck = (to: string) => void transport.hangUp(to, "OVERLOADED");
   const pacer = createPacer(clock, { allowed: base.messageRates, onStuck });

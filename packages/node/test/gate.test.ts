@@ -184,3 +184,75 @@ test("nonces are written together and come back with the store; a store that fai
   await clock.advance(50);
   assert.ok(code("DISK_FAILED")(fatal[0]));
 });
+
+test("messages for a slow peer wait by class: critical first, then 8 to 4 to 1, and none is lost below the bound", async () => {
+  const clock = manualClock();
+  const pacer = createPacer(clock);
+  const never = new AbortController().signal;
+  const gone: string[] = [];
+  const classes = ["low", "normal", "high", "critical"] as const;
+  for (let n = 0; n < 200; n += 1) {
+    for (const priority of classes) {
+      void pacer.send(PEER, { priority, bytes: 100, signal: never }, async () => void gone.push(priority));
+    }
+  }
+  await clock.advance(2_500);
+  const taken = gone.slice(100, 165);
+  const share = (priority: string) => taken.filter((one) => one === priority).length;
+  assert.ok(Math.abs(share("critical") - 13) <= 1, "one in five");
+  assert.ok(Math.abs(share("high") - 32) <= 2 && Math.abs(share("normal") - 16) <= 2);
+  assert.ok(share("low") >= 3 && share("low") <= 5);
+  await clock.advance(20_000);
+  assert.equal(gone.length, 800);
+});
+
+test("towards a peer that reads nothing a thousand messages wait, the oldest low ones are dropped, and critical ones end it", async () => {
+  const clock = manualClock();
+  const stuck: string[] = [];
+  const pacer = createPacer(clock, { onStuck: (peerId) => stuck.push(peerId) });
+  const never = new AbortController().signal;
+  const hang = () => new Promise<never>(() => undefined);
+  const codes: string[] = [];
+  const send = (priority: "critical" | "normal" | "low", bytes = 10) =>
+    void pacer.send(PEER, { priority, bytes, signal: never }, hang).catch((error: unknown) => {
+      codes.push(`${priority} ${isProtocolError(error) ? error.code : ""}`);
+    });
+  for (let n = 0; n < 16; n += 1) send("normal");
+  await clock.advance(1_000);
+  for (let n = 0; n < 500; n += 1) send("low");
+  for (let n = 0; n < 500; n += 1) send("normal");
+  assert.equal(pacer.waiting(PEER), 1_000);
+  send("normal");
+  await clock.advance(0);
+  assert.deepEqual(codes, ["low OVERLOADED"]);
+  for (let n = 0; n < 999; n += 1) send("critical");
+  await clock.advance(0);
+  assert.equal(codes.filter((one) => one === "low OVERLOADED").length, 500);
+  assert.equal(codes.filter((one) => one === "normal OVERLOADED").length, 500);
+  assert.deepEqual(stuck, []);
+  for (let n = 0; n < 2; n += 1) send("critical");
+  await clock.advance(0);
+  assert.deepEqual(stuck, [PEER], "the connection is to be closed");
+  const other = createPacer(clock);
+  const big = other.send(OTHER, { priority: "low", bytes: 9 * 1024 * 1024, signal: never }, hang);
+  await assert.rejects(big, code("OVERLOADED"), "more than eight MiB");
+});
+
+test("a busy node refuses the least urgent first, and critical messages last", () => {
+  const clock = manualClock();
+  const rates = createRateGate(clock);
+  const passed: Record<string, number> = {};
+  for (const priority of ["low", "normal", "high", "critical"] as const) {
+    let count = 0;
+    for (; count < 5_000; count += 1) {
+      try {
+        rates.load(priority);
+      } catch (error) {
+        assert.ok(code("OVERLOADED")(error));
+        break;
+      }
+    }
+    passed[priority] = count;
+  }
+  assert.deepEqual(passed, { low: 1_000, normal: 500, high: 300, critical: 200 });
+});

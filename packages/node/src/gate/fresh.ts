@@ -8,6 +8,8 @@ export interface NonceMemory {
   seen(senderId: string, nonce: string): boolean;
   /** @throws MESSAGE_REPLAYED, OVERLOADED. */
   add(senderId: string, nonce: string): void;
+  /** Writes what waits now: before an effect that nothing else makes happen only once. */
+  flush(): void;
   /** Writes what waits, then writes no more. */
   close(): void;
 }
@@ -42,6 +44,7 @@ export function createNonceMemory(
       batch.push(table.add(senderId, nonce, Math.floor(clock.nowMs() / 1000)));
       timer ??= clock.timer(BATCH_MS, flush);
     },
+    flush,
     close: flush,
   };
 }

@@ -38,7 +38,8 @@ export interface Extensions {
 const NAMES_COUNTED = 256;
 const OTHERS = "others";
 
-export function createExtensions(): Extensions {
+/** @param beforeEffect - called before a handler runs: what it does cannot be undone, so its nonce is on disk by then */
+export function createExtensions(beforeEffect: () => void = () => undefined): Extensions {
   const table = new ExtensionTable();
   const observers = new Set<(unknown: UnknownExtension) => void>();
   const dropped = new Map<string, number>();
@@ -65,6 +66,7 @@ export function createExtensions(): Extensions {
       const match = table.match({ type, signerId, messageId, peerId, stream: protocol, body });
       return async () => {
         if (match !== undefined) {
+          beforeEffect();
           await match.extension.handler(match.message);
           return undefined;
         }

@@ -11,7 +11,7 @@ export interface GossipMeter {
   refused(bytes: number, code: ErrorCode): void;
 }
 
-export type MeteredProtocol = "control" | "trade" | "beckn" | "gossip";
+type MeteredProtocol = "control" | "trade" | "beckn" | "gossip";
 
 export interface MessageMeter {
   /** A message came in whole and was acted upon. */

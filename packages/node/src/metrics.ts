@@ -15,7 +15,7 @@ import {
   OTHER,
 } from "./metric-table.ts";
 
-export type Labels = Readonly<Record<string, string>>;
+type Labels = Readonly<Record<string, string>>;
 
 export interface Sample {
   readonly labels: Labels;
@@ -44,7 +44,7 @@ export interface Counter {
   add(by?: number): void;
 }
 
-export interface Histogram {
+interface Histogram {
   observe(value: number): void;
 }
 

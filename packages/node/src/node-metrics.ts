@@ -143,7 +143,7 @@ function refusals(refused: Readonly<Record<string, number>>, byDht: boolean): Re
 }
 
 /** `gridmesh/<network>/<purpose>[/<scope>]`. */
-export function purposeOf(topic: string): string {
+function purposeOf(topic: string): string {
   return topic.split("/")[2] ?? OTHER;
 }
 

@@ -41,7 +41,7 @@ export interface Memory {
   readonly anchorLosses: Map<string, readonly Loss[]>;
 }
 
-export interface Loss {
+interface Loss {
   /** Monotonic ms. */
   readonly atMs: number;
   /** How long the link had stood; undefined when nobody saw it begin. */

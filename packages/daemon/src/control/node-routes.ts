@@ -67,7 +67,7 @@ function nodeView(context: ControlContext): NodeView {
   };
 }
 
-export function metricsView(context: ControlContext): MetricsView {
+function metricsView(context: ControlContext): MetricsView {
   const { node } = context;
   const network = node.snapshot();
   return {

@@ -1,16 +1,18 @@
-/** How long the program and its daemon take to start and to stop, beside the runtime alone. */
+/** How long the program and its daemon take to start and to stop, beside the runtime and the library alone. */
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type BenchOptions, line, type Line, median } from "./measure.ts";
+import { ownEnvironment, residentMiB } from "./process.ts";
 
 const program = fileURLToPath(new URL("../packages/daemon/bin/gridmesh.js", import.meta.url));
+const raw = fileURLToPath(new URL("./raw-node.ts", import.meta.url));
 const RUNS = 5;
 
 export async function start({ quick }: BenchOptions): Promise<readonly Line[]> {
@@ -20,18 +22,25 @@ export async function start({ quick }: BenchOptions): Promise<readonly Line[]> {
     const bare: number[] = [];
     const cli: number[] = [];
     const daemons: Life[] = [];
+    const alone: Life[] = [];
     for (let run = 0; run < (quick ? 1 : RUNS); run += 1) {
       bare.push(await runMs(["-e", "0"]));
       cli.push(await runMs([program, "--version"]));
-      daemons.push(await live(join(folder, String(run))));
+      const home = join(folder, String(run));
+      daemons.push(await live([program, "start", "--json", "--profile", "testnet", "--home", home]));
+      alone.push(await live([raw]));
     }
     const beside = { name: "node -e 0", value: median(bare), unit: "ms" };
-    const of = (pick: (life: Life) => number) => median(daemons.map(pick));
+    const both = (name: string, unit: string, pick: (life: Life) => number) =>
+      line(
+        { name: `daemon ${name}`, value: median(daemons.map(pick)), unit },
+        { name: "libp2p alone with its services", value: median(alone.map(pick)), unit },
+      );
     return [
       line({ name: "gridmesh --version", value: median(cli), unit: "ms" }, beside),
-      line({ name: "daemon ready", value: of((life) => life.readyMs), unit: "ms" }, beside),
-      line({ name: "daemon stop", value: of((life) => life.stopMs), unit: "ms" }, beside),
-      line({ name: "daemon resident", value: of((life) => life.rssMiB), unit: "MiB" }),
+      both("ready", "ms", (life) => life.readyMs),
+      both("stop", "ms", (life) => life.stopMs),
+      both("resident", "MiB", (life) => life.rssMiB),
     ];
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -53,9 +62,8 @@ async function runMs(words: readonly string[]): Promise<number> {
 }
 
 /** From nothing, a new home included, until it says that it has started; then asked to end. */
-async function live(home: string): Promise<Life> {
+async function live(words: readonly string[]): Promise<Life> {
   const startMs = performance.now();
-  const words = [program, "start", "--json", "--profile", "testnet", "--home", home];
   const child = spawn(process.execPath, words, {
     stdio: ["ignore", "pipe", "ignore"],
     env: ownEnvironment(),
@@ -64,7 +72,7 @@ async function live(home: string): Promise<Life> {
   try {
     await untilStarted(child);
     const readyMs = performance.now() - startMs;
-    const rssMiB = await residentMiB(child.pid ?? 0);
+    const rssMiB = residentMiB(child.pid ?? 0);
     const stopsMs = performance.now();
     child.kill("SIGTERM");
     const [code] = (await exit) as [number | null];
@@ -84,15 +92,4 @@ async function untilStarted(child: ChildProcess): Promise<void> {
   });
   lines.once("close", () => reject(new Error("the daemon ended before it had started")));
   await promise;
-}
-
-/** Where the system tells it in a file, as Linux does; elsewhere not a number. */
-async function residentMiB(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) / 1_024;
-}
-
-/** Without settings of whoever runs it. */
-function ownEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("GRIDMESH_")));
 }

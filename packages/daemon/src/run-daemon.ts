@@ -33,8 +33,9 @@ export async function runDaemon(invocation: Invocation): Promise<number> {
   const daemon = await startDaemon({ paths, loaded, log });
   // Left to the end, writing the cache of compiled code takes half a second of the stop, more with many nodes at once.
   flushCompileCache();
-  reporter.started(bannerLines({ daemon, loaded, made, paths }), daemon.context);
+  // Whoever reads that it has started may end it at once.
   endOnSignals(daemon, log);
+  reporter.started(bannerLines({ daemon, loaded, made, paths }), daemon.context);
   endWithParent(daemon, log);
   const ticking = reportStatus(daemon, reporter);
   try {

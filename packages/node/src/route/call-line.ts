@@ -3,6 +3,7 @@
 import { ProtocolError, toProtocolError } from "@gridmesh/protocol";
 import { nodeLimits } from "../limits.ts";
 import type { BoundedStream } from "../network/stream-types.ts";
+import { IdTable } from "./id-table.ts";
 import type { OutboundCall } from "./outbound-call.ts";
 import { cancelLine, eachMessage, requestLine, type RpcMessage } from "./rpc-lines.ts";
 
@@ -19,7 +20,7 @@ export interface CallLineOptions {
 /** Takes calls as long as its stream lives; its death fails all that are under way. */
 export class CallLine {
   readonly #options: CallLineOptions;
-  readonly #pending = new Map<number, OutboundCall>();
+  readonly #pending = new IdTable<OutboundCall>();
   #lastId = 0;
   #ended = false;
 
@@ -34,12 +35,12 @@ export class CallLine {
     this.#options.stream.post(requestLine(id, call.body, leftMs));
     call.id = id;
     call.line = this;
-    this.#pending.set(id, call);
+    this.#pending.add(call);
   }
 
   /** A cancel is a line: resetting the stream would end the calls of others. */
   cancel(call: OutboundCall): void {
-    if (!this.#pending.delete(call.id) || this.#ended) return;
+    if (!this.#pending.delete(call) || this.#ended) return;
     try {
       this.#options.stream.post(cancelLine(call.id));
     } catch {
@@ -52,9 +53,10 @@ export class CallLine {
     const { stream, onEnd } = this.#options;
     this.#ended = true;
     onEnd();
-    const pending = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const call of pending) call.reject(error);
+    for (const call of this.#pending.all()) {
+      this.#pending.delete(call);
+      call.reject(error);
+    }
     stream.close({ timeoutMs: nodeLimits.rpcOpeningMs }).catch(() => stream.reset("not closed in time"));
   }
 
@@ -80,7 +82,7 @@ export class CallLine {
     // A late answer to a call that gave up finds nobody.
     const call = typeof id === "number" ? this.#pending.get(id) : undefined;
     if (call === undefined) return;
-    this.#pending.delete(call.id);
+    this.#pending.delete(call);
     if (isBig) this.#options.onBigAnswer(call);
     if (message.kind === "result") call.resolve(message.result);
     else this.#options.onFailure(call, message.error);

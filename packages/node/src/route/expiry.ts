@@ -4,6 +4,8 @@ import type { Clock } from "../clock.ts";
 export interface Expiring {
   /** Monotonic ms. */
   readonly endMs: number;
+  /** Where it stands in its list; the list's own, −1 outside. */
+  place: number;
   expire(): void;
 }
 
@@ -13,7 +15,7 @@ export interface Expiring {
  */
 export class Expiry implements Disposable {
   readonly #clock: Clock;
-  readonly #items = new Set<Expiring>();
+  readonly #items: Expiring[] = [];
   #timer: Disposable | undefined;
   #armedMs = Infinity;
 
@@ -22,19 +24,30 @@ export class Expiry implements Disposable {
   }
 
   add(item: Expiring): void {
-    this.#items.add(item);
+    item.place = this.#items.length;
+    this.#items.push(item);
     if (item.endMs < this.#armedMs) this.#arm(item.endMs);
   }
 
-  delete(item: Expiring): void {
-    this.#items.delete(item);
+  /** False when it is not there. */
+  delete(item: Expiring): boolean {
+    const { place } = item;
+    if (place < 0) return false;
+    item.place = -1;
+    const last = this.#items.pop();
+    if (last !== undefined && last !== item) {
+      last.place = place;
+      this.#items[place] = last;
+    }
+    return true;
   }
 
   [Symbol.dispose](): void {
     this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
     this.#armedMs = Infinity;
-    this.#items.clear();
+    for (const item of this.#items) item.place = -1;
+    this.#items.length = 0;
   }
 
   #arm(endMs: number): void {
@@ -56,7 +69,7 @@ export class Expiry implements Disposable {
     if (next < Infinity) this.#arm(next);
     for (const item of due) {
       // One that ended because of another is no longer due.
-      if (this.#items.delete(item)) item.expire();
+      if (this.delete(item)) item.expire();
     }
   }
 }

@@ -37,6 +37,7 @@ export class RunningCall implements InboundCall, Expiring {
   readonly context: CallContext;
   readonly beganMs: number;
   readonly endMs: number;
+  place = -1;
   readonly #options: InboundCallOptions;
   #controller: AbortController | undefined;
   #reason: ProtocolError | undefined;

@@ -35,6 +35,7 @@ export class OutboundCall implements Expiring {
   id = 0;
   /** Holds one of the places of its peer. */
   placed = false;
+  place = -1;
   settled = false;
   owner: CallOwner | undefined;
   /** Ends what it waits for, when it ends before. */

@@ -9,6 +9,7 @@ import type { BoundedStream } from "../network/stream-types.ts";
 import type { Link, Transport } from "../network/transport.ts";
 import { CallLoad } from "./call-load.ts";
 import { Expiry } from "./expiry.ts";
+import { IdTable } from "./id-table.ts";
 import { type InboundCall, RunningCall } from "./inbound-call.ts";
 import {
   eachMessage,
@@ -67,7 +68,7 @@ class Session {
   readonly #shared: Shared;
   readonly #stream: BoundedStream;
   readonly #caller: Caller;
-  readonly #running = new Map<RpcId, RunningCall>();
+  readonly #running = new IdTable<RunningCall>();
   #to = "";
 
   constructor(shared: Shared, stream: BoundedStream, from: Link) {
@@ -94,7 +95,7 @@ class Session {
       await refuse(stream, error);
     } finally {
       const gone = new ProtocolError("CALL_CANCELLED", "the caller's stream ended");
-      for (const call of this.#running.values()) call.abort(gone);
+      for (const call of this.#running.all()) call.abort(gone);
     }
   }
 
@@ -117,7 +118,7 @@ class Session {
     const { peerId } = this.#caller;
     try {
       admit(peerId);
-      if (this.#running.has(request.id)) {
+      if (this.#running.get(request.id) !== undefined) {
         throw new ProtocolError("INVALID_REQUEST", "this id is under way already");
       }
       load.enter(peerId);
@@ -126,7 +127,7 @@ class Session {
       return this.#fail(request, error);
     }
     const call = this.#callOf(request);
-    this.#running.set(call.id, call);
+    this.#running.add(call);
     expiry.add(call);
     const ended = () => load.ended(peerId);
     try {
@@ -189,7 +190,7 @@ class Session {
   #over(call: RunningCall, error: unknown): void {
     const { clock, meter } = this.#shared;
     meter?.ended("inbound", clock.monotonicMs() - call.beganMs, error);
-    this.#running.delete(call.id);
+    this.#running.delete(call);
     this.#shared.expiry.delete(call);
     this.#shared.load.answered();
   }

@@ -10,12 +10,20 @@ interface Bench {
 
 const benches: Readonly<Record<string, Bench>> = {
   rpc: {
-    what: "calls between two nodes, beside HTTP/1.1 and JSON lines over TCP",
+    what: "calls between two nodes, beside HTTP/1.1, TCP lines, libp2p alone on one stream and on one each",
     load: async () => (await import("./rpc.ts")).rpc,
+  },
+  bulk: {
+    what: "many bytes over one stream and several, near and 50 ms far, beside libp2p alone",
+    load: async () => (await import("./bulk.ts")).bulk,
   },
   trade: {
     what: "whole trades between two nodes with journals on disk, beside the disk and the signatures alone",
     load: async () => (await import("./trade.ts")).trade,
+  },
+  registry: {
+    what: "look-ups of agents, beside a look at each and a dial that needs no look-up",
+    load: async () => (await import("./registry.ts")).registry,
   },
   start: {
     what: "start and stop of the program and the daemon, beside node -e 0",
@@ -39,7 +47,7 @@ const [name] = positionals;
 const bench = name === undefined ? undefined : benches[name];
 
 if (bench === undefined) {
-  for (const [known, { what }] of Object.entries(benches)) console.log(`${known.padEnd(6)} ${what}`);
+  for (const [known, { what }] of Object.entries(benches)) console.log(`${known.padEnd(8)} ${what}`);
   process.exitCode = name === undefined ? 0 : 2;
 } else {
   // A wrong result throws, and ends this with 1; a slow one is a figure.

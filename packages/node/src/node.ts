@@ -153,7 +153,7 @@ export interface AgentNode extends AsyncDisposable {
   callAgent(target: string, method: string, params?: JsonValue, wait?: Wait): Promise<JsonValue>;
   /**
    * One live agent for `cap:<capability>`, as `<PeerId>:<agent>`: who keeps to it talks to the same one.
-   * @throws ADDRESS_INVALID, NO_PROVIDER, CALL_TIMEOUT, CALL_CANCELLED.
+   * @throws ADDRESS_INVALID, NO_PROVIDER, CALL_CANCELLED.
    */
   resolve(reference: string, wait?: Wait): Promise<string>;
   /** Offers for an intent as they come, asked as the named agent or the first. @throws AGENT_NOT_FOUND. */

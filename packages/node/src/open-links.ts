@@ -211,9 +211,7 @@ function startTalk(
       isDraining: () => hooks.status() === "draining",
       isAnchor,
       onHint: (hint) => supervisor.introduce(hint),
-      onProvider(hint, capability) {
-        for (const fn of named) fn(hint, capability);
-      },
+      onProvider: (...told) => named.forEach((fn) => fn(...told)),
     }),
   );
   const onForeign = (stranger: string, error: ProtocolError) => {
@@ -225,9 +223,7 @@ function startTalk(
     strangers.forget(session.peerId);
     for (const fn of greeted) fn(session.peerId);
   };
-  const onHello = (session: { readonly peerId: string }) => {
-    for (const fn of helloed) fn(session.peerId);
-  };
+  const onHello = (session: { readonly peerId: string }) => helloed.forEach((fn) => fn(session.peerId));
   const keeps = (to: string) => base.links.allowForeign === true || isAnchor(to);
   const told = { onGreeted, onHello, onForeign, keeps };
   undo.use(startGreeter({ offer: base.offer, transport, exchange: serve, signer, clock, log, ...told }));

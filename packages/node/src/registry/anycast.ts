@@ -39,7 +39,7 @@ export interface AnycastOptions {
 export interface Anycast {
   /** @throws NO_PROVIDER with `data.tried`; the error after which nothing may be repeated. */
   readonly call: CapabilityCall;
-  /** One provider, to stay with. @throws NO_PROVIDER, CALL_TIMEOUT, CALL_CANCELLED. */
+  /** One provider, to stay with. @throws NO_PROVIDER, CALL_CANCELLED. */
   resolve(capability: string, wait: Wait): Promise<AgentRow>;
 }
 
@@ -167,7 +167,6 @@ class CandidateSearch implements AsyncDisposable {
   }
 
   async next(): Promise<AgentRow | undefined> {
-    const { signal } = this.#deadline;
     const row = this.#candidates.take();
     if (row !== undefined) return row;
     if (this.#named.length > 0) {
@@ -176,9 +175,18 @@ class CandidateSearch implements AsyncDisposable {
       if (named !== undefined) return named;
     }
     this.#network ??= this.#find();
+    try {
+      return await this.#nextFound(this.#network);
+    } catch (error) {
+      // Nothing was called: that nobody was found in time leaves no doubt.
+      if (error instanceof ProtocolError && error.code === "CALL_TIMEOUT") return undefined;
+      throw error;
+    }
+  }
+
+  async #nextFound(network: AsyncIterator<AgentRow>): Promise<AgentRow | undefined> {
     for (;;) {
-      if (signal.aborted) throw signal.reason;
-      const found = await until(this.#network.next(), signal);
+      const found = await until(network.next(), this.#deadline.signal);
       if (found.done === true) return undefined;
       if (this.#candidates.add(found.value)) return this.#candidates.take();
     }

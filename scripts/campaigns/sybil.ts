@@ -13,6 +13,9 @@ import { startTransport, type Transport, until } from "./start-transport.ts";
 const TOPIC = "gridmesh/sybil/search/energy";
 /** One way; every hop pays it. */
 const LATENCY_MS = 20;
+/** Links opened at once, and tries for each. */
+const AT_ONCE = 16;
+const TRIES = 5;
 /** Honest neighbours that a node dials; the rest of its links are Sybils. */
 const HONEST_LINKS = 4;
 
@@ -72,15 +75,29 @@ export async function runSybils(options: SybilOptions): Promise<SybilReport> {
   }
 }
 
+/** A busy machine may need more than one try. */
+async function link(from: Node, to: Node): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await from.transport.dial({ addresses: to.transport.addresses() }, { timeoutMs: 30_000 });
+      return;
+    } catch (error) {
+      if (attempt === TRIES) throw error;
+    }
+  }
+}
+
 /** The Sybils come first, dialled and dialling, until every mesh is full of them. */
 async function takeEveryPlace(honest: readonly Node[], sybils: readonly Node[]): Promise<void> {
   for (const [index, node] of honest.entries()) {
-    await Promise.all(
-      sybils.map(async (sybil, other) => {
-        const [from, to] = (index + other) % 2 === 0 ? [node, sybil] : [sybil, node];
-        await from.transport.dial({ addresses: to.transport.addresses() }, { timeoutMs: 30_000 });
-      }),
-    );
+    for (let first = 0; first < sybils.length; first += AT_ONCE) {
+      await Promise.all(
+        sybils.slice(first, first + AT_ONCE).map(async (sybil, other) => {
+          const [from, to] = (index + first + other) % 2 === 0 ? [node, sybil] : [sybil, node];
+          await link(from, to);
+        }),
+      );
+    }
   }
   const places = Math.min(6, sybils.length);
   await until(() => honest.every((node) => meshOf(node) >= places), 30_000);
@@ -93,8 +110,8 @@ async function befriend(honest: readonly Node[], random: ReturnType<typeof seede
     while (friends.size < Math.min(HONEST_LINKS, honest.length - 1)) friends.add(random.below(honest.length));
     friends.delete(index);
     for (const friend of friends) {
-      const addresses = honest[friend]?.transport.addresses() ?? [];
-      await node.transport.dial({ addresses }, { timeoutMs: 30_000 });
+      const other = honest[friend];
+      if (other !== undefined) await link(node, other);
     }
   }
   const linked = ({ transport }: Node) =>

@@ -91,6 +91,7 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
   const beckn = createBecknExchange({
     ...base,
     domain: "energy",
+    gossip: links.gossip,
     gossipMeter: createGossipMeter(base.metrics, "search"),
     peerId,
     transport,

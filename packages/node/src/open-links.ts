@@ -227,10 +227,7 @@ function startTalk(
   const keeps = (to: string) => base.links.allowForeign === true || isAnchor(to);
   const told = { onGreeted, onHello, onForeign, keeps };
   undo.use(startGreeter({ offer: base.offer, transport, exchange: serve, signer, clock, log, ...told }));
-  const state = () => {
-    const active = hooks.active();
-    return { status: hooks.status(), active, free: Math.max(0, 1 - active / CAPACITY) };
-  };
+  const state = () => loadOf(hooks);
   const heartbeats = undo.use(startHeartbeats({ exchange: serve, signer, clock, random, state }));
   const health = undo.use(watchHealth({ clock, sessions: () => serve.sessions() }));
   return {
@@ -242,6 +239,12 @@ function startTalk(
     onHello: (fn) => listenIn(helloed, fn),
     onProvider: (fn) => listenIn(named, fn),
   };
+}
+
+/** What a heartbeat says of this node. */
+function loadOf(hooks: LinkHooks) {
+  const active = hooks.active();
+  return { status: hooks.status(), active, free: Math.max(0, 1 - active / CAPACITY) };
 }
 
 function listenIn<T>(listeners: Set<T>, fn: T): Disposable {

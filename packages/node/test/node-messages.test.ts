@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ownOffer } from "@gridmesh/protocol";
+import { isProtocolError, ownOffer } from "@gridmesh/protocol";
 import { createNode } from "../src/create-node.ts";
 import { libp2p, type MemoryHub, memory, memoryHub } from "../src/network/index.ts";
 import { eventually, heartbeat, NETWORK, rawPeer } from "./node-fixture.ts";
@@ -98,8 +98,12 @@ test("ten malformed frames within a minute ban their sender, also after a restar
     await using again = await createNode({ network: memory({ hub }), networkName: NETWORK, home });
     await using peer = await rawPeer(memory({ hub }), 1);
     assert.equal(peer.identity.peerId, peerId);
-    await peer.transport.dial({ addresses: again.addresses }, { timeoutMs: 1_000 });
-    await eventually("the banned peer is cut off", () => again.snapshot().links === 0);
+    const dialled = peer.transport.dial({ addresses: again.addresses }, { timeoutMs: 1_000 });
+    await assert.rejects(
+      dialled,
+      (error: unknown) => isProtocolError(error) && error.code === "PEER_UNREACHABLE",
+    );
+    assert.equal(again.snapshot().links, 0);
     assert.equal(again.state, "running");
   } finally {
     await rm(home, { recursive: true });

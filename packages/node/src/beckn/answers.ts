@@ -13,6 +13,7 @@ import {
   toProtocolError,
   verdictOf,
 } from "@gridmesh/protocol";
+import { gossipPurposes } from "../gate/gossip.ts";
 import type { Verdict } from "../network/transport.ts";
 import type { OpenOffer } from "../trade/types.ts";
 import type { Carrier, Frame } from "./carrier.ts";
@@ -25,6 +26,9 @@ import type { SearchParts } from "./search.ts";
 
 /** Answers waiting for their moment; more searches than that go unanswered. */
 const MAX_WAITING_ANSWERS = 1_024;
+
+/** No search waits for its answers longer. */
+const MAX_TTL_MS = 600_000;
 
 /** Items of one catalog. */
 const MAX_OFFERS_PER_CATALOG = 64;
@@ -85,7 +89,7 @@ export function createAnswers(
       const seller = open.length > 0 && ports.agents.sellers().find((one) => one.agentId === offer.agentId);
       if (seller) for (const heard of open) tryAnswer(heard, seller);
     },
-    validate: async (_from, data) => validate({ ...parts, hear }, data),
+    validate: validatorOf({ ...parts, hear }),
     stop() {
       for (const timer of waiting) timer[Symbol.dispose]();
       waiting.clear();
@@ -99,31 +103,61 @@ interface HearingParts extends Pick<SearchParts, "ports" | "audit"> {
   readonly hear: (search: Opened) => void;
 }
 
-/** What gossip may pass on; what is new and in time is heard here as well. */
-function validate({ ports, audit, policy, hear }: HearingParts, data: Uint8Array): Verdict {
-  try {
-    const frame = gossipFrame(data);
-    const verified = verifyFrame(ports, frame);
-    policy.admit("search", verified.signerId);
-    const search = openContext(ports, verified);
-    if (search.context.action !== "search") throw new ProtocolError("BECKN_CONTEXT_INVALID", "not a search");
-    if (policy.seen(search.signerId, search.context.messageId, search.digest) !== "new") return "ignore";
-    checkTtl(ports, search.context);
-    hear(search);
-    policy.remember(search.signerId, search.context.messageId, search.digest);
-    audit.noteMessage(search.context, "heard");
-    ports.gossipMeter?.accepted(data.length, ports.clock.nowMs() - search.context.timestampMs);
-    return "accept";
-  } catch (error) {
-    const refusal = toProtocolError(error, "INTERNAL_ERROR");
-    const verdict = verdictFor(refusal);
-    ports.gossipMeter?.refused(data.length, refusal.code);
-    ports.log.debug("trade.search", `search refused: ${refusal.message}`, {
-      code: refusal.code,
-      verdict,
-    });
-    return verdict;
+/** Through the node's gate, or without one by this room's own rates. */
+function validatorOf(parts: HearingParts): Answers["validate"] {
+  const { gossip } = parts.ports;
+  const read = (data: Uint8Array, admit: (signerId: string) => void) => readSearch(parts, data, admit);
+  if (gossip === undefined) {
+    return async (_from, data) => {
+      try {
+        takeSearch(
+          parts,
+          read(data, (signerId) => parts.policy.admit("search", signerId)),
+        );
+        return "accept";
+      } catch (error) {
+        return verdictFor(toProtocolError(error, "INTERNAL_ERROR"));
+      }
+    };
   }
+  const { gossipMeter: meter } = parts.ports;
+  return gossip.validator({
+    purpose: gossipPurposes.search,
+    open: read,
+    take: (search) => takeSearch(parts, search),
+    // An accepted one is counted with its age, where that is known.
+    onVerdict: (bytes, code) => void (code === undefined || meter?.refused(bytes, code)),
+  });
+}
+
+/** Form, window, signature, content, in this order. @throws the codes of `verifyFrame` and `openContext`, SCHEMA_INVALID. */
+function readSearch(
+  { ports }: HearingParts,
+  data: Uint8Array,
+  admit: (signerId: string) => void,
+): Opened & { readonly bytes: number } {
+  const search = openContext(ports, verifyFrame(ports, gossipFrame(data), admit));
+  if (search.context.action !== "search") throw new ProtocolError("BECKN_CONTEXT_INVALID", "not a search");
+  if (search.context.ttlMs > MAX_TTL_MS) {
+    throw new ProtocolError("SCHEMA_INVALID", `a search that lives ${search.context.ttlMs} ms`);
+  }
+  return { ...search, bytes: data.length };
+}
+
+/** What is new and in time is heard here as well. @throws MESSAGE_REPLAYED, BECKN_TTL_EXPIRED, SCHEMA_INVALID. */
+function takeSearch(
+  { ports, audit, policy, hear }: HearingParts,
+  search: Opened & { readonly bytes: number },
+): void {
+  const { signerId, context, digest, bytes } = search;
+  if (policy.seen(signerId, context.messageId, digest) !== "new") {
+    throw new ProtocolError("MESSAGE_REPLAYED", `search ${context.messageId} is known`);
+  }
+  checkTtl(ports, context);
+  hear(search);
+  policy.remember(signerId, context.messageId, digest);
+  audit.noteMessage(context, "heard");
+  ports.gossipMeter?.accepted(bytes, ports.clock.nowMs() - context.timestampMs);
 }
 
 /** @throws FRAME_TOO_LARGE, MESSAGE_MALFORMED. */

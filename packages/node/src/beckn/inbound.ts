@@ -53,8 +53,15 @@ export interface BecknReceived extends Opened {
   readonly sender: BecknUri;
 }
 
-/** @throws MESSAGE_MALFORMED, BECKN_SIGNATURE_INVALID, BECKN_SUBSCRIBER_UNKNOWN, BECKN_DOMAIN_UNSUPPORTED. */
-export function verifyFrame(ports: BecknPorts, frame: Frame): Verified {
+/**
+ * @param onSigner - told who claims to have signed, before that is checked
+ * @throws MESSAGE_MALFORMED, BECKN_SIGNATURE_INVALID, BECKN_SUBSCRIBER_UNKNOWN, BECKN_DOMAIN_UNSUPPORTED.
+ */
+export function verifyFrame(
+  ports: BecknPorts,
+  frame: Frame,
+  onSigner: (agentId: string) => void = () => undefined,
+): Verified {
   const header = decodeRequestHeader(frame.header);
   const authorization = parseAuthorization(header.headers.authorization);
   const window = signatureWindow(authorization, Math.floor(ports.clock.nowMs() / 1000));
@@ -73,6 +80,7 @@ export function verifyFrame(ports: BecknPorts, frame: Frame): Verified {
       `no key of ${authorization.subscriberId.slice(0, 80)}`,
     );
   }
+  onSigner(agentIdFromKey(publicKey));
   verifySignature(authorization, frame.body, { engine: ports.engine, publicKey });
   return {
     header,

@@ -2,6 +2,7 @@
 
 import type { Signer, VerifyEngine } from "@gridmesh/protocol";
 import type { Clock, Random, Wait } from "../clock.ts";
+import type { GossipGate } from "../gate/gossip.ts";
 import type { Log } from "../log.ts";
 import type { MarketClock } from "../market-clock.ts";
 import type { GossipMeter } from "../message-meter.ts";
@@ -41,6 +42,8 @@ export interface BecknPorts {
   readonly connect?: ((peerId: string, wait: Wait) => Promise<unknown>) | undefined;
   /** Sellers refuse a confirm without init; default true. */
   readonly requireInit?: boolean | undefined;
+  /** What searches on gossip pass; absent: the room's own rates alone. */
+  readonly gossip?: GossipGate | undefined;
   /** Told of each search that came by gossip. */
   readonly gossipMeter?: GossipMeter | undefined;
 }

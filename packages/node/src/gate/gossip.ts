@@ -41,6 +41,8 @@ export const gossipPurposes = {
 /** How one topic is read; each step throws a ProtocolError, whose code decides the verdict. */
 export interface GossipTopic<Proven extends { readonly signerId: string }> {
   readonly purpose: GossipPurpose;
+  /** As the gate's own, and in its place: for a topic that counts more than that. */
+  readonly onVerdict?: GossipGateOptions["onVerdict"];
   /**
    * Reads and proves. Must call `admit` once the signer is named and before its signature is checked: forgers then
    * neither cost a verification too many nor use up another's rate.
@@ -72,17 +74,11 @@ export interface GossipGateOptions {
 export function createGossipGate(options: GossipGateOptions): GossipGate {
   const { clock, log, bans } = options;
   const refused: Record<string, number> = {};
-  const accept = (bytes: number): Verdict => {
-    options.onVerdict?.(bytes, undefined);
-    return "accept";
-  };
-  const refuse = (error: unknown, from: string, bytes: number): Verdict => {
-    const known = toProtocolError(error, "INTERNAL_ERROR");
-    const { code } = known;
-    options.onVerdict?.(bytes, code);
+  const refuse = (error: ProtocolError, from: string): Verdict => {
+    const { code } = error;
     refused[code] = (refused[code] ?? 0) + 1;
-    const verdict = verdictFor(known);
-    log.debug("gossip.refused", `${code}: ${known.message}`, { peer: from, code, verdict });
+    const verdict = verdictFor(error);
+    log.debug("gossip.refused", `${code}: ${error.message}`, { peer: from, code, verdict });
     if (verdict === "reject") bans.offence(from, code);
     return verdict;
   };
@@ -114,13 +110,18 @@ export function createGossipGate(options: GossipGateOptions): GossipGate {
         }
       };
       const queue = new GossipQueue(clock);
-      return (from, data) =>
-        queue
-          .run(() => climb(from, data))
-          .then(
-            () => accept(data.length),
-            (error: unknown) => refuse(error, from, data.length),
-          );
+      const onVerdict = topic.onVerdict ?? options.onVerdict;
+      return async (from, data) => {
+        try {
+          await queue.run(() => climb(from, data));
+          onVerdict?.(data.length, undefined);
+          return "accept";
+        } catch (error) {
+          const known = toProtocolError(error, "INTERNAL_ERROR");
+          onVerdict?.(data.length, known.code);
+          return refuse(known, from);
+        }
+      };
     },
   };
 }

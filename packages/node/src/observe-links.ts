@@ -8,6 +8,8 @@ import { FLAPPING_MS, type Memory, type Observed } from "./observed.ts";
 /** Nobody is told of few peers while the node has only just begun to look. */
 const SETTLING_MS = 30_000;
 const FEW = 2;
+/** A network that stops together loses its links one after the other. */
+const FEW_MS = 5_000;
 const MAX_TOLD = 3;
 /** Dials cut before the handshake that make a pattern, and how long it stays one. */
 const CUT_DIALS = 3;
@@ -36,7 +38,7 @@ export function observeLinks(node: Observed, memory: Memory, snapshot: NetworkSn
     ...throttled(node, memory, snapshot),
     ...flapping(node, memory),
     ...keySuccession(node),
-    ...fewPeers(node),
+    ...fewPeers(node, memory),
   ];
 }
 
@@ -119,9 +121,10 @@ function keySuccession({ brokenSuccessions }: Observed): Observation[] {
   return [{ code: "KEY_SUCCESSION", text: `${subject}: ${what}` }];
 }
 
-function fewPeers({ supervisor, clock, startedMs }: Observed): Observation[] {
+function fewPeers({ supervisor, clock, startedMs }: Observed, { lasting }: Memory): Observation[] {
   const { links } = supervisor.state();
-  if (clock.monotonicMs() - startedMs < SETTLING_MS || links >= FEW) return [];
+  const few = lasting.holds("few-peers", links < FEW, FEW_MS);
+  if (clock.monotonicMs() - startedMs < SETTLING_MS || !few) return [];
   if (links === 0) return [{ code: "NO_PEERS", text: "no peer is linked" }];
   return [{ code: "FEW_PEERS", text: `${links} peer is linked` }];
 }

@@ -1,6 +1,7 @@
 /** The registry of a node, wired: what it tells, what it hears, whom it asks, and calls to whoever offers a capability. */
 
-import { type JsonObject, ProtocolError, toProtocolError } from "@gridmesh/protocol";
+import { canonicalBytes, type JsonObject, ProtocolError, toProtocolError } from "@gridmesh/protocol";
+import { withHandovers } from "./link/handovers.ts";
 import type { AgentList } from "./host/agent-list.ts";
 import type { Identity } from "./identity.ts";
 import { nodeLimits } from "./limits.ts";
@@ -15,7 +16,7 @@ import { createEquivocations } from "./registry/equivocations.ts";
 import { recordTopic } from "./registry/heard.ts";
 import { keepRecords, type RecordKeeper } from "./registry/keep.ts";
 import { createWordProvider } from "./registry/provide.ts";
-import { openRecord, readRecord, sealRecord } from "./registry/record.ts";
+import { openRecord, sealRecord } from "./registry/record.ts";
 import { capabilityKey, createRegistry, type DistributedRegistry } from "./registry/registry.ts";
 import { createStandings, type Standings } from "./registry/standings.ts";
 import { createPeerTeller } from "./registry/tell-peers.ts";
@@ -58,6 +59,14 @@ export function openRegistry(base: NodeBase, parts: RegistryParts, rooms: Rooms)
   undo.use(transport.on("unlink", ({ peerId }) => peerId !== undefined && cache.unlinked(peerId)));
   undo.use(metrics.read("registry_records", () => [{ labels: {}, value: cache.size }]));
   const standings = createStandings({ clock, free: (agentId) => 1 - (cache.record(agentId)?.load ?? 0) });
+  undo.use(
+    links.successions.onChange(({ subject, oldId, newId, undone }) => {
+      if (subject !== "agent" || undone) return;
+      standings.succeed(oldId, newId);
+      // It is told anew under its new key.
+      cache.drop(oldId);
+    }),
+  );
   const open = (bytes: Uint8Array) => openRecord(bytes, { network, engine, nowS: nowS(base) });
   let keeper: RecordKeeper | undefined;
   const registry = createRegistry({
@@ -222,7 +231,10 @@ export function openAnycast(
 /** Takes the records that linked peers tell of their own agents; the ladder has proven them and their binding. */
 function takeRecords(base: NodeBase, { serve, bans }: LinkRoom, registry: DistributedRegistry): Disposable {
   return serve.handle("control", "capability_advertisement", ({ message }) => {
-    const record = readRecord(message as JsonObject, nowS(base));
+    // Read by its own version, which may be older than what is spoken here.
+    const { network, engine } = base;
+    const bytes = canonicalBytes(message as JsonObject);
+    const record = openRecord(bytes, { network, engine, nowS: nowS(base) });
     if (bans.banned(record.agentId)) throw new ProtocolError("PEER_BANNED", "the agent's key is banned");
     registry.take(record, true);
     return Promise.resolve(undefined);
@@ -237,7 +249,7 @@ export function joinRegistry(base: NodeBase, links: LinkRoom, registry: Distribu
   const end = new AbortController();
   stack.defer(() => end.abort());
   const late = createLateness(base.metrics, "capability");
-  const topic = recordTopic({
+  const records = recordTopic({
     network,
     engine,
     clock,
@@ -247,13 +259,17 @@ export function joinRegistry(base: NodeBase, links: LinkRoom, registry: Distribu
       late(clock.nowMs() - (record.validUntil * 1_000 - record.lifeMs));
     },
   });
+  const { successions } = links;
+  const topic = withHandovers(records, { network, engine, clock, successions });
   stack.use(links.transport.join(topicOf(base), links.gossip.validator(topic)));
+  stack.use(links.transport.on("mesh", () => links.handovers.publish()));
   const meet = (peerId: string): void => {
     const told = (error: unknown) => {
       const { code, message } = toProtocolError(error, "INTERNAL_ERROR");
       log.debug("registry.unasked", message, { peer: peerId, code });
     };
     registry.stir();
+    links.handovers.publish();
     links.introducer.meet(peerId).catch(told);
     fetchAtGreeting(base, { links, registry, signal: end.signal }, peerId).catch(told);
   };

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { canonicalBytes, type JsonObject, parseCanonical } from "@gridmesh/protocol";
+import { canonicalBytes, type JsonObject, parseCanonical, seal, signBinding } from "@gridmesh/protocol";
 import type { AgentClaims } from "../src/agent.ts";
 import { nodeEngine } from "../src/gate/engine.ts";
 import { nodeLimits } from "../src/limits.ts";
 import { recordValidS, renewalMs } from "../src/registry/advertise.ts";
 import { checkClaims, cidOf, claimsOf } from "../src/claims.ts";
 import { openRecord } from "../src/registry/record.ts";
+import { seededRandom } from "../src/testing/index.ts";
 import { answers, countAnswered, withPrefixes, wordsOf } from "../src/words.ts";
 import { failsWith, keyOf, messageOf, NET, recordOf } from "./registry-rig.ts";
 
@@ -138,4 +139,26 @@ test("words come from keys and their types, and are found by their prefixes", ()
   assert.ok(answers(["energy.sell"], "energy"));
   assert.ok(!answers(["energysell"], "energy"));
   assert.equal(countAnswered(["energy.sell", "weather"], ["energy", "weather", "heat"]), 2);
+});
+
+test("an advertisement of version 1.0, which has neither seq nor expiry, is a record of its time", () => {
+  const { signer } = keyOf(1);
+  const binding = signBinding({
+    network: NET,
+    peerId: keyOf(1_000).peerId,
+    name: "oldest",
+    notAfterS: nowS + 604_800,
+    signer,
+  });
+  const draft = {
+    type: "capability_advertisement",
+    recipient_id: "*",
+    capabilities: { "energy.sell": {} },
+  };
+  const random = seededRandom("first version");
+  const message = seal(draft, { network: NET, signer, binding, nowS, random, version: "1.0" });
+  const record = open(message);
+  assert.deepEqual([record.name, record.status, record.seq], ["oldest", "available", nowS]);
+  assert.deepEqual(record.words, ["energy.sell"]);
+  assert.ok(record.validUntil > nowS);
 });

@@ -71,7 +71,10 @@ export function recordTopic(options: HeardOptions): GossipTopic<HeardRecord> {
       }
       const { signerId, binding } = opened;
       if (binding !== undefined) keep(bindings, { key: signerId, value: binding, max: BINDINGS_KEPT });
-      return { signerId, record: readProven(opened.message, data, nowS) };
+      return {
+        signerId,
+        record: readProven({ ...opened.message, ...opened.body } as JsonObject, data, nowS),
+      };
     },
     take({ signerId, record }) {
       take(record);

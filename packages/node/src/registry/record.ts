@@ -3,7 +3,6 @@
 import { createHash } from "node:crypto";
 import {
   type AgentBinding,
-  canonicalBytes,
   type CapabilityAdvertisement,
   type JsonObject,
   type JsonValue,
@@ -104,12 +103,7 @@ export interface RecordContext {
 /** Verifies a record as it came over gossip or in an answer. @throws the codes of `openEnvelope`, RECORD_INVALID. */
 export function openRecord(bytes: Uint8Array, context: RecordContext): AgentRecord {
   const opened = openEnvelope(bytes, { ...context, isMine: (id) => id === "*", live: false });
-  return readProven(opened.message, bytes, context.nowS);
-}
-
-/** Reads a message whose signature and binding held. @throws RECORD_INVALID. */
-export function readRecord(message: JsonObject, nowS: number): AgentRecord {
-  return readProven(message, canonicalBytes(message), nowS);
+  return readProven({ ...opened.message, ...opened.body } as JsonObject, bytes, context.nowS);
 }
 
 type RecordMessage = CapabilityAdvertisement & {
@@ -121,7 +115,7 @@ type RecordMessage = CapabilityAdvertisement & {
   readonly extra?: JsonObject;
 };
 
-/** As `readRecord`, with the bytes at hand. @throws RECORD_INVALID. */
+/** Reads a message whose signature and binding held. @throws RECORD_INVALID. */
 export function readProven(message: JsonObject, bytes: Uint8Array, nowS: number): AgentRecord {
   const record = complete(message as unknown as RecordMessage);
   checkTerms(record, nowS);

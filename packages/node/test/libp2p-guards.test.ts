@@ -40,6 +40,7 @@ interface Rules {
 
 function gaterOf(rules: Rules = {}) {
   let nowMs = 0;
+  const floods: string[] = [];
   const gater = new Gater({
     profile: profiles[rules.profile ?? "public"],
     self: "self",
@@ -49,6 +50,7 @@ function gaterOf(rules: Rules = {}) {
     isAnchor: (peerId) => rules.anchors?.includes(peerId) ?? false,
     bannedPeer: (peerId) => rules.bannedPeers?.includes(peerId) ?? false,
     bannedIp: (ip) => rules.bannedIps?.includes(ip) ?? false,
+    onFlood: (ip) => floods.push(ip),
     links: Object.assign(new Set(rules.linked), {
       isYoung: (peerId: string) => rules.young?.includes(peerId) ?? false,
     }),
@@ -58,7 +60,7 @@ function gaterOf(rules: Rules = {}) {
   const fill = (addresses: readonly string[]) => {
     for (const address of addresses) gater.opened(multiaddr(address));
   };
-  return { gater, admits, fill, pass: (ms: number) => void (nowMs += ms) };
+  return { gater, floods, admits, fill, pass: (ms: number) => void (nowMs += ms) };
 }
 
 const from = (count: number, address: (index: number) => string) =>
@@ -85,8 +87,8 @@ test("an address may have eight connections pending, and each refusal is counted
   assert.ok(admits("/ip4/192.0.2.7/tcp/2002"));
 });
 
-test("an address may open twenty connections a second", () => {
-  const { gater, pass } = gaterOf();
+test("an address may open twenty connections a second, and each one more is told as a flood", () => {
+  const { gater, floods, pass } = gaterOf();
   const admitted = () => {
     const tries = from(40, (index) => `/ip4/192.0.2.7/tcp/${1_000 + index}`);
     return tries.map(arriving).filter((connection) => {
@@ -100,6 +102,7 @@ test("an address may open twenty connections a second", () => {
   pass(1_000);
   assert.equal(admitted(), 20);
   assert.deepEqual(gater.refused, { "rate-per-ip": 80 });
+  assert.deepEqual(floods, Array(80).fill("192.0.2.7"));
 });
 
 test("an address may hold sixteen links, a /24 or /64 thirty-two, and loopback in the testnet any number", () => {

@@ -43,6 +43,7 @@ export async function partsOf(
     isAnchor,
     bannedPeer: context.bannedPeer ?? (() => false),
     bannedIp: context.bannedIp ?? (() => false),
+    onFlood: context.onFlood ?? (() => undefined),
     provesReach: isReachSought,
     links,
   });

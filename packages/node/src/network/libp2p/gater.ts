@@ -33,6 +33,8 @@ export interface GaterOptions {
   readonly isAnchor: (peerId: string) => boolean;
   readonly bannedPeer: (peerId: string) => boolean;
   readonly bannedIp: (ip: string) => boolean;
+  /** Told of each connection refused for coming too fast. */
+  readonly onFlood: (ip: string) => void;
   /** Do others dial us again to find out what reaches us? */
   readonly provesReach: boolean;
   /** Links that stand, and whether one of them is to this peer. */
@@ -196,7 +198,10 @@ export class Gater implements ConnectionGater {
     if (profile.maxPendingPerIp > 0 && arrivals.pendingOf(ip) >= profile.maxPendingPerIp) {
       return "pending-per-ip";
     }
-    if (arrivals.nextInSecond(ip) > profile.inboundPerIpAndSecond) return "rate-per-ip";
+    if (arrivals.nextInSecond(ip) > profile.inboundPerIpAndSecond) {
+      this.#options.onFlood(ip);
+      return "rate-per-ip";
+    }
     if (profile.trustsLocal && isPrivate(address)) return undefined;
     if (arrivals.openOf(ip) >= profile.maxLinksPerIp) return "links-per-ip";
     return arrivals.openInSubnetOf(ip) >= profile.maxLinksPerSubnet ? "links-per-subnet" : undefined;

@@ -1,6 +1,6 @@
 /** The registry of a node, wired: what it tells, what it hears, whom it asks, and calls to whoever offers a capability. */
 
-import { canonicalBytes, type JsonObject, ProtocolError, toProtocolError } from "@gridmesh/protocol";
+import { canonicalBytes, ProtocolError, toProtocolError } from "@gridmesh/protocol";
 import { withHandovers } from "./link/handovers.ts";
 import type { AgentList } from "./host/agent-list.ts";
 import type { Identity } from "./identity.ts";
@@ -233,7 +233,7 @@ function takeRecords(base: NodeBase, { serve, bans }: LinkRoom, registry: Distri
   return serve.handle("control", "capability_advertisement", ({ message }) => {
     // Read by its own version, which may be older than what is spoken here.
     const { network, engine } = base;
-    const bytes = canonicalBytes(message as JsonObject);
+    const bytes = canonicalBytes(message);
     const record = openRecord(bytes, { network, engine, nowS: nowS(base) });
     if (bans.banned(record.agentId)) throw new ProtocolError("PEER_BANNED", "the agent's key is banned");
     registry.take(record, true);

@@ -52,7 +52,7 @@ export interface GossipTopic<Proven extends { readonly signerId: string }> {
   take(proven: Proven, from: string): void;
 }
 
-export type GossipValidator = (from: string, data: Uint8Array) => Promise<Verdict>;
+type GossipValidator = (from: string, data: Uint8Array) => Promise<Verdict>;
 
 export interface GossipGate {
   /** A validator that never throws and answers within 100 ms. */

@@ -36,7 +36,7 @@ export function againAfterMs(error: unknown, attempt: number): number | undefine
 }
 
 /** A message that is to go out. */
-export interface Parcel {
+interface Parcel {
   readonly priority: Priority;
   readonly bytes: number;
   readonly signal: AbortSignal;

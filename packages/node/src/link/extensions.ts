@@ -12,7 +12,7 @@ import type { SignedProtocol } from "../signed-exchange.ts";
 import type { MessageHandler } from "./exchange.ts";
 
 /** An extension message that nobody here knows and that may be left unread. */
-export interface UnknownExtension {
+interface UnknownExtension {
   readonly name: string;
   readonly extensionVersion: string;
   /** agent_id of the signer. */

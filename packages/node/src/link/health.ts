@@ -5,7 +5,7 @@ import { nodeLimits } from "../limits.ts";
 import { TimerSet } from "../network/timer-set.ts";
 import type { PeerSession } from "./session.ts";
 
-export type PeerHealth = "healthy" | "suspect" | "dead";
+type PeerHealth = "healthy" | "suspect" | "dead";
 
 export interface HealthWatch extends Disposable {
   /** Undefined for a peer that is not greeted. */

@@ -33,9 +33,9 @@ export interface IntroducerOptions {
 }
 
 /** Why a peer is named to another. */
-export type IntroductionReason = "bootstrap" | "capability" | "task_alternative" | "operator";
+type IntroductionReason = "bootstrap" | "capability" | "task_alternative" | "operator";
 
-export interface Introduction {
+interface Introduction {
   /** PeerId of whoever is named. */
   readonly introduced: string;
   readonly reason: IntroductionReason;

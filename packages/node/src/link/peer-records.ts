@@ -6,7 +6,7 @@ import { isLearnable } from "../network/addresses.ts";
 import type { SignedHint, Transport } from "../network/transport.ts";
 
 /** A record and what it says. */
-export interface PeerRecord {
+interface PeerRecord {
   /** base64. */
   readonly text: string;
   readonly hint: SignedHint;

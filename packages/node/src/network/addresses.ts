@@ -25,7 +25,7 @@ export function peerIdIn(address: string): string | undefined {
 }
 
 /** Of a LAN or of this machine. */
-export function isLocal(address: string): boolean {
+function isLocal(address: string): boolean {
   const ip = ipIn(address);
   return ip !== undefined && local.check(ip, isIP(ip) === 4 ? "ipv4" : "ipv6");
 }

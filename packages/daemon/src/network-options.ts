@@ -7,7 +7,10 @@ import type { Config } from "./config/schema.ts";
 import { configInvalid } from "./config/problem.ts";
 import { type ForeignMetrics, openForeignMetrics } from "./metrics/foreign.ts";
 
-export type NetworkSide = Pick<NodeOptions, "network" | "networkName" | "links" | "streams" | "features">;
+export type NetworkSide = Pick<
+  NodeOptions,
+  "network" | "networkName" | "links" | "streams" | "features" | "trustedAlerts" | "idempotentTools"
+>;
 
 export interface NetworkOptions extends NetworkSide {
   /** Where libp2p's own metrics go, if anywhere. */
@@ -29,6 +32,8 @@ export async function networkOptions(config: Config, home: string): Promise<Netw
     },
     streams: boundsOf(config),
     features: config.features,
+    trustedAlerts: peers.trustedAlerts,
+    idempotentTools: config.routing.idempotentTools,
     foreign,
   };
 }

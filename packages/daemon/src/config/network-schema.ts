@@ -62,6 +62,22 @@ export const peers = z
       .boolean()
       .default(false)
       .meta({ type: "boolean", note: "Keeps links to libp2p peers that say no hello." }),
+    trustedAlerts: z
+      .array(z.string().regex(/^(12D3Koo|ed25519:)[1-9A-HJ-NP-Za-km-z]+$/, "a PeerId or an agent_id"))
+      .default([])
+      .meta({
+        type: "PeerId or agent_id[]",
+        note: "Whose security alerts are acted upon; others' are only shown.",
+      }),
+  })
+  .prefault({});
+
+export const routing = z
+  .strictObject({
+    idempotentTools: z.array(z.string().min(1).max(256)).default([]).meta({
+      type: "text[]",
+      note: "Tools that a call by capability may repeat elsewhere when nobody knows whether they ran.",
+    }),
   })
   .prefault({});
 

@@ -2,7 +2,7 @@
 
 import type { JsonValue } from "@gridmesh/protocol";
 import { z } from "zod";
-import { discovery, features, interop, limits, multiaddr, peers, reach } from "./network-schema.ts";
+import { discovery, features, interop, limits, multiaddr, peers, reach, routing } from "./network-schema.ts";
 
 const NETWORK_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const AGENT_NAME = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
@@ -49,6 +49,7 @@ export const configSchema = z.strictObject({
     .meta({ type: "multiaddr[]", note: "Addresses told to others instead of the listening ones." }),
   discovery,
   peers,
+  routing,
   reach,
   limits,
   interop,

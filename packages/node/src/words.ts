@@ -13,8 +13,10 @@ export function wordsOf(capabilities: JsonObject): readonly string[] {
   return [...words].filter(isCapability).slice(0, nodeLimits.wordsPerAgent);
 }
 
-/** A word with its prefixes at a dot: `energy.sell` is also found under `energy`. */
+/** A word with its prefixes at a dot: `energy.sell` is also found under `energy`; none of what is no word. */
 export function withPrefixes(word: string): readonly string[] {
+  // The prefixes of a long text with many dots would be the square of it.
+  if (!isCapability(word)) return [];
   const parts = word.split(".");
   return parts.map((_part, at) => parts.slice(0, at + 1).join(".")).filter(isCapability);
 }

@@ -1,6 +1,6 @@
 /** The node's own methods: what it is, whom it lives with, what lives on it. */
 
-import { type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
+import { isCapability, type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
 import type { Access, CallContext, MethodHandler } from "../agent.ts";
 import { maySee } from "../gate/access.ts";
 import { nodeLimits } from "../limits.ts";
@@ -126,7 +126,7 @@ function readListParams(params: JsonValue): {
   if (scope !== "local" && scope !== "known") {
     throw new ProtocolError("INVALID_PARAMS", "scope is local or known");
   }
-  if (capability !== undefined && typeof capability !== "string") {
+  if (capability !== undefined && (typeof capability !== "string" || !isCapability(capability))) {
     throw new ProtocolError("INVALID_PARAMS", "capability is a word");
   }
   return { scope, capability, signed: signed === true };

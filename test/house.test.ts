@@ -171,7 +171,7 @@ const PORTS = [
   "packages/node/src/clock.ts",
   "packages/node/src/network/libp2p/",
   "packages/node/src/store/",
-  "packages/node/src/identity.ts",
+  "packages/node/src/identity",
   "packages/node/src/trade/disk.ts",
   "packages/node/src/testing/",
 ];

@@ -1,6 +1,5 @@
 /** How a node begins: a list in order, each step with its undo; a failure half-way undoes what was done. */
 
-import { createHmac } from "node:crypto";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { ProtocolError, toProtocolError } from "@gridmesh/protocol";
@@ -10,15 +9,9 @@ import type { AgentContext } from "./agent.ts";
 import { systemClock, systemRandom } from "./clock.ts";
 import { nodeEngine } from "./gate/engine.ts";
 import type { AgentList, SeatedAgent } from "./host/agent-list.ts";
-import {
-  agentIdentity,
-  createIdentity,
-  hasIdentity,
-  type Identity,
-  identityFromSeed,
-  loadIdentity,
-} from "./identity.ts";
 import { helloOffer } from "./hello-offer.ts";
+import { type HomeKeys, openKeys } from "./home-keys.ts";
+import { nodeLimits } from "./limits.ts";
 import { silentLog } from "./log.ts";
 import { marketClock } from "./market-clock.ts";
 import { createGossipMeter } from "./message-meter.ts";
@@ -28,7 +21,7 @@ import type { NodeBase, NodeOptions } from "./node-options.ts";
 import { type CallRoom, openCalls } from "./open-calls.ts";
 import { type LinkRoom, openLinks } from "./open-links.ts";
 import { joinRegistry } from "./open-registry.ts";
-import { RunningNode } from "./running-node.ts";
+import { RunningNode, type RunningNodeOptions } from "./running-node.ts";
 import { createStanding } from "./standing.ts";
 import { memoryStore } from "./store/memory.ts";
 import { openStateStore } from "./store/sqlite.ts";
@@ -50,43 +43,42 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
   const { clock, log } = base;
   await using undo = new AsyncDisposableStack();
 
-  const identity = await openIdentity(options, base);
+  const keys = await openKeys(options, base);
+  const { identity } = keys;
+  const { peerId } = identity;
   const store = openStore(options, undo);
-  const node = new RunningNode({ base, identity, version });
+  const node = new RunningNode({ base, identity, version, succession: successionTold(keys) });
 
   const standing = createStanding();
   const settledWith = (id: string) => standing.of(id);
-  const links = await openLinks(base, { identity, store, settledWith, ...node.linkHooks() }, undo);
+  const links = await openLinks(base, { identity, keys, store, settledWith, ...node.linkHooks() }, undo);
   const contextFor = (agent: SeatedAgent, signal: AbortSignal): AgentContext =>
-    agentContext({ ...base, nodeId: identity.peerId, registry, desk, beckn, router }, agent, signal);
-  const identify = (name: string) => identifyAgent({ options, base, store }, name);
+    agentContext({ ...base, nodeId: peerId, registry, desk, beckn, router }, agent, signal);
   const calls: CallRoom = openCalls(base, {
     links,
     identity,
     store,
-    identify,
+    identify: (name) => keys.ofAgent(name, store),
     contextFor,
     undo,
     ...node.callHooks(),
   });
   const { registry, router, agents } = calls;
-
-  const { peerId } = identity;
-  const { serve, transport } = links;
   const desk = await openTradeDesk({
     ...base,
+    ...keys,
     peerId,
-    exchange: serve,
+    exchange: links.serve,
     disk: diskOf(options),
     onFatal: (error) => node.fail(error),
     onLink: (fn) => links.onGreeted(fn),
     clockOffsetMs: () => links.heartbeats.clockOffsetMs(),
   });
   undo.defer(() => desk.stop());
-  undo.use(standing.watch(desk));
+  undo.use(standing.watch(desk, links.successions));
 
-  await transport.start();
-  undo.defer(() => transport.stop({ deadlineMs: 1_000 }));
+  await links.transport.start();
+  undo.defer(() => links.transport.stop({ deadlineMs: 1_000 }));
   undo.use(joinRegistry(base, links, registry));
   const beckn = createBecknExchange({
     ...base,
@@ -94,7 +86,7 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
     gossip: links.gossip,
     gossipMeter: createGossipMeter(base.metrics, "search"),
     peerId,
-    transport,
+    transport: links.transport,
     desk,
     registry,
     agents: becknAgents(agents),
@@ -103,11 +95,16 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
   undo.defer(() => beckn.stop());
 
   node.run({ links, calls, desk, beckn });
+  undo.defer(() => node.unwatch());
   await seekPeers(links.supervisor, desk, undo);
   await startAgents(agents, options);
   log.info("node.running", `${peerId} runs in ${base.network}`, { atMs: clock.nowMs() });
   node.own(undo.move());
   return node;
+}
+
+function successionTold({ handovers, nextKeyHash }: HomeKeys): RunningNodeOptions["succession"] {
+  return { continuity: handovers.slice(-nodeLimits.continuityTold), next_key_hash: nextKeyHash ?? null };
 }
 
 async function startAgents(agents: AgentList, options: NodeOptions): Promise<void> {
@@ -161,49 +158,10 @@ function baseOf(options: NodeOptions): NodeBase {
   };
 }
 
-async function openIdentity(options: NodeOptions, base: NodeBase): Promise<Identity> {
-  const { home } = options;
-  if (home === undefined) return identityFromSeed(options.seed ?? base.random.bytes(32));
-  return (await hasIdentity(home)) ? loadIdentity(home) : createIdentity(home, base.random);
-}
-
 function openStore(options: NodeOptions, undo: AsyncDisposableStack): StateStore {
   const store = options.home === undefined ? memoryStore() : openStateStore(options.home);
   undo.defer(() => store.close());
   return store;
-}
-
-/** An agent keeps the key of its first start; a lost one is never replaced silently. */
-async function identifyAgent(
-  where: { readonly options: NodeOptions; readonly base: NodeBase; readonly store: StateStore },
-  name: string,
-): Promise<Identity> {
-  const { options, base, store } = where;
-  const known = store.agentId(name);
-  const identity =
-    options.home === undefined
-      ? agentKeyInMemory(options, base, name)
-      : await agentIdentity({
-          home: options.home,
-          name,
-          mayCreate: known === undefined,
-          random: base.random,
-        });
-  if (known !== undefined && known !== identity.signer.agentId) {
-    throw new ProtocolError(
-      "IDENTITY_UNREADABLE",
-      `the key of agent ${name} is not the one it lived here with`,
-    );
-  }
-  store.rememberAgent(name, identity.signer.agentId);
-  return identity;
-}
-
-/** Without a home an agent's key follows from the node's, so that the same seed gives the same agents. */
-function agentKeyInMemory(options: NodeOptions, base: NodeBase, name: string): Identity {
-  const { seed } = options;
-  if (seed === undefined) return identityFromSeed(base.random.bytes(32));
-  return identityFromSeed(createHmac("sha256", seed).update(`gridmesh agent ${name}`).digest());
 }
 
 function diskOf(options: NodeOptions): JournalDisk {

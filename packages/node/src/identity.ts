@@ -1,198 +1,105 @@
-/** Keys on disk and in memory: one file per key, created whole or not at all, never replaced silently. */
+/** Keys on disk: one file per key, created whole or not at all, never replaced silently. */
 
-import { createPrivateKey, createPublicKey, sign } from "node:crypto";
-import { constants } from "node:fs";
-import { link, lstat, mkdir, open, readdir, unlink } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { agentIdFromKey, peerIdFromKey, ProtocolError, type Signer } from "@gridmesh/protocol";
 import { type Random, systemRandom } from "./clock.ts";
+import { finishHandover, hashOfKeyIn, readChain, writeChain } from "./identity-chain.ts";
+import { checkFolder, exists, makeFolder, readOwn, unreadable, writeNew } from "./identity-files.ts";
+import { type Identity, identityFromSeed, keyLock, type KeyLock } from "./identity-key.ts";
 
-/** A key with the names derived from it. */
-export interface Identity {
-  /** Ed25519 seed, 32 bytes. */
-  readonly seed: Uint8Array;
-  readonly signer: Signer;
-  /** The PeerId of the same key. */
-  readonly peerId: string;
+export { type Identity, identityFromSeed, keyLock, type KeyLock } from "./identity-key.ts";
+
+export interface KeyOptions {
+  /** Of the keys of this home; absent: in clear. */
+  readonly lock?: KeyLock | undefined;
+  readonly random?: Random | undefined;
 }
 
-/** PKCS #8 header of an Ed25519 private key; the seed follows. */
-const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 const SEED_BYTES = 32;
-const FORMAT = "gridmesh-key";
-const MAX_KEY_FILE_BYTES = 4096;
 
-/** The identity of an Ed25519 seed of 32 bytes. */
-export function identityFromSeed(seed: Uint8Array): Identity {
-  if (seed.length !== SEED_BYTES) throw new ProtocolError("IDENTITY_UNREADABLE", "a key seed has 32 bytes");
-  const key = createPrivateKey({
-    key: Buffer.concat([PKCS8_PREFIX, seed]),
-    format: "der",
-    type: "pkcs8",
-  });
-  const spki = createPublicKey(key).export({ format: "der", type: "spki" });
-  const publicKey = new Uint8Array(spki.subarray(spki.length - 32));
+/** Where the keys of a home lie. */
+export function keyFiles(home: string) {
   return {
-    seed: Uint8Array.from(seed),
-    peerId: peerIdFromKey(publicKey),
-    signer: {
-      agentId: agentIdFromKey(publicKey),
-      publicKey,
-      sign: (bytes) => new Uint8Array(sign(null, bytes, key)),
-    },
-  };
+    key: join(home, "identity.key"),
+    /** The node's next key, made in advance; it may be kept elsewhere. */
+    next: join(home, "identity.next.key"),
+    /** The one after that, while a handover is under way. */
+    after: join(home, "identity.after.key"),
+    agent: (name: string) => join(home, "agents", `${name}.key`),
+    /** No agent can have a name that makes this its key. */
+    agentNext: (name: string) => join(home, "agents", `${name}.key.next`),
+  } as const;
 }
 
 /**
  * Opens the node key of a home folder.
- * @throws IDENTITY_UNREADABLE: absent, wider than its owner, a link, damaged, sealed with a passphrase.
+ * @throws IDENTITY_UNREADABLE: absent, wider than its owner, a link, damaged, sealed with another passphrase.
  */
-export async function loadIdentity(home: string): Promise<Identity> {
+export async function loadIdentity(home: string, options: KeyOptions = {}): Promise<Identity> {
   await checkFolder(home);
-  return readKey(join(home, "identity.key"));
+  const files = keyFiles(home);
+  await finishHandover(await readChain(home), files);
+  return readKey(files.key, options.lock);
 }
 
 /**
- * Makes the home folder, if absent, and its node key.
+ * Makes the home folder, if absent, its node key and the key that will follow it.
  * @throws IDENTITY_UNREADABLE: there is a key already, or state without its key.
  */
-export async function createIdentity(home: string, random: Random = systemRandom()): Promise<Identity> {
-  await mkdir(home, { recursive: true, mode: 0o700 });
-  await checkFolder(home);
+export async function createIdentity(home: string, options: KeyOptions = {}): Promise<Identity> {
+  await makeFolder(home);
+  const { key } = keyFiles(home);
   const leftovers = (await readdir(home)).filter((name) => name === "state.sqlite" || name === "journal");
-  if (leftovers.length > 0 && !(await exists(join(home, "identity.key")))) {
+  if (leftovers.length > 0 && !(await exists(key))) {
     throw unreadable(
-      join(home, "identity.key"),
+      key,
       `is missing beside ${leftovers.join(" and ")}; put the old key back, or choose another home`,
     );
   }
-  return writeKey(home, "identity.key", random);
+  if (await exists(key)) throw unreadable(key, "exists already and is never replaced");
+  // Last: a home with this file is whole.
+  await prepareSuccession(home, options);
+  return makeKey(key, options);
+}
+
+/** Makes the key that will follow the node's and notes its hash, in a home that has neither yet. */
+export async function prepareSuccession(home: string, options: KeyOptions = {}): Promise<void> {
+  if ((await readChain(home)) !== undefined) return;
+  const { next } = keyFiles(home);
+  if (!(await exists(next))) await makeKey(next, options);
+  const nextKeyHash = await hashOfKeyIn(next);
+  await writeChain(home, { nextKeyHash, handovers: [] }, options.random ?? systemRandom());
 }
 
 /** True when the home folder holds a node key. */
 export async function hasIdentity(home: string): Promise<boolean> {
-  return exists(join(home, "identity.key"));
+  return exists(keyFiles(home).key);
 }
 
 /**
  * The key of an agent, made at first use.
  * @throws IDENTITY_UNREADABLE, also when `mayCreate` is false and the key is missing.
  */
-export async function agentIdentity(options: {
-  readonly home: string;
-  readonly name: string;
-  readonly mayCreate: boolean;
-  readonly random?: Random;
-}): Promise<Identity> {
-  const folder = join(options.home, "agents");
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await checkFolder(folder);
-  const path = join(folder, `${options.name}.key`);
-  if (await exists(path)) return readKey(path);
+export async function agentIdentity(
+  options: KeyOptions & { readonly home: string; readonly name: string; readonly mayCreate: boolean },
+): Promise<Identity> {
+  const { home, name, lock } = options;
+  await makeFolder(join(home, "agents"));
+  const files = keyFiles(home);
+  const [path, next] = [files.agent(name), files.agentNext(name)];
+  if (await exists(next)) await finishHandover(await readChain(home), { key: path, next });
+  if (await exists(path)) return readKey(path, lock);
   if (!options.mayCreate) throw unreadable(path, "is missing, though this agent has lived here before");
-  return writeKey(folder, `${options.name}.key`, options.random ?? systemRandom());
+  return makeKey(path, options);
 }
 
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw unreadable(path, "cannot be looked at", error);
-  }
+export async function readKey(path: string, lock: KeyLock = keyLock(undefined)): Promise<Identity> {
+  return lock.read(path, await readOwn(path));
 }
 
-async function checkFolder(path: string): Promise<void> {
-  let found;
-  try {
-    found = await lstat(path);
-  } catch (error) {
-    throw unreadable(path, "cannot be opened", error);
-  }
-  if (found.isSymbolicLink()) throw unreadable(path, "is a link; name the folder itself");
-  if (!found.isDirectory()) throw unreadable(path, "is no folder");
-  if (found.uid !== process.getuid?.()) throw unreadable(path, "belongs to another user");
-  if ((found.mode & 0o077) !== 0) throw unreadable(path, `is open to others; run: chmod 700 ${path}`);
-}
-
-async function readKey(path: string): Promise<Identity> {
-  let text: string;
-  try {
-    await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-    const found = await file.stat();
-    if (!found.isFile()) throw unreadable(path, "is no regular file");
-    if (found.uid !== process.getuid?.()) throw unreadable(path, "belongs to another user");
-    if ((found.mode & 0o077) !== 0) throw unreadable(path, `is open to others; run: chmod 600 ${path}`);
-    if (found.size > MAX_KEY_FILE_BYTES) throw unreadable(path, "is no key file");
-    text = await file.readFile("utf8");
-  } catch (error) {
-    if (error instanceof ProtocolError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
-    throw unreadable(
-      path,
-      code === "ELOOP" ? "is a link; put the file itself there" : "cannot be opened",
-      error,
-    );
-  }
-  return parseKey(path, text);
-}
-
-function parseKey(path: string, text: string): Identity {
-  let found: Record<string, unknown>;
-  try {
-    found = JSON.parse(text) as Record<string, unknown>;
-  } catch {
-    // The parser's words would quote the file: they stay out of the error.
-    throw unreadable(path, "is damaged: no JSON");
-  }
-  if (found?.["format"] !== FORMAT || found["version"] !== 1) throw unreadable(path, "has another format");
-  if (found["kdf"] !== null || found["cipher"] !== null) {
-    throw unreadable(path, "is sealed with a passphrase, which this version cannot open");
-  }
-  const secret = found["secretBase64"];
-  const seed = typeof secret === "string" ? Buffer.from(secret, "base64") : Buffer.alloc(0);
-  if (seed.length !== SEED_BYTES) throw unreadable(path, "is damaged: the secret has not 32 bytes");
-  const identity = identityFromSeed(seed);
-  if (identity.signer.agentId !== found["agentId"]) {
-    throw unreadable(path, "is damaged: its agentId is not that of its secret");
-  }
-  return identity;
-}
-
-/** A temporary file, fsynced, then linked to its name: the name appears whole, and only if it was free. */
-async function writeKey(folder: string, name: string, random: Random): Promise<Identity> {
+export async function makeKey(path: string, options: KeyOptions): Promise<Identity> {
+  const { lock = keyLock(undefined), random = systemRandom() } = options;
   const identity = identityFromSeed(random.bytes(SEED_BYTES));
-  const path = join(folder, name);
-  const draft = join(folder, `.${name}.${Buffer.from(random.bytes(8)).toString("hex")}`);
-  const text = JSON.stringify({
-    format: FORMAT,
-    version: 1,
-    agentId: identity.signer.agentId,
-    kdf: null,
-    cipher: null,
-    secretBase64: Buffer.from(identity.seed).toString("base64"),
-  });
-  try {
-    {
-      await using file = await open(draft, "wx", 0o600);
-      await file.writeFile(`${text}\n`);
-      await file.sync();
-    }
-    try {
-      await link(draft, path);
-    } finally {
-      await unlink(draft);
-    }
-    await using parent = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
-    await parent.sync();
-  } catch (error) {
-    const taken = (error as NodeJS.ErrnoException).code === "EEXIST";
-    throw unreadable(path, taken ? "exists already and is never replaced" : "cannot be written", error);
-  }
+  await writeNew(path, await lock.write(identity, random), random);
   return identity;
-}
-
-function unreadable(path: string, what: string, cause?: unknown): ProtocolError {
-  return new ProtocolError("IDENTITY_UNREADABLE", `${path} ${what}`, cause === undefined ? {} : { cause });
 }

@@ -1,10 +1,12 @@
 export type {
   Access,
+  AgentClaims,
   AgentContext,
   AgentDefinition,
   CallContext,
   Caller,
   MethodHandler,
+  OperationClaim,
   ToolDefinition,
 } from "./agent.ts";
 export type { BecknExchange, BuyOptions, BuyOutcome, BuyStep, Offer, SearchIntent } from "./beckn/types.ts";
@@ -26,8 +28,14 @@ export {
   hasIdentity,
   type Identity,
   identityFromSeed,
+  keyFiles,
+  keyLock,
+  type KeyLock,
   loadIdentity,
+  prepareSuccession,
 } from "./identity.ts";
+export { type SealOptions, sealKeys } from "./seal-keys.ts";
+export { type Rotated, rotateKey, type RotateOptions } from "./rotate.ts";
 export { nodeLimits } from "./limits.ts";
 export { type Log, type LogFields, silentLog } from "./log.ts";
 export { type MarketClock, type MarketClockState, marketClock } from "./market-clock.ts";

@@ -107,8 +107,15 @@ export const nodeLimits = {
   recordsHearsayBytes: 32 * 1_024 * 1_024,
   /** Records kept over a restart, to be asked for again, are written this often. */
   recordsSavedMs: 60_000,
+  /** Signers caught in a minute that peers are told of: fresh keys cost whoever lies nothing. */
+  alertsTold: 30,
   /** Proofs kept that a signer said two things at once. */
   equivocations: 256,
+  /** Keys of which a handover or a promise is remembered, and for how long after the last news. */
+  successions: 10_000,
+  successionKeptMs: 400 * 86_400_000,
+  /** Own handovers in the answer to node/get_info. */
+  continuityTold: 16,
   /** A gone agent stays in the list this long. */
   goneKeptMs: 600_000,
   /** A look-up in the registry. */

@@ -38,6 +38,8 @@ export interface NodeOptions {
   readonly networkName?: string | undefined;
   /** Folder of keys, state and journal; absent: everything in memory. */
   readonly home?: string | undefined;
+  /** What the keys of the home are sealed with; absent: they lie there in clear. */
+  readonly passphrase?: string | undefined;
   /** In order of registration. */
   readonly agents?: readonly NodeAgent[] | undefined;
   readonly clock?: Clock | undefined;

@@ -114,8 +114,10 @@ function flapping({ clock }: Observed, { anchorLosses }: Memory): Observation[] 
   return [];
 }
 
-function keySuccession({ brokenSuccessions }: Observed): Observation[] {
+function keySuccession({ brokenSuccessions, keyNotes }: Observed): Observation[] {
   const [first] = brokenSuccessions();
+  const [note] = first === undefined ? (keyNotes?.() ?? []) : [];
+  if (note !== undefined) return [{ code: "KEY_SUCCESSION", ...note }];
   if (first === undefined) return [];
   const [subject, what] = first;
   return [{ code: "KEY_SUCCESSION", text: `${subject}: ${what}` }];

@@ -25,6 +25,8 @@ export interface Observed {
   readonly strangers: () => ReadonlyMap<string, string>;
   /** Peers whose key has two successors, or one that breaks an earlier promise, with what was seen. */
   readonly brokenSuccessions: () => ReadonlyMap<string, string>;
+  /** What else is to be known of keys that changed hands; told when no succession is broken. */
+  readonly keyNotes?: (() => readonly Omit<Observation, "code">[]) | undefined;
   /** What stopped the disk, if anything did. */
   readonly diskError: () => string | undefined;
   /** What the program around the node sees of its machine. */

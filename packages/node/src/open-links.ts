@@ -1,18 +1,20 @@
 /** Transport, gate and link room of a node, wired: from here on it can be linked and greeted. */
 
-import { loadCodecs, type ProtocolError } from "@gridmesh/protocol";
+import { agentIdFromPeerId, loadCodecs, type ProtocolError } from "@gridmesh/protocol";
 import { kindOf } from "./gate/addresses.ts";
 import type { Bans } from "./gate/admit.ts";
 import { createPacer, type Pacer } from "./gate/pace.ts";
 import { featuresOf } from "./hello-offer.ts";
 import { startAlerts, trusting } from "./link/alerts.ts";
 import { createExtensions, type Extensions } from "./link/extensions.ts";
+import { type HandoverTeller, provenHandover, startHandovers } from "./link/handovers.ts";
 import { type HealthWatch, watchHealth } from "./link/health.ts";
 import { type Heartbeats, startHeartbeats } from "./link/heartbeat.ts";
 import { startGreeter } from "./link/hello.ts";
 import { type Introducer, startIntroducer } from "./link/introduce.ts";
 import { createReach, type Reach } from "./link/reach.ts";
 import { createStrangers, type Strangers } from "./link/strangers.ts";
+import { createSuccessions, type Successions } from "./link/successions.ts";
 import {
   createSupervisor,
   type KnownPeerRow,
@@ -23,6 +25,7 @@ import {
   type Transport,
 } from "./network/index.ts";
 import type { Clock } from "./clock.ts";
+import type { HomeKeys } from "./home-keys.ts";
 import { nodeLimits } from "./limits.ts";
 import { TimerSet } from "./network/timer-set.ts";
 import type { PeerHint } from "./network/transport.ts";
@@ -42,6 +45,8 @@ export interface LinkRoom extends Omit<GateRoom, "verifier" | "meter"> {
   readonly health: HealthWatch;
   readonly introducer: Introducer;
   readonly strangers: Strangers;
+  readonly successions: Successions;
+  readonly handovers: HandoverTeller;
   /** Told of each peer once both sides have greeted. */
   onGreeted(fn: (peerId: string) => void): Disposable;
   /** Told of each hello that is over, also that of a control stream opened anew. */
@@ -52,6 +57,7 @@ export interface LinkRoom extends Omit<GateRoom, "verifier" | "meter"> {
 
 /** What the link room asks of the rooms above it. */
 export interface LinkHooks extends GateHooks {
+  readonly keys: HomeKeys;
   /** Searchable words of the node's agents. */
   readonly words: () => readonly string[];
   readonly status: () => "healthy" | "draining";
@@ -113,9 +119,28 @@ export async function openLinks(
       isTrusted,
     }),
   );
-  const own = { transport, supervisor, serve, pacer, extensions, reach };
+  const successions = openSuccessions(base, hooks, { bans, undo });
+  const own = { transport, supervisor, serve, pacer, extensions, reach, successions };
   const parts = { ...own, bans, rates, nonces, gossip, bindings };
-  return { ...parts, ...startTalk(base, hooks, { ...own, undo }) };
+  const topic = `gridmesh/${network}/capability`;
+  const told = { exchange: serve, transport, successions, own: hooks.keys.handovers, topic };
+  const handovers = undo.use(startHandovers({ ...told, log: log.child("link") }));
+  const talk = startTalk(base, hooks, { ...own, undo });
+  undo.use(talk.onHello((peerId) => handovers.greet(peerId)));
+  return { ...parts, ...talk, handovers };
+}
+
+/** Handovers of others, and the own ones among them: whoever signs a rival of those is met too. */
+function openSuccessions(
+  base: NodeBase,
+  { store, keys, onFatal }: LinkHooks,
+  { bans, undo }: { readonly bans: Bans; readonly undo: AsyncDisposableStack },
+): Successions {
+  const { network, engine, clock } = base;
+  const log = base.log.child("link");
+  const successions = undo.use(createSuccessions({ network, engine, store, clock, log, bans, onFatal }));
+  for (const handover of keys.handovers) successions.take(provenHandover(handover));
+  return successions;
 }
 
 function openTransport(base: NodeBase, hooks: LinkHooks, bans: Bans): Promise<Transport> {
@@ -182,15 +207,16 @@ type Talk = Pick<
   "heartbeats" | "health" | "introducer" | "strangers" | "onGreeted" | "onHello" | "onProvider"
 >;
 
+interface TalkParts extends Pick<LinkRoom, "transport" | "supervisor" | "serve" | "successions"> {
+  readonly undo: AsyncDisposableStack;
+}
+
 /** Hello, heartbeats and introductions with whoever is linked. */
-function startTalk(
-  base: NodeBase,
-  hooks: LinkHooks,
-  parts: Pick<LinkRoom, "transport" | "supervisor" | "serve"> & { readonly undo: AsyncDisposableStack },
-): Talk {
+function startTalk(base: NodeBase, hooks: LinkHooks, parts: TalkParts): Talk {
   const { network, clock, random } = base;
-  const { transport, supervisor, serve, undo } = parts;
+  const { transport, supervisor, serve, successions, undo } = parts;
   const { signer, peerId } = hooks.identity;
+  const { nextKeyHash } = hooks.keys;
   const greeted = new Set<(peerId: string) => void>();
   const helloed = new Set<(peerId: string) => void>();
   const named = new Set<(hint: PeerHint, capability: string) => void>();
@@ -224,8 +250,9 @@ function startTalk(
     for (const fn of greeted) fn(session.peerId);
   };
   const onHello = (session: { readonly peerId: string }) => helloed.forEach((fn) => fn(session.peerId));
+  const onPromise = (of: string, hash: string) => successions.promise(agentIdFromPeerId(of), hash);
   const keeps = (to: string) => base.links.allowForeign === true || isAnchor(to);
-  const told = { onGreeted, onHello, onForeign, keeps };
+  const told = { nextKeyHash, onPromise, onGreeted, onHello, onForeign, keeps };
   undo.use(startGreeter({ offer: base.offer, transport, exchange: serve, signer, clock, log, ...told }));
   const state = () => loadOf(hooks);
   const heartbeats = undo.use(startHeartbeats({ exchange: serve, signer, clock, random, state }));

@@ -25,6 +25,8 @@ import { operatorBans } from "./node-bans.ts";
 import type { NodeBase } from "./node-options.ts";
 import { type MeasuredNode, measureNode } from "./node-metrics.ts";
 import { createObserver, type Observer } from "./observe.ts";
+import { observedKeys } from "./observe-keys.ts";
+import type { NodeFacts } from "./route/node-methods.ts";
 import type { Observed } from "./observed.ts";
 import type { CallParts, CallRoom } from "./open-calls.ts";
 import type { LinkHooks, LinkRoom } from "./open-links.ts";
@@ -36,6 +38,8 @@ export interface RunningNodeOptions {
   readonly base: NodeBase;
   readonly identity: Identity;
   readonly version: string;
+  /** The handovers of the node's key, newest last, and the hash of the one that may follow. */
+  readonly succession: Pick<NodeFacts, "continuity" | "next_key_hash">;
 }
 
 interface Rooms {
@@ -111,6 +115,7 @@ export class RunningNode implements AgentNode {
         addresses: this.addresses,
         uptime_seconds: Math.floor((base.clock.monotonicMs() - this.#startedMs) / 1000),
         state: this.#state,
+        ...this.#options.succession,
       }),
       peers: () =>
         this.peers().map((peer) => ({
@@ -133,6 +138,12 @@ export class RunningNode implements AgentNode {
     this.#observer = this.#watch.use(createObserver(this.#observed(rooms)));
     this.#watch.use(measureNode({ ...this.#observed(rooms), ...this.#measured(rooms) }));
     this.#lookAgain();
+  }
+
+  /** Looks no more; also for a start that fails after `run`. */
+  unwatch(): void {
+    this.#look?.[Symbol.dispose]();
+    this.#watch.dispose();
   }
 
   /** Takes over what undoes the start. */
@@ -266,8 +277,7 @@ export class RunningNode implements AgentNode {
       await this.#within(told, Math.min(nodeLimits.withdrawMs, leftMs()));
     }
     await calls.agents.stopAll(Math.min(nodeLimits.drainMs, leftMs()));
-    this.#look?.[Symbol.dispose]();
-    this.#watch.dispose();
+    this.unwatch();
     const closing = this.#undo?.disposeAsync() ?? Promise.resolve();
     const warn = (error: unknown) => log.warn("node.stop", String(error));
     if (!(await this.#within(closing.catch(warn), nodeLimits.closeMs))) warn("not everything closed in time");
@@ -300,7 +310,7 @@ export class RunningNode implements AgentNode {
       desk,
       clockOffsetMs: () => links.heartbeats.clockOffsetMs(),
       strangers: () => links.strangers.recent(),
-      brokenSuccessions: () => new Map(),
+      ...observedKeys(links),
       diskError: () => this.#diskError?.message,
       around: base.observe,
     };

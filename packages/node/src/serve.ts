@@ -146,7 +146,8 @@ export class Serve implements LinkExchange, Disposable {
       const opened = this.#prove(session, cause);
       signerId = opened.signerId;
       session.heardMs = this.#node.clock.monotonicMs();
-      bans.check(signerId);
+      // Of a key that is handed over, the bans go with it.
+      if (opened.type !== "key_continuity") bans.check(signerId);
       const { type, messageId, message } = opened;
       const received: Received = { type, messageId, message, signerId, from };
       const handler = this.#settle(session, received, opened.body)

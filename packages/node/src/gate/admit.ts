@@ -9,9 +9,9 @@ import { createFloods } from "./floods.ts";
 import { createOffences } from "./offences.ts";
 
 /** A ban that is in force. */
-export type Ban = StoredBan;
+type Ban = StoredBan;
 
-export interface BanTerms {
+interface BanTerms {
   /** Default: by code and by how often. */
   readonly forMs?: number | undefined;
   /** Default `node`. */
@@ -21,7 +21,7 @@ export interface BanTerms {
 }
 
 /** Told of a new ban and its proof, or of one that was lifted by hand. */
-export type BanListener = (subject: string, ban: Ban | undefined, evidence: Uint8Array | undefined) => void;
+type BanListener = (subject: string, ban: Ban | undefined, evidence: Uint8Array | undefined) => void;
 
 export interface Bans {
   /** Notes an error that a peer or signer caused; true when this one banned it. */
@@ -35,6 +35,8 @@ export interface Bans {
   left(subject: string): { readonly data: { readonly retry_after_ms: number } };
   /** Bans at once. @throws INVALID_PARAMS when the subject is nothing that can be banned. */
   ban(subject: string, code: ErrorCode, terms?: BanTerms): void;
+  /** What stands against one subject stands against the other as well: its key was handed over. */
+  succeed(from: string, to: string): void;
   /** Ends a ban; false when there was none. */
   lift(subject: string): boolean;
   /** A connection from this address was refused for coming too fast; enough of them ban it, at most for an hour. */
@@ -142,6 +144,14 @@ class BanTable implements Bans {
     this.#offences.forget(subject);
     this.#write(() => this.#store.saveBan(ban));
     for (const fn of this.#listeners) fn(subject, ban, evidence);
+  }
+
+  succeed(from: string, to: string): void {
+    this.#offences.succeed(from, to);
+    const ban = this.#bans.get(from);
+    if (ban === undefined || ban.untilMs <= (this.#bans.get(to)?.untilMs ?? 0)) return;
+    if (!this.#bans.has(to) && this.#bans.size >= nodeLimits.bans) this.#dropOldest();
+    this.#enter({ ...ban, subject: to }, undefined);
   }
 
   lift(subject: string): boolean {

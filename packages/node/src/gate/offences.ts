@@ -10,6 +10,8 @@ export interface Offences {
   /** Points as of now. */
   points(subject: string): number;
   forget(subject: string): void;
+  /** Moves the points of one subject to another. */
+  succeed(from: string, to: string): void;
   /** Writes what waits. */
   close(): void;
 }
@@ -95,6 +97,19 @@ class Accounts implements Offences {
 
   forget(subject: string): void {
     if (this.#accounts.delete(subject)) this.#touch(subject);
+  }
+
+  succeed(from: string, to: string): void {
+    const points = this.points(from);
+    const code = this.#accounts.get(from)?.code;
+    if (code === undefined || points === 0) return;
+    const nowMs = this.#clock.monotonicMs();
+    const heir = this.#accountOf(to, nowMs);
+    heir.points = faded(heir, nowMs) + points;
+    heir.atMs = nowMs;
+    heir.code = code;
+    this.#touch(to);
+    this.forget(from);
   }
 
   close(): void {

@@ -25,6 +25,10 @@ import type { PeerSession } from "./session.ts";
 export interface GreeterOptions {
   /** What this node says of itself in every hello. */
   readonly offer: HelloOffer;
+  /** Hash of the key that alone may follow this node's, told in every hello. */
+  readonly nextKeyHash?: string | undefined;
+  /** Told what a peer's hello promises of the key that follows its own. */
+  readonly onPromise: (peerId: string, nextKeyHash: string) => void;
   readonly transport: Transport;
   readonly exchange: LinkExchange;
   readonly signer: Signer;
@@ -43,6 +47,10 @@ export interface GreeterOptions {
 /** The accepting side waits this long for the dialer's hello before it speaks first. */
 const PATIENCE_MS = 2_000;
 const LOSS_WINDOW_MS = 60_000;
+
+/** Where a hello promises which key will follow. */
+const PROMISE = "gridmesh.next_key_hash";
+const HASH = /^sha256:[0-9a-f]{64}$/;
 
 /** Greets every linked peer until disposed. */
 export function startGreeter(options: GreeterOptions): Disposable {
@@ -125,10 +133,13 @@ async function greet(options: GreeterOptions, peerId: string): Promise<void> {
   if (exchange.session(peerId).accepted.has("control")) return;
   try {
     const channel = await exchange.openChannel(peerId, "control", wait);
-    const hello = { type: "hello", recipient_id: peerId, ...options.offer };
+    const hello = { type: "hello", recipient_id: peerId, ...options.offer, ...promiseOf(options) };
     // What follows the ack is spelled as agreed: both agree before it is read.
-    const onAnswer = (exchanged: Exchanged) =>
-      agreed(options, exchange.session(peerId), agreementIn(exchanged));
+    const onAnswer = (exchanged: Exchanged) => {
+      const agreement = agreementIn(exchanged);
+      readPromise(options, exchanged.answer);
+      agreed(options, exchange.session(peerId), agreement);
+    };
     await exchange.ask(channel, hello, { ...wait, signer, onAnswer });
   } catch (error) {
     if (!isProtocolError(error)) throw error;
@@ -150,6 +161,7 @@ async function acceptHello(options: GreeterOptions, received: Received): Promise
   const agreement = negotiate(mine, received.message as unknown as Hello);
   const session = exchange.session(peerId);
   session.admit(agreement);
+  readPromise(options, received);
   return {
     signer,
     draft: {
@@ -158,9 +170,20 @@ async function acceptHello(options: GreeterOptions, received: Received): Promise
       ...mine,
       ...agreement,
       hello_hash: helloHash(received.message as JsonObject),
+      ...promiseOf(options),
     },
     afterwards: () => agreed(options, session, agreement),
   };
+}
+
+function promiseOf({ nextKeyHash }: GreeterOptions): { readonly extra?: JsonObject } {
+  return nextKeyHash === undefined ? {} : { extra: { [PROMISE]: nextKeyHash } };
+}
+
+/** Signed by the peer's own key. */
+function readPromise({ onPromise }: GreeterOptions, { from, message }: Received): void {
+  const promised = (message["extra"] as JsonObject | undefined)?.[PROMISE];
+  if (typeof promised === "string" && HASH.test(promised)) onPromise(from.peerId, promised);
 }
 
 function agreed(options: GreeterOptions, session: PeerSession, agreement: Agreement): void {

@@ -17,6 +17,8 @@ export interface Standings {
   latencyMs(agentId: string): number | undefined;
   /** Is it resting after failures? At this monotonic time it may be called again. */
   restsUntilMs(agentId: string): number;
+  /** The key of an agent was handed over: what was measured of it goes with it. */
+  succeed(fromId: string, toId: string): void;
   /** Counts a try; call the result's `end` with what it ended in. */
   begin(agentId: string): { end(error?: ProtocolError): void };
 }
@@ -63,6 +65,12 @@ export function createStandings({ clock, free }: StandingsOptions): Standings {
     },
     latencyMs: (agentId) => standings.get(agentId)?.latencyMs,
     restsUntilMs: (agentId) => standings.get(agentId)?.restUntilMs ?? 0,
+    succeed(fromId, toId) {
+      const known = standings.get(fromId);
+      if (known === undefined) return;
+      standings.delete(fromId);
+      standings.set(toId, known);
+    },
     begin(agentId) {
       const standing = standingOf(agentId);
       const startMs = clock.monotonicMs();

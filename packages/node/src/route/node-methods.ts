@@ -15,6 +15,10 @@ export interface NodeFacts {
   readonly addresses: readonly string[];
   readonly uptime_seconds: number;
   readonly state: string;
+  /** Handovers of the node's key and of its agents', newest last. */
+  readonly continuity: readonly JsonObject[];
+  /** Of the key that alone may follow the node's. */
+  readonly next_key_hash: string | null;
 }
 
 export interface PeerRow {
@@ -63,7 +67,8 @@ export function createNodeMethods(options: NodeMethodsOptions): NodeMethods {
 
 function infoOf(options: NodeMethodsOptions, { caller }: CallContext): JsonValue {
   const seen = options.agents.list().filter((agent) => maySee(agent.access, caller));
-  return { ...options.facts(), agents: seen.length, continuity: [] };
+  const { continuity, ...facts } = options.facts();
+  return { ...facts, agents: seen.length, continuity: [...continuity] };
 }
 
 function listAgents(options: NodeMethodsOptions, params: JsonValue, context: CallContext): JsonValue {

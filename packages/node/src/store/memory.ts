@@ -35,6 +35,9 @@ export function memoryStore(): StateStore {
     saveRecords() {},
     equivocations: () => [],
     saveEquivocation() {},
+    successions: () => [],
+    saveSuccession() {},
+    removeSuccession() {},
     agentId: (name) => agents.get(name),
     rememberAgent(name, agentId) {
       agents.set(name, agentId);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type NonceRow, ProtocolError } from "@gridmesh/protocol";
 import { recordTables } from "./sqlite-records.ts";
+import { successionTable } from "./sqlite-successions.ts";
 import type { StateStore, StoredBan, StoredOffence, StoredPeer } from "./types.ts";
 
 const SQLITE_BUSY = 5;
@@ -30,6 +31,9 @@ const SCHEMA = `
   create table if not exists equivocation (
     agent_id text primary key, node_id text not null, confirmed integer not null, seq integer not null,
     first blob not null, second blob not null, at_ms integer not null) strict;
+  create table if not exists succession (
+    old_id text primary key, promised text, handover blob, rival blob,
+    followed integer not null, told integer not null, at_ms integer not null) strict;
   create table if not exists agent (name text primary key, agent_id text not null) strict;
 `;
 
@@ -51,6 +55,7 @@ export function openStateStore(home: string): StateStore {
     ...peerTables(database, write),
     ...banTables(database, write),
     ...countingTables(database, write),
+    ...successionTable(database, write),
     ...recordTables(database, (act) => write(() => together(database, act))),
     close: () => database.close(),
   };

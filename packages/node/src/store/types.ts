@@ -59,6 +59,24 @@ export interface StoredEquivocation {
   readonly atMs: number;
 }
 
+/** What is known of the key that comes after another one. */
+export interface StoredSuccession {
+  /** agent_id of the key that hands over. */
+  readonly oldId: string;
+  /** The hash it promised for its successor, as first seen. */
+  readonly promised: string | undefined;
+  /** The handover as it was signed. */
+  readonly handover: Uint8Array | undefined;
+  /** A second one to another key: neither is followed. */
+  readonly rival: Uint8Array | undefined;
+  /** Was what stood against the old key, and for it, moved to the new one? */
+  readonly followed: boolean;
+  /** Of an own key: was it told to all? */
+  readonly told: boolean;
+  /** Wall ms of the last news of it. */
+  readonly atMs: number;
+}
+
 export interface StateStore {
   peers(): readonly StoredPeer[];
   /** Replaces the whole book. */
@@ -83,6 +101,11 @@ export interface StateStore {
   equivocations(): readonly StoredEquivocation[];
   /** Keeps the newest `max`. */
   saveEquivocation(proof: StoredEquivocation, max: number): void;
+  /** Those with news since this wall ms, oldest first; older ones are forgotten. */
+  successions(sinceMs: number): readonly StoredSuccession[];
+  /** In the place of what was known of that key. */
+  saveSuccession(succession: StoredSuccession): void;
+  removeSuccession(oldId: string): void;
   /** The agent_id this name had at its first start here. */
   agentId(name: string): string | undefined;
   rememberAgent(name: string, agentId: string): void;

@@ -44,6 +44,17 @@ const steps: { readonly [K in RecordKind]: Step<K> } = {
     state.books.set(record.agent, emptyBook(record));
     post(state, record);
   },
+  succeed(state, record) {
+    const { agent, successor } = record;
+    const book = bookOf(state, agent);
+    assert(!state.books.has(successor), "a book has one key");
+    assert(book.open.size === 0, "no order is open while a key is handed over");
+    const orders = [...book.orders].map(([key, half]) => [key, { ...half, agentId: successor }] as const);
+    state.books.delete(agent);
+    state.books.set(successor, { ...book, agentId: successor, orders: new Map(orders) });
+    // They were signed by a key that counts no more.
+    for (const offer of state.offers.values()) if (offer.agentId === agent) offer.withdrawn = true;
+  },
   offer(state, record) {
     const { agent, offerId, slotId, quantityMilliWh, priceMicroPerKWh, currency, untilMs, seq } = record;
     state.offers.set(offerId, {

@@ -59,6 +59,23 @@ async function auditReplay(
   };
 }
 
+/** Work under way in a journal folder that nobody writes to: what a change of keys would cut off. @throws JOURNAL_DAMAGED. */
+export async function openWork(disk: JournalDisk): Promise<OpenWork> {
+  const state = emptyState();
+  await recoverJournal(disk, { tell: (record) => apply(state, record), repair: false });
+  const books = [...state.books.values()];
+  return {
+    orders: books.reduce((sum, book) => sum + book.open.size, 0),
+    statements: state.unreceipted.size,
+  };
+}
+
+export interface OpenWork {
+  readonly orders: number;
+  /** Statements of imbalance that the operator has not receipted. */
+  readonly statements: number;
+}
+
 /** Everything a state says, in one text: equal texts are equal ledgers. */
 export function meaningOf(state: DeskState): string {
   const books = [...state.books.values()].map((book) => ({

@@ -52,6 +52,10 @@ export interface TradeDeskOptions {
   readonly clockOffsetMs?: (() => number | undefined) | undefined;
   /** Free bytes below which no new order begins, default 200 MiB. */
   readonly reserveBytes?: number | undefined;
+  /** PeerIds this node had before its key was handed over. */
+  readonly formerPeerIds?: readonly string[] | undefined;
+  /** By an agent's former id, the one its key was handed over to. */
+  readonly successors?: ReadonlyMap<string, string> | undefined;
 }
 
 const EPOCH_BYTES = 16;
@@ -81,14 +85,36 @@ export async function openTradeDesk(options: TradeDeskOptions): Promise<TradeDes
     const { network, peerId } = options;
     const epoch = toHex(options.random.bytes(EPOCH_BYTES));
     await context.commit({ kind: "boot", epoch, network, peerId });
-  } else if (state.boot.network !== options.network || state.boot.peerId !== options.peerId) {
-    throw new ProtocolError("JOURNAL_DAMAGED", `the journal belongs to ${state.boot.peerId}`);
-  }
+  } else checkOwner(state.boot, options);
+  await succeed(context, options.successors ?? new Map());
   for (const offer of state.offers.values()) context.shelf.put(offer);
   const stack = new DisposableStack();
   stack.use(listen(context));
   if (options.onLink !== undefined) stack.use(options.onLink((peerId) => resumePeer(context, peerId)));
   return deskOver(context, { journal, listeners, stack, disk: options.disk });
+}
+
+/** @throws JOURNAL_DAMAGED: written in another network, or under a key that was not this node's. */
+function checkOwner(
+  { network, peerId }: NonNullable<DeskState["boot"]>,
+  options: Pick<TradeDeskOptions, "network" | "peerId" | "formerPeerIds">,
+): void {
+  const own = [options.peerId, ...(options.formerPeerIds ?? [])];
+  if (network === options.network && own.includes(peerId)) return;
+  throw new ProtocolError("JOURNAL_DAMAGED", `the journal belongs to ${peerId}`);
+}
+
+/** Books whose agent's key was handed over since the last run go on under the new one. */
+async function succeed(context: DeskContext, successors: ReadonlyMap<string, string>): Promise<void> {
+  for (const agent of [...context.state.books.keys()]) {
+    for (
+      let from = agent, to = successors.get(from);
+      to !== undefined;
+      from = to, to = successors.get(from)
+    ) {
+      await context.commit({ kind: "succeed", agent: from, successor: to });
+    }
+  }
 }
 
 function replay(state: DeskState, record: JournalRecord): void {

@@ -20,6 +20,7 @@ const table: { readonly [K in JournalRecord["kind"]]: Row<K> } = {
     ...money("opening", "available", r.moneyMicro),
     ...energy("opening", "available", r.energyMilliWh),
   ],
+  succeed: nothing,
   offer: nothing,
   withdraw: nothing,
   hold: (r) => money("available", "held", r.terms.amountMicro + r.terms.buyerFeesMicro),

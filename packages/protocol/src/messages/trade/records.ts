@@ -65,6 +65,11 @@ interface OpenRecord extends BookRecordBase {
   readonly energyMilliWh: number;
   readonly capacityMilliWh: number;
 }
+/** The agent's key was handed over: its book goes on under the new id. */
+interface SucceedRecord extends BookRecordBase {
+  readonly kind: "succeed";
+  readonly successor: string;
+}
 interface OfferRecord extends BookRecordBase {
   readonly kind: "offer";
   readonly offerId: string;
@@ -184,6 +189,7 @@ interface ImbalanceReceiptRecord extends BookRecordBase {
 export type JournalRecord =
   | BootRecord
   | OpenRecord
+  | SucceedRecord
   | OfferRecord
   | WithdrawRecord
   | HoldRecord

@@ -1,0 +1,315 @@
+/**
+ * Which key came in whose place: handovers that others told, each proven by both keys, and what a key promised of its
+ * successor. Of two successors neither is followed; of a promise the first that was seen counts.
+ */
+
+import {
+  agentIdFromPeerId,
+  canonicalBytes,
+  type Continuity,
+  type ContinuityChain,
+  extendChain,
+  isProtocolError,
+  keyFromAgentId,
+  keyHash,
+  openContinuity,
+  parseCanonical,
+  peerIdFromKey,
+  type VerifyEngine,
+} from "@gridmesh/protocol";
+import type { Clock } from "../clock.ts";
+import type { Bans } from "../gate/admit.ts";
+import { nodeLimits } from "../limits.ts";
+import type { Log } from "../log.ts";
+import { TimerSet } from "../network/timer-set.ts";
+import type { StateStore, StoredSuccession } from "../store/types.ts";
+import { type Dispute, Disputes } from "./disputes.ts";
+
+/** A handover that is in force, or, with `undone`, one that is followed no more. */
+export interface Succession {
+  readonly subject: "node" | "agent";
+  /** agent_ids. */
+  readonly oldId: string;
+  readonly newId: string;
+  /** PeerIds of the same keys. */
+  readonly oldPeerId: string;
+  readonly newPeerId: string;
+  readonly undone: boolean;
+}
+
+/** What became of a handover: `kept` waits for its day; `forked` is the first rival, `refused` not to be believed. */
+export type Taken = "followed" | "kept" | "known" | "forked" | "refused";
+
+export interface Successions extends Disposable {
+  /** Notes what a key promised of its successor. */
+  promise(agentId: string, nextKeyHash: string): void;
+  /** Takes a handover whose signatures held. */
+  take(handover: Continuity): Taken;
+  /** The PeerId that stands for this one now; itself where no other came. */
+  currentPeerId(peerId: string): string;
+  /** Was the handover of this own key told to all? */
+  isTold(oldId: string): boolean;
+  markTold(oldId: string): void;
+  /** Successions that are disputed, newest last. */
+  disputes(): readonly Dispute[];
+  onChange(fn: (succession: Succession) => void): Disposable;
+}
+
+export interface SuccessionsOptions {
+  readonly network: string;
+  readonly engine: VerifyEngine;
+  readonly store: StateStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly bans: Bans;
+  readonly onFatal: (error: unknown) => void;
+}
+
+interface Row extends Omit<StoredSuccession, "handover" | "rival"> {
+  readonly handover: Continuity | undefined;
+  readonly rival: Continuity | undefined;
+}
+
+const DAY_MS = 86_400_000;
+const COMPROMISED_MS = 30 * DAY_MS;
+/** A timer holds no longer wait. */
+const LONGEST_WAIT_MS = 3_600_000;
+
+export function createSuccessions(options: SuccessionsOptions): Successions {
+  return new SuccessionBook(options);
+}
+
+class SuccessionBook implements Successions {
+  readonly #options: SuccessionsOptions;
+  /** By agent_id of the old key, in order of news. */
+  readonly #rows = new Map<string, Row>();
+  /** The old key of each new one, of handovers that are not disputed. */
+  readonly #before = new Map<string, string>();
+  readonly #disputes: Disputes;
+  readonly #listeners = new Set<(succession: Succession) => void>();
+  readonly #timers: TimerSet;
+
+  constructor(options: SuccessionsOptions) {
+    this.#options = options;
+    const { clock, bans, store } = options;
+    this.#timers = new TimerSet(clock);
+    this.#disputes = new Disputes(clock, (subject) => bans.banned(subject));
+    for (const stored of store.successions(clock.nowMs() - nodeLimits.successionKeptMs)) this.#recall(stored);
+  }
+
+  /** Proven again: a state file is no witness. */
+  #recall(stored: StoredSuccession): void {
+    try {
+      const handover = this.#opened(stored.handover);
+      const rival = this.#opened(stored.rival);
+      const row: Row = { ...stored, handover, rival };
+      this.#rows.set(row.oldId, row);
+      if (handover !== undefined && rival === undefined) this.#before.set(handover.new_id, row.oldId);
+      if (handover !== undefined && rival !== undefined) this.#disputes.forked(handover, rival);
+      else if (handover !== undefined && !row.followed) this.#followInTime(handover);
+    } catch (error) {
+      // Of another network's name, before the home got its present one.
+      this.#options.log.debug("succession.forgotten", String(error), { agentId: stored.oldId });
+    }
+  }
+
+  #opened(bytes: Uint8Array | undefined): Continuity | undefined {
+    if (bytes === undefined) return undefined;
+    const { network, engine, clock } = this.#options;
+    const nowS = Math.floor(clock.nowMs() / 1_000);
+    return openContinuity(parseCanonical(bytes), { network, engine, nowS });
+  }
+
+  promise(agentId: string, nextKeyHash: string): void {
+    const row = this.#rows.get(agentId);
+    const nowMs = this.#options.clock.nowMs();
+    if (this.#promiseOf(agentId) !== undefined || row?.handover !== undefined) {
+      // Written once a day: it is forgotten so long after the last time.
+      if (row !== undefined && nowMs - row.atMs > DAY_MS) this.#save({ ...row, atMs: nowMs });
+      return;
+    }
+    this.#save({ ...(row ?? emptyRow(agentId)), promised: nextKeyHash, atMs: nowMs });
+  }
+
+  /** What the handover to this key promised, else what the key told itself. */
+  #promiseOf(agentId: string): string | undefined {
+    const before = this.#before.get(agentId);
+    const told = before === undefined ? undefined : this.#rows.get(before)?.handover?.next_key_hash;
+    return told ?? this.#rows.get(agentId)?.promised;
+  }
+
+  take(handover: Continuity): Taken {
+    const { old_id: oldId, new_id: newId } = handover;
+    const row = this.#rows.get(oldId) ?? emptyRow(oldId);
+    if (row.rival !== undefined) return "known";
+    const promised = this.#promiseOf(oldId);
+    if (promised !== undefined && keyHash(keyFromAgentId(newId)) !== promised) {
+      this.#disputes.refused(handover);
+      return this.#refuse(handover, "another key was promised");
+    }
+    try {
+      const before = this.#chainTo(oldId);
+      if (extendChain(before, handover) === before) return "known";
+      if (this.#before.has(newId))
+        return this.#refuse(handover, "it came in the place of another key before");
+    } catch (error) {
+      if (!isProtocolError(error)) throw error;
+      if (error.code === "EQUIVOCATION") return this.#fork({ ...row, rival: handover });
+      return this.#refuse(handover, error.message);
+    }
+    this.#before.set(newId, oldId);
+    this.#save({ ...row, handover, atMs: this.#options.clock.nowMs() });
+    return this.#followInTime(handover) ? "followed" : "kept";
+  }
+
+  #refuse({ old_id: oldId, new_id: newId }: Continuity, why: string): Taken {
+    this.#options.log.warn("succession.refused", `${newId} does not follow ${oldId}: ${why}`, {
+      agentId: oldId,
+    });
+    return "refused";
+  }
+
+  /** Every handover that is known before and behind this key. */
+  #chainTo(agentId: string): ContinuityChain {
+    const ids = [agentId];
+    for (
+      let id = this.#before.get(agentId);
+      id !== undefined && !ids.includes(id);
+      id = this.#before.get(id)
+    ) {
+      ids.unshift(id);
+    }
+    const links = ids.flatMap((id) => this.#rows.get(id)?.handover ?? []);
+    return { firstId: ids[0] ?? agentId, links, nextKeyHash: this.#rows.get(ids[0] ?? agentId)?.promised };
+  }
+
+  #followInTime(handover: Continuity): boolean {
+    const waitMs = handover.not_before * 1_000 - this.#options.clock.nowMs();
+    if (waitMs > 0) {
+      this.#timers.after(Math.min(waitMs, LONGEST_WAIT_MS), () => this.#followInTime(handover));
+      return false;
+    }
+    const row = this.#rows.get(handover.old_id);
+    if (row?.handover !== handover || row.rival !== undefined) return false;
+    const succession = successionOf(handover, false);
+    const { oldId, newId, oldPeerId, newPeerId } = succession;
+    const { bans } = this.#options;
+    bans.succeed(oldId, newId);
+    bans.succeed(oldPeerId, newPeerId);
+    // Whoever else has the old key speaks for nobody any more.
+    if (handover.reason === "compromise") this.#banOld(succession);
+    this.#disputes.settled(oldId);
+    this.#save({ ...row, followed: true });
+    this.#options.log.info("succession.followed", `${newPeerId} came in the place of ${oldPeerId}`, {
+      peer: newPeerId,
+      agentId: newId,
+      reason: handover.reason,
+    });
+    for (const fn of this.#listeners) fn(succession);
+    return true;
+  }
+
+  #banOld({ subject, oldId, oldPeerId }: Succession): void {
+    const old = subject === "node" ? oldPeerId : oldId;
+    this.#options.bans.ban(old, "IDENTITY_MISMATCH", { forMs: COMPROMISED_MS });
+  }
+
+  /** Whoever holds the old key signed twice: its owner, or a thief beside it. */
+  #fork(row: Row): Taken {
+    const { handover, rival, oldId } = row;
+    if (handover === undefined || rival === undefined) return "refused";
+    const { bans, log, clock } = this.#options;
+    this.#before.delete(handover.new_id);
+    this.#save({ ...row, followed: false, atMs: clock.nowMs() });
+    const subject = this.#disputes.forked(handover, rival);
+    log.warn("succession.disputed", `${oldId} was handed over twice`, {
+      agentId: oldId,
+      code: "EQUIVOCATION",
+    });
+    if (!bans.banned(subject)) bans.ban(subject, "EQUIVOCATION", { evidence: canonicalBytes(rival.message) });
+    if (row.followed) for (const fn of this.#listeners) fn(successionOf(handover, true));
+    return "forked";
+  }
+
+  currentPeerId(peerId: string): string {
+    let id: string;
+    try {
+      id = agentIdFromPeerId(peerId);
+    } catch {
+      return peerId;
+    }
+    const seen = new Set<string>();
+    for (let next = this.#next(id); next !== undefined && !seen.has(next); next = this.#next(id)) {
+      seen.add(next);
+      id = next;
+    }
+    return seen.size === 0 ? peerId : peerIdFromKey(keyFromAgentId(id));
+  }
+
+  #next(id: string): string | undefined {
+    const row = this.#rows.get(id);
+    return row?.followed === true ? row.handover?.new_id : undefined;
+  }
+
+  isTold(oldId: string): boolean {
+    return this.#rows.get(oldId)?.told === true;
+  }
+
+  markTold(oldId: string): void {
+    const row = this.#rows.get(oldId);
+    if (row !== undefined) this.#save({ ...row, told: true });
+  }
+
+  disputes(): readonly Dispute[] {
+    return this.#disputes.list();
+  }
+
+  onChange(fn: (succession: Succession) => void): Disposable {
+    this.#listeners.add(fn);
+    return { [Symbol.dispose]: () => this.#listeners.delete(fn) };
+  }
+
+  #save(row: Row): void {
+    const { oldId, handover, rival } = row;
+    this.#rows.delete(oldId);
+    this.#rows.set(oldId, row);
+    try {
+      while (this.#rows.size > nodeLimits.successions) this.#forgetOne();
+      this.#options.store.saveSuccession({ ...row, handover: bytesOf(handover), rival: bytesOf(rival) });
+    } catch (error) {
+      this.#options.onFatal(error);
+    }
+  }
+
+  /** Keys cost nothing: a promise makes way first, then what nobody followed or fought over. */
+  #forgetOne(): void {
+    const rows = [...this.#rows.values()];
+    const least = rows.find(({ handover }) => handover === undefined) ?? rows[0];
+    if (least === undefined) return;
+    this.#rows.delete(least.oldId);
+    if (least.handover !== undefined) this.#before.delete(least.handover.new_id);
+    this.#options.store.removeSuccession(least.oldId);
+  }
+
+  [Symbol.dispose](): void {
+    this.#timers[Symbol.dispose]();
+    this.#listeners.clear();
+  }
+}
+
+function emptyRow(oldId: string): Row {
+  const none = { promised: undefined, handover: undefined, rival: undefined };
+  return { oldId, ...none, followed: false, told: false, atMs: 0 };
+}
+
+function bytesOf(handover: Continuity | undefined): Uint8Array | undefined {
+  return handover === undefined ? undefined : canonicalBytes(handover.message);
+}
+
+function successionOf({ subject, old_id: oldId, new_id: newId }: Continuity, undone: boolean): Succession {
+  const [oldPeerId, newPeerId] = [oldId, newId].map((id) => peerIdFromKey(keyFromAgentId(id))) as [
+    string,
+    string,
+  ];
+  return { subject, oldId, newId, oldPeerId, newPeerId, undone };
+}

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { peerIdFromCID } from "@libp2p/peer-id";
+import { CID } from "multiformats/cid";
 import type { TransportContext } from "../network-choice.ts";
 import { networkEvents } from "../network-events.ts";
 import type { PeerHint, Transport } from "../transport.ts";
@@ -47,7 +49,11 @@ export async function partsOf(
     provesReach: isReachSought,
     links,
   });
-  const datastore = new GuardedDatastore();
+  const isNeeded = (name: string) => {
+    const id = peerIdFromCID(CID.parse(name)).toString();
+    return id === peerId || links.has(id);
+  };
+  const datastore = new GuardedDatastore({}, { peerId, isNeeded });
   const sightedBy = (by: "mdns" | "dht") => (hint: PeerHint) => {
     if (hint.peerId !== peerId && hint.addresses.length > 0) events.emit("sighted", { ...hint, by });
   };

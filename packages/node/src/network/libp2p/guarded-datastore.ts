@@ -20,6 +20,14 @@ const providerPrefix = "/dht/provider/";
 const recordPrefix = "/dht/record/";
 const peerPrefix = "/peers/";
 
+/** Whose records no stranger may push out. */
+export interface DatastoreOwner {
+  /** PeerId of this node: its own provider records have room always, few as they are. */
+  readonly peerId?: string | undefined;
+  /** Is this the name under `/peers/` of this node or of a linked peer? libp2p needs both to find their way. */
+  readonly isNeeded?: ((name: string) => boolean) | undefined;
+}
+
 /** Why a write is refused. */
 type Refusal = "value" | "provider-records" | "records" | "bytes";
 
@@ -29,6 +37,7 @@ type Refusal = "value" | "provider-records" | "records" | "bytes";
  */
 export class GuardedDatastore extends MemoryDatastore {
   readonly #limits: DatastoreLimits;
+  readonly #owner: DatastoreOwner;
   readonly #sizes = new Map<string, number>();
   readonly #perProvider = new Map<string, number>();
   /** Records by what they provide: a look-up never walks all of them. */
@@ -39,8 +48,9 @@ export class GuardedDatastore extends MemoryDatastore {
   /** Refused writes by reason. */
   readonly refused: Record<string, number> = {};
 
-  constructor(limits: Partial<DatastoreLimits> = {}) {
+  constructor(limits: Partial<DatastoreLimits> = {}, owner: DatastoreOwner = {}) {
     super();
+    this.#owner = owner;
     this.#limits = { ...defaultLimits, ...limits };
   }
 
@@ -103,11 +113,11 @@ export class GuardedDatastore extends MemoryDatastore {
     const size = name.length + bytes;
     const { provider, content } = partsOf(name);
     const held = this.#perProvider.get(provider) ?? 0;
-    if (before === undefined) {
-      if (held >= this.#limits.recordsPerProvider) this.refuse("provider-records");
-      if (this.#sizes.size >= this.#limits.records) this.refuse("records");
+    if (before === undefined && held >= this.#limits.recordsPerProvider) this.refuse("provider-records");
+    if (provider !== this.#owner.peerId) {
+      if (before === undefined && this.#sizes.size >= this.#limits.records) this.refuse("records");
+      if (this.#bytes - (before ?? 0) + size > this.#limits.bytes) this.refuse("bytes");
     }
-    if (this.#bytes - (before ?? 0) + size > this.#limits.bytes) this.refuse("bytes");
     if (before === undefined) {
       this.#perProvider.set(provider, held + 1);
       const same = this.#perContent.get(content) ?? new Set();
@@ -134,8 +144,16 @@ export class GuardedDatastore extends MemoryDatastore {
   #remember(name: string): void {
     this.#peers.delete(name);
     this.#peers.add(name);
-    const [oldest] = this.#peers;
-    if (this.#peers.size > this.#limits.peers && oldest !== undefined) void this.delete(new Key(oldest));
+    if (this.#peers.size <= this.#limits.peers) return;
+    for (const oldest of [...this.#peers].slice(0, -1)) {
+      if (this.#owner.isNeeded?.(oldest.slice(peerPrefix.length)) !== true) {
+        void this.delete(new Key(oldest));
+        return;
+      }
+      // Looked at again after all others.
+      this.#peers.delete(oldest);
+      this.#peers.add(oldest);
+    }
   }
 }
 

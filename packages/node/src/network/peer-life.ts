@@ -52,6 +52,11 @@ export class PeerLife {
     }
   }
 
+  /** Writes the time of standing links into the book: a node that is killed writes nothing at its end. */
+  noteUptimes(): void {
+    for (const entry of this.#options.table.entries) if (entry.state === "linked") this.#noteUptime(entry);
+  }
+
   /** A neighbour just heard of: the tie-break decides who dials. */
   meet(entry: PeerEntry | undefined): void {
     if (entry?.peerId === undefined || entry.state !== "known" || entry.addresses.length === 0) return;
@@ -130,7 +135,7 @@ export class PeerLife {
     entry.dueMs = undefined;
     entry.attempts = [];
     entry.misses.clear();
-    if (entry.state !== "linked") entry.linkedSinceMs = clock.monotonicMs();
+    if (entry.state !== "linked") entry.linkedSinceMs = entry.countedMs = clock.monotonicMs();
     entry.state = "linked";
     if (entry.peerId !== undefined && !link.inbound) book.reached(entry.peerId, link.address);
     this.#dials.linked(entry, link);
@@ -185,12 +190,19 @@ export class PeerLife {
     });
   }
 
-  /** Writes the link's time into the book and returns it. */
+  /** Writes the rest of the link's time into the book and returns the whole. */
   #countUptime(entry: PeerEntry): number {
     const nowMs = this.#options.clock.monotonicMs();
     const heldMs = nowMs - (entry.linkedSinceMs ?? nowMs);
+    this.#noteUptime(entry);
     entry.linkedSinceMs = undefined;
-    if (entry.peerId !== undefined) this.#options.book.linkedFor(entry.peerId, heldMs);
     return heldMs;
+  }
+
+  #noteUptime(entry: PeerEntry): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const freshMs = nowMs - (entry.countedMs ?? nowMs);
+    entry.countedMs = nowMs;
+    if (entry.peerId !== undefined) this.#options.book.linkedFor(entry.peerId, freshMs);
   }
 }

@@ -23,6 +23,8 @@ export interface PeerEntry {
   dueMs: number | undefined;
   parkedUntilMs: number;
   linkedSinceMs: number | undefined;
+  /** Up to when the link's time is in the book, monotonic ms. */
+  countedMs: number | undefined;
   /** Dials that failed at each address since one held. */
   readonly misses: Map<string, number>;
   attempts: readonly { readonly address: string; readonly reason: string }[];
@@ -156,6 +158,7 @@ function newEntry(of: Pick<PeerEntry, "peerId" | "addresses" | "source" | "anony
     dueMs: undefined,
     parkedUntilMs: 0,
     linkedSinceMs: undefined,
+    countedMs: undefined,
     misses: new Map(),
     attempts: [],
   };

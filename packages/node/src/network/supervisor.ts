@@ -88,6 +88,7 @@ class LinkSupervisor implements Supervisor {
     this.#undo.use(this.#isolation);
     const timers = this.#undo.use(new TimerSet(this.#clock));
     timers.every(SAVE_MS, () => {
+      this.#life.noteUptimes();
       knownPeers.save().catch((error: unknown) => log.warn("book", String(error)));
     });
     timers.every(SEEK_MS, () => this.#meetKnown());

@@ -14,6 +14,8 @@ export interface PeerEntry {
   /** An anchor configured without PeerId: whoever answers at its address is welcome. */
   readonly anonymous: boolean;
   addresses: readonly string[];
+  /** Those of them that the operator named: no hearsay takes their place. */
+  named: readonly string[];
   state: PeerState;
   isAnchor: boolean;
   /** Open work that needs this peer, by reason. */
@@ -72,6 +74,7 @@ export class PeerTable {
     const entry =
       known ?? newEntry({ peerId, addresses: [address], source, anonymous: peerId === undefined });
     entry.isAnchor = true;
+    entry.named = [...new Set([...entry.named, address])];
     this.addAddresses(entry, [address]);
     this.entries.add(entry);
     if (peerId !== undefined) {
@@ -87,6 +90,7 @@ export class PeerTable {
     if (other === entry) return;
     if (other !== undefined) {
       for (const reason of other.partners) entry.partners.add(reason);
+      entry.named = [...new Set([...entry.named, ...other.named])];
       this.addAddresses(entry, other.addresses);
       this.remove(other);
     }
@@ -99,15 +103,20 @@ export class PeerTable {
     if (!entry.anonymous || entry.peerId === undefined) return;
     this.#byId.delete(entry.peerId);
     entry.peerId = undefined;
-    entry.addresses = entry.addresses.filter((address) => peerIdIn(address) === undefined);
+    const isNamed = (address: string) => entry.named.includes(address);
+    entry.addresses = entry.addresses.filter((one) => peerIdIn(one) === undefined || isNamed(one));
   }
 
-  /** Newest first; those that once held are never pushed out by hearsay. */
+  /** Newest first; those that were named or once held are never pushed out by hearsay. */
   addAddresses(entry: PeerEntry, addresses: readonly string[]): void {
     const held = entry.peerId === undefined ? new Map<string, number>() : this.#book.successes(entry.peerId);
     const all = [...new Set([...addresses, ...entry.addresses])];
-    const kept = all.filter((address) => held.has(address));
-    entry.addresses = [...kept, ...all.filter((address) => !held.has(address))].slice(0, MAX_ADDRESSES);
+    const isNamed = (address: string) => entry.named.includes(address);
+    const named = all.filter(isNamed);
+    const kept = all.filter((address) => held.has(address) && !isNamed(address));
+    const hoped = all.filter((address) => !held.has(address) && !isNamed(address));
+    const most = Math.max(MAX_ADDRESSES, named.length);
+    entry.addresses = [...named, ...kept, ...hoped].slice(0, most);
     for (const address of entry.misses.keys()) {
       if (!entry.addresses.includes(address)) entry.misses.delete(address);
     }
@@ -150,6 +159,7 @@ export class PeerTable {
 function newEntry(of: Pick<PeerEntry, "peerId" | "addresses" | "source" | "anonymous">): PeerEntry {
   return {
     ...of,
+    named: [],
     state: "known",
     isAnchor: false,
     partners: new Set(),

@@ -87,6 +87,9 @@ export class PeerLife {
   }
 
   park(entry: PeerEntry, forMs: number): void {
+    // Only the operator ends what the operator began.
+    if (entry.state === "parked" && entry.parkedUntilMs === Number.POSITIVE_INFINITY) return;
+    if (entry.state === "linked") this.#countUptime(entry);
     entry.timer?.[Symbol.dispose]();
     entry.state = "parked";
     entry.parkedUntilMs = this.#options.clock.monotonicMs() + forMs;

@@ -60,6 +60,7 @@ export class DialQueue implements Disposable {
    * @throws PEER_UNREACHABLE with `data.attempts`, CALL_CANCELLED.
    */
   async dial(entry: PeerEntry, wait: Wait): Promise<Link> {
+    if (this.#over) throw unreachable("the node stops", entry);
     try {
       return await waitFor<Link>(this.#options.clock, wait, (waiter) => {
         const waiters = this.#waiters.get(entry) ?? new Set();

@@ -30,15 +30,32 @@ export interface Wait {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The longest time the runtime counts; more it takes for a millisecond. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 export function systemClock(): Clock {
   return {
     nowMs: () => Date.now(),
     monotonicMs: () => performance.now(),
-    timer(ms, fn) {
-      const handle = setTimeout(fn, ms);
-      return { [Symbol.dispose]: () => clearTimeout(handle) };
-    },
+    timer: startTimer,
     sleep: (ms, signal) => sleepWith(ms, signal),
+  };
+}
+
+function startTimer(ms: number, fn: () => void): Disposable {
+  let rest: Disposable | undefined;
+  const handle = setTimeout(
+    () => {
+      if (ms > LONGEST_MS) rest = startTimer(ms - LONGEST_MS, fn);
+      else fn();
+    },
+    Math.min(ms, LONGEST_MS),
+  );
+  return {
+    [Symbol.dispose]() {
+      clearTimeout(handle);
+      rest?.[Symbol.dispose]();
+    },
   };
 }
 
@@ -46,13 +63,13 @@ function sleepWith(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
     const onAbort = () => {
-      clearTimeout(handle);
+      timer[Symbol.dispose]();
       reject(signal?.reason);
     };
-    const handle = setTimeout(() => {
+    const timer = startTimer(ms, () => {
       signal?.removeEventListener("abort", onAbort);
       resolve();
-    }, ms);
+    });
     signal?.addEventListener("abort", onAbort, { once: true });
   });
 }

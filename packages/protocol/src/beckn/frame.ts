@@ -1,6 +1,6 @@
 /** One frame for stream and gossip: `uvarint h ‖ header (JCS) ‖ uvarint b ‖ body (verbatim)`. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { concatBytes } from "../bytes.ts";
 import { canonicalBytes, parseCanonical } from "../canonical.ts";
 import { ProtocolError } from "../errors.ts";

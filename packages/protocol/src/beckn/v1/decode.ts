@@ -1,6 +1,6 @@
 /** Core 1.1 read into the neutral model: names, types, and the few rules that make a trade of it. */
 
-import type { z } from "zod";
+import type * as z from "zod";
 import { ProtocolError } from "../../errors.ts";
 import type { JsonValue } from "../../json.ts";
 import { parseSlotId } from "../../quantity.ts";

@@ -1,6 +1,6 @@
 /** The members of core 1.1 that an energy trade reads; others may be there and are not looked at. */
 
-import { z } from "zod";
+import * as z from "zod";
 
 const name = z.string().min(1).max(256);
 const text = z.string().max(4_096);

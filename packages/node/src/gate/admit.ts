@@ -58,6 +58,8 @@ export interface BanOptions {
   readonly isChosen?: ((ip: string) => boolean) | undefined;
 }
 
+/** Whoever bans where nobody else is named. */
+const OWN = "node";
 const DAY_MS = 86_400_000;
 const EQUIVOCATION_BAN_MS = 30 * DAY_MS;
 /** Strikes halve after so long without one. */
@@ -123,8 +125,8 @@ class BanTable implements Bans {
     const longestMs = isAddress ? nodeLimits.ipBanMaxMs : Number.POSITIVE_INFINITY;
     const untilMs = sinceMs + Math.min(terms.forMs ?? usualMs, longestMs);
     // Keys cost nothing: whoever makes new ones must not fill the disk.
-    if (before === undefined && this.#bans.size >= nodeLimits.bans) this.#dropOldest();
-    this.#enter({ subject, kind, code, sinceMs, untilMs, strikes, by: terms.by ?? "node" }, terms.evidence);
+    if (before === undefined && this.#bans.size >= nodeLimits.bans) this.#dropOldest(kind);
+    this.#enter({ subject, kind, code, sinceMs, untilMs, strikes, by: terms.by ?? OWN }, terms.evidence);
   }
 
   /** @throws INVALID_PARAMS. */
@@ -192,9 +194,12 @@ class BanTable implements Bans {
     return isNear(ip) || this.#options.isChosen?.(ip) === true;
   }
 
-  #dropOldest(): void {
-    const oldest = this.#bans.keys().next();
-    if (!oldest.done) this.#remove(oldest.value);
+  /** Of the same kind, and none a person made, where there is one: agents' keys are made faster than peers come. */
+  #dropOldest(kind?: BanKind): void {
+    const bans = [...this.#bans.values()];
+    const alike = bans.filter((ban) => ban.kind === kind);
+    const oldest = alike.find(({ by }) => by === OWN) ?? alike[0] ?? bans[0];
+    if (oldest !== undefined) this.#remove(oldest.subject);
   }
 
   #remove(subject: string): void {

@@ -5,10 +5,12 @@ import { CID } from "multiformats/cid";
 import { create as createDigest } from "multiformats/hashes/digest";
 import { agentIdFromPeerId, type SecurityAlert, shippedExtensions, type Signer } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
+import { nodeLimits } from "../limits.ts";
 import type { Bans } from "../gate/admit.ts";
 import type { Log } from "../log.ts";
 import type { LinkExchange } from "./exchange.ts";
 import type { Extensions } from "./extensions.ts";
+import { createPerPeer } from "./per-peer.ts";
 
 export interface AlertOptions {
   readonly exchange: LinkExchange;
@@ -31,9 +33,12 @@ const LONGEST_MS = 30 * 86_400_000;
 export function startAlerts(options: AlertOptions): Disposable {
   const { bans, extensions, clock, log, isTrusted } = options;
   const stack = new DisposableStack();
+  // Each is told to every peer: without a bound two messages would become hundreds.
+  const told = createPerPeer(clock, { count: nodeLimits.alertsTold, withinMs: 60_000 });
   stack.use(
     bans.onChange((subject, ban, evidence) => {
       if (ban?.code !== "EQUIVOCATION" || ban.by !== OWN || evidence === undefined) return;
+      if (!told.tryTake(OWN)) return log.debug("security.untold", `too many to tell of ${subject}`);
       const until = Math.floor(ban.untilMs / 1_000);
       void tellAll(options, { kind: "EQUIVOCATION", subject, until, evidence_cid: cidOf(evidence) });
     }),
@@ -43,9 +48,12 @@ export function startAlerts(options: AlertOptions): Disposable {
       ...shippedExtensions.securityAlert,
       handler({ data, signerId, peerId }) {
         const { kind, subject, until } = data;
-        log.warn("security.alert", `${kind} of ${subject}`, { peer: peerId, agentId: signerId });
+        const isBelieved = isTrusted(signerId);
+        const facts = { peer: peerId, agentId: signerId };
+        // Anybody can say anything of anybody.
+        log[isBelieved ? "warn" : "debug"]("security.alert", `${kind} of ${subject}`, facts);
         const forMs = Math.min(until * 1_000 - clock.nowMs(), LONGEST_MS);
-        if (!isTrusted(signerId) || forMs <= 0 || bans.banned(subject)) return;
+        if (!isBelieved || forMs <= 0 || bans.banned(subject)) return;
         bans.ban(subject, "EQUIVOCATION", { forMs, by: signerId });
       },
     }),

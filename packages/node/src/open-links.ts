@@ -174,7 +174,7 @@ function openSupervisor(base: NodeBase, store: StateStore, transport: Transport)
     knownPeers: knownPeers({ store: peerStore(store), clock }),
     minLinks: links.min,
     targetLinks: links.target,
-    maxLinks: profile.maxLinks,
+    maxLinks: choice.maxLinks ?? profile.maxLinks,
     learnsPrivate: profile.privateAddresses,
   });
 }

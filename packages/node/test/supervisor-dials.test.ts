@@ -69,7 +69,7 @@ test("a dial that a call waits for tells every address's reason, and its time is
 
 test("neighbours beyond the limit are parted from, anchors and partners never", async () => {
   const world = new World(43);
-  const a = await world.start("a", { bootstrap: ["anchor"], maxLinks: 12 });
+  const a = await world.start("a", { bootstrap: ["anchor"], maxLinks: 5 });
   await world.start("anchor");
   const partner = await world.start("partner");
   await partner.supervisor.connect(world.addressOf("a"));

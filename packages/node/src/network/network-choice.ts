@@ -29,6 +29,8 @@ export interface TransportContext {
 /** How a node reaches others; made by `libp2p()` or `memory()`. */
 export interface NetworkChoice {
   readonly profile: ProfileName;
+  /** Links in all; default the profile's. */
+  readonly maxLinks?: number | undefined;
   /** Multiaddrs of bootstrap peers. */
   readonly bootstrap: readonly string[];
   readonly mdns: boolean;

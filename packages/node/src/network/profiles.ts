@@ -31,6 +31,11 @@ export interface NetworkProfile {
   readonly anonymousBootstrap: boolean;
 }
 
+/** Of so many links these are kept for anchors: eight, of few links a quarter. */
+export function anchorPlaces(links: number): number {
+  return Math.min(8, Math.floor(links / 4));
+}
+
 const open: NetworkProfile = {
   name: "public",
   listen: ["/ip4/0.0.0.0/tcp/4801", "/ip4/0.0.0.0/tcp/4802/ws"],

@@ -1,6 +1,7 @@
 /** Which links are worth how much, and which go when there are too many. */
 
 import { classOf, type PeerEntry } from "./peer-table.ts";
+import { anchorPlaces } from "./profiles.ts";
 import type { Link } from "./transport.ts";
 
 const ANCHOR_TAG = 100;
@@ -12,8 +13,6 @@ const CHOSEN_TAG = 10;
 /** A link that stood so long has earned all it can by staying. */
 const STAY_MS = 3_600_000;
 const IN_USE_MS = 60_000;
-/** Places left free for anchors. */
-const ANCHOR_PLACES = 8;
 
 /** The worth of a peer's link: 100 anchor, 80 partner, 0 … 40 neighbour, by use. */
 export function tagOf(entry: PeerEntry | undefined, link: Link | undefined, nowMs: number): number {
@@ -36,7 +35,7 @@ export interface PruneOptions {
 /** The neighbours to part from so that the rest and the anchors have room: the least worth first, of equals the newest. */
 export function toPrune(options: PruneOptions): readonly Link[] {
   const { links, maxLinks, entryOf, nowMs } = options;
-  const surplus = links.length - (maxLinks - ANCHOR_PLACES);
+  const surplus = links.length - (maxLinks - anchorPlaces(maxLinks));
   if (surplus <= 0) return [];
   return links
     .map((link) => ({ link, tag: tagOf(entryOf(link.peerId), link, nowMs) }))

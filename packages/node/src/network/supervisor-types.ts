@@ -20,7 +20,7 @@ export interface SupervisorOptions {
   readonly minLinks?: number | undefined;
   /** Stop seeking at this number of links; default 12. */
   readonly targetLinks?: number | undefined;
-  /** Above this number, less eight for anchors, neighbours are parted from; default 128. */
+  /** Above this number, less the places of anchors, neighbours are parted from; default 128. */
   readonly maxLinks?: number | undefined;
   /** Are addresses that a stranger told dialled also when they lead into a LAN or nowhere? Default true. */
   readonly learnsPrivate?: boolean | undefined;

@@ -10,6 +10,7 @@ import { type Liveness, watchLiveness } from "./liveness.ts";
 import { PeerLife } from "./peer-life.ts";
 import { classOf, PeerTable } from "./peer-table.ts";
 import { view } from "./peer-view.ts";
+import { anchorPlaces } from "./profiles.ts";
 import { toPrune } from "./pruner.ts";
 import type { PeerView, Supervisor, SupervisorOptions, SupervisorState } from "./supervisor-types.ts";
 import { TimerSet } from "./timer-set.ts";
@@ -208,11 +209,13 @@ class LinkSupervisor implements Supervisor {
 
   /** @param underWay - dials that may become links yet */
   #wantsMore(underWay: number): boolean {
-    const { minLinks = MIN_LINKS, targetLinks = TARGET_LINKS } = this.#options;
+    const { minLinks = MIN_LINKS, targetLinks = TARGET_LINKS, maxLinks = MAX_LINKS } = this.#options;
     const links = this.#transport.links().length;
-    if (links >= targetLinks) this.#seeking = false;
-    if (links < minLinks) this.#seeking = true;
-    return this.#seeking && links + underWay < targetLinks;
+    // Whoever dials for more than it may keep parts from them at once, and dials again.
+    const target = Math.min(targetLinks, maxLinks - anchorPlaces(maxLinks));
+    if (links >= target) this.#seeking = false;
+    if (links < Math.min(minLinks, target)) this.#seeking = true;
+    return this.#seeking && links + underWay < target;
   }
 
   #onSighted(event: NetworkEvent): void {

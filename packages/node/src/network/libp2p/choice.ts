@@ -73,6 +73,7 @@ export function libp2p(options: Libp2pOptions = {}): NetworkChoice {
   const settings = settingsOf(options);
   return {
     profile: settings.profile.name,
+    maxLinks: settings.profile.maxLinks,
     bootstrap: options.bootstrap ?? [],
     mdns: settings.mdns,
     dht: settings.dht !== undefined,

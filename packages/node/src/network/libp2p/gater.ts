@@ -1,7 +1,7 @@
 import type { ConnectionGater, MultiaddrConnection, PeerId } from "@libp2p/interface";
 import { isPrivate } from "@libp2p/utils";
 import type { Multiaddr } from "@multiformats/multiaddr";
-import type { NetworkProfile } from "../profiles.ts";
+import { anchorPlaces, type NetworkProfile } from "../profiles.ts";
 import { type AddressRanges, ipOf, isLearntPublicly, unmapped } from "./address-rules.ts";
 import { Arrivals } from "./arrivals.ts";
 import { LearntAddresses } from "./learnt-addresses.ts";
@@ -19,9 +19,6 @@ export type GaterRule =
   | "rate-per-ip"
   | "links-per-ip"
   | "links-per-subnet";
-
-/** Places that only anchors may take. */
-const ANCHOR_PLACES = 8;
 
 export interface GaterOptions {
   readonly profile: NetworkProfile;
@@ -156,7 +153,7 @@ export class Gater implements ConnectionGater {
     // Two that dialled each other at once: the link that stands is enough, unless a second proves an address.
     if (!this.#options.provesReach && links.isYoung(id, this.#options.self)) return this.#refuse("twice");
     if (isAnchor(id) || links.has(id)) return false;
-    const free = profile.maxInboundLinks - ANCHOR_PLACES;
+    const free = profile.maxInboundLinks - anchorPlaces(profile.maxInboundLinks);
     return this.#arrivals.open >= free && this.#refuse("inbound-links");
   }
 

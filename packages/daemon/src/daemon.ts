@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import {
   type AgentNode,
   createNode,
+  type KeyLock,
   type Log,
   type MarketClock,
   marketClock,
@@ -36,6 +37,8 @@ export interface DaemonOptions {
   readonly paths: HomePaths;
   readonly loaded: LoadedConfig;
   readonly log: Log;
+  /** Of the keys of the home; absent: they lie there in clear. */
+  readonly lock?: KeyLock | undefined;
 }
 
 export interface Daemon {
@@ -51,7 +54,7 @@ export interface Daemon {
 const CLOSING_MS = 1_800;
 
 /** Starts in order: agents' modules, node, status page, control socket. @throws the code of the step that failed. */
-export async function startDaemon({ paths, loaded, log }: DaemonOptions): Promise<Daemon> {
+export async function startDaemon({ paths, loaded, log, lock }: DaemonOptions): Promise<Daemon> {
   const { config } = loaded;
   const file: DaemonFile = {
     pid: process.pid,
@@ -67,7 +70,7 @@ export async function startDaemon({ paths, loaded, log }: DaemonOptions): Promis
   const clock = marketClockFor(config);
   const agents = await loadAgents(config.agents, paths.home);
   const { foreign, ...network } = await networkOptions(config, paths.home);
-  const node = await openNode({ paths, config, network, agents, market: clock.market, log, undo });
+  const node = await openNode({ paths, config, network, agents, market: clock.market, log, lock, undo });
 
   const stopping = Promise.withResolvers<void>();
   const running: { page: string | null; stop: Promise<void> | undefined } = { page: null, stop: undefined };
@@ -128,14 +131,16 @@ async function openNode(options: {
   readonly agents: Awaited<ReturnType<typeof loadAgents>>;
   readonly market: MarketClock;
   readonly log: Log;
+  readonly lock: KeyLock | undefined;
   readonly undo: AsyncDisposableStack;
 }): Promise<AgentNode> {
-  const { paths, config, network, agents, market, log, undo } = options;
+  const { paths, config, network, agents, market, log, lock, undo } = options;
   const exposed = config.profile === "public" || config.profile === "private";
   const machine = undo.use(observeMachine(paths, exposed));
   try {
     const node = await createNode({
       home: paths.home,
+      lock,
       ...network,
       agents,
       market,

@@ -1,7 +1,14 @@
 /** A home that did not exist a moment ago: folder, key, config. */
 
 import { existsSync, writeFileSync } from "node:fs";
-import { createIdentity, hasIdentity, loadIdentity } from "@gridmesh/node";
+import {
+  createIdentity,
+  hasIdentity,
+  type KeyLock,
+  keyFiles,
+  loadIdentity,
+  prepareSuccession,
+} from "@gridmesh/node";
 import { type HomePaths, makeHome } from "./home.ts";
 
 export interface InitialisedHome {
@@ -11,12 +18,19 @@ export interface InitialisedHome {
 }
 
 /** Makes what is missing and touches nothing that is there. @throws IDENTITY_UNREADABLE */
-export async function initHome(paths: HomePaths, profile: string | undefined): Promise<InitialisedHome> {
+export async function initHome(
+  paths: HomePaths,
+  { profile, lock }: { readonly profile: string | undefined; readonly lock: KeyLock },
+): Promise<InitialisedHome> {
   makeHome(paths);
   const files: string[] = [];
   const known = await hasIdentity(paths.home);
-  const identity = known ? await loadIdentity(paths.home) : await createIdentity(paths.home);
-  if (!known) files.push(paths.identity);
+  const identity = known
+    ? await loadIdentity(paths.home, { lock })
+    : await createIdentity(paths.home, { lock });
+  if (!known) files.push(paths.identity, keyFiles(paths.home).next);
+  // A home of an earlier release has announced no next key.
+  await prepareSuccession(paths.home, { lock });
   if (!existsSync(paths.config)) {
     writeFileSync(paths.config, template(profile), { mode: 0o600, flag: "wx" });
     files.push(paths.config);

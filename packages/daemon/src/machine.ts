@@ -145,7 +145,8 @@ export function allowedFilesOf(): number | undefined {
   return found === undefined ? undefined : Number(found);
 }
 
-function isKeySealed(path: string): boolean | undefined {
+/** Undefined where there is no key that could be read. */
+export function isKeySealed(path: string): boolean | undefined {
   return unlessRefused(() => {
     const { kdf } = JSON.parse(readFileSync(path, "utf8")) as { readonly kdf?: unknown };
     return kdf !== null && kdf !== undefined;

@@ -9,6 +9,7 @@ import { type Daemon, startDaemon } from "./daemon.ts";
 import { checkSocketPath, makeHome } from "./home.ts";
 import { initHome } from "./init-home.ts";
 import { createLog } from "./log.ts";
+import { lockOf } from "./passphrase.ts";
 import { bannerLines, type Reporter, reporterFor } from "./reporter.ts";
 
 const STATUS_EVERY_MS = 30_000;
@@ -23,14 +24,16 @@ export async function runDaemon(invocation: Invocation): Promise<number> {
   checkSocketPath(paths.socket);
   makeHome(paths);
   const given = settingFlags(invocation.options);
-  const made = await initHome(paths, given["profile"]);
-  const loaded = loadConfig({ home: paths.home, env: io.env, flags: given });
+  const sources = { home: paths.home, env: io.env, flags: given };
+  const lock = await lockOf({ paths, config: loadConfig(sources).config, io });
+  const made = await initHome(paths, { profile: given["profile"], lock });
+  const loaded = loadConfig(sources);
   const format = formatOf(loaded, invocation);
   const log = logFor(loaded, invocation, format);
   const reporter = reporterFor({ invocation, log, format });
   for (const warning of loaded.warnings) log.warn("config.stray", warning);
 
-  const daemon = await startDaemon({ paths, loaded, log });
+  const daemon = await startDaemon({ paths, loaded, log, lock });
   // Left to the end, writing the cache of compiled code takes half a second of the stop, more with many nodes at once.
   flushCompileCache();
   // Whoever reads that it has started may end it at once.

@@ -88,7 +88,7 @@ export const findingTable = {
     fix: "bring the counterparty back; its answer alone decides the order",
   },
   AGENT_FAILED: { severity: "warning", fix: "read the agent's reason, repair it, then add it again" },
-  KEY_UNPROTECTED: { severity: "info", fix: "keep the home folder on an encrypted disk" },
+  KEY_UNPROTECTED: { severity: "info", fix: "gridmesh stop, then gridmesh id passphrase set" },
 } as const satisfies Readonly<Record<string, FindingEntry>>;
 
 export type FindingCode = keyof typeof findingTable;

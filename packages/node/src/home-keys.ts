@@ -39,9 +39,9 @@ export interface HomeKeys {
 
 /** @throws IDENTITY_UNREADABLE. */
 export async function openKeys(options: NodeOptions, base: NodeBase): Promise<HomeKeys> {
-  const { home, passphrase } = options;
+  const { home, lock = keyLock(undefined) } = options;
   if (home === undefined) return keysInMemory(options, base);
-  const by = { lock: keyLock(passphrase), random: base.random };
+  const by = { lock, random: base.random };
   const identity = (await hasIdentity(home)) ? await loadIdentity(home, by) : await createIdentity(home, by);
   // A home of an earlier release has announced nobody yet.
   await prepareSuccession(home, by);

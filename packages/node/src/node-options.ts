@@ -4,6 +4,7 @@ import type { BucketRates, FeatureStances, HelloOffer, VerifyEngine } from "@gri
 import type { Access, AgentDefinition } from "./agent.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Observation } from "./findings.ts";
+import type { KeyLock } from "./identity.ts";
 import type { Log } from "./log.ts";
 import type { MarketClock } from "./market-clock.ts";
 import type { Metrics } from "./metrics.ts";
@@ -38,8 +39,8 @@ export interface NodeOptions {
   readonly networkName?: string | undefined;
   /** Folder of keys, state and journal; absent: everything in memory. */
   readonly home?: string | undefined;
-  /** What the keys of the home are sealed with; absent: they lie there in clear. */
-  readonly passphrase?: string | undefined;
+  /** Of the keys of the home, `keyLock(passphrase)`; absent: they lie there in clear. */
+  readonly lock?: KeyLock | undefined;
   /** In order of registration. */
   readonly agents?: readonly NodeAgent[] | undefined;
   readonly clock?: Clock | undefined;

@@ -25,6 +25,8 @@ export async function sealKeys({ home, from, to, random = systemRandom() }: Seal
   const store = openStateStore(home);
   try {
     const files = await keysOf(home);
+    // Whether the home is sealed is read off its first key: while it says so, a passphrase is at hand for the rest.
+    if (!to.sealed) files.reverse();
     const read: (readonly [string, Identity])[] = [];
     for (const path of files) read.push([path, await readEither(path, from, to)]);
     for (const [path, identity] of read) await replace(path, await to.write(identity, random), random);

@@ -1,3 +1,5 @@
+import { askSecretAt } from "./secret.ts";
+
 /** What a verb may touch of the outside: two streams, the environment and the folder it runs in. */
 export interface Io {
   out(text: string): void;
@@ -6,6 +8,8 @@ export interface Io {
   /** Whether a person reads stdout. */
   readonly isTty: boolean;
   readInput(): Promise<string>;
+  /** Asks somebody at a terminal for what nobody may read over the shoulder; absent where there is no terminal. */
+  readonly askSecret?: ((prompt: string) => Promise<string>) | undefined;
 }
 
 /** The process' own streams; a reader that goes away (`| head`) ends the program quietly. */
@@ -21,6 +25,10 @@ export function processIo(): Io {
     err: (text) => void process.stderr.write(text),
     env: process.env,
     isTty: process.stdout.isTTY ?? false,
+    askSecret:
+      process.stdin.isTTY && process.stderr.isTTY
+        ? askSecretAt(process.stdin, (text) => void process.stderr.write(text))
+        : undefined,
     async readInput() {
       process.stdin.setEncoding("utf8");
       let text = "";

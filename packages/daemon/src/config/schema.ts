@@ -47,6 +47,14 @@ export const configSchema = z.strictObject({
     .array(multiaddr)
     .default([])
     .meta({ type: "multiaddr[]", note: "Addresses told to others instead of the listening ones." }),
+  identity: z
+    .strictObject({
+      passphraseFile: z.string().min(1).optional().meta({
+        type: "path",
+        note: "File with the passphrase of the keys, from the home folder, mode 0600; else a systemd credential or a prompt.",
+      }),
+    })
+    .prefault({}),
   discovery,
   peers,
   routing,

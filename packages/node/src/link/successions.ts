@@ -21,7 +21,6 @@ import type { Clock } from "../clock.ts";
 import type { Bans } from "../gate/admit.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
-import { TimerSet } from "../network/timer-set.ts";
 import type { StateStore, StoredSuccession } from "../store/types.ts";
 import { type Dispute, Disputes } from "./disputes.ts";
 
@@ -72,7 +71,9 @@ interface Row extends Omit<StoredSuccession, "handover" | "rival"> {
 
 const DAY_MS = 86_400_000;
 const COMPROMISED_MS = 30 * DAY_MS;
-/** A timer holds no longer wait. */
+/** No key is handed over more often; only so many handovers before one are looked at. */
+const CHAIN_LENGTH = 64;
+/** Wall time may be set: it is looked at again after this. */
 const LONGEST_WAIT_MS = 3_600_000;
 
 export function createSuccessions(options: SuccessionsOptions): Successions {
@@ -87,12 +88,12 @@ class SuccessionBook implements Successions {
   readonly #before = new Map<string, string>();
   readonly #disputes: Disputes;
   readonly #listeners = new Set<(succession: Succession) => void>();
-  readonly #timers: TimerSet;
+  /** By agent_id of the old key: who waits for the day of a handover. */
+  readonly #timers = new Map<string, Disposable>();
 
   constructor(options: SuccessionsOptions) {
     this.#options = options;
     const { clock, bans, store } = options;
-    this.#timers = new TimerSet(clock);
     this.#disputes = new Disputes(clock, (subject) => bans.banned(subject));
     for (const stored of store.successions(clock.nowMs() - nodeLimits.successionKeptMs)) this.#recall(stored);
   }
@@ -174,7 +175,7 @@ class SuccessionBook implements Successions {
     const ids = [agentId];
     for (
       let id = this.#before.get(agentId);
-      id !== undefined && !ids.includes(id);
+      id !== undefined && ids.length < CHAIN_LENGTH && !ids.includes(id);
       id = this.#before.get(id)
     ) {
       ids.unshift(id);
@@ -184,13 +185,17 @@ class SuccessionBook implements Successions {
   }
 
   #followInTime(handover: Continuity): boolean {
-    const waitMs = handover.not_before * 1_000 - this.#options.clock.nowMs();
-    if (waitMs > 0) {
-      this.#timers.after(Math.min(waitMs, LONGEST_WAIT_MS), () => this.#followInTime(handover));
-      return false;
-    }
     const row = this.#rows.get(handover.old_id);
     if (row?.handover !== handover || row.rival !== undefined) return false;
+    const { clock } = this.#options;
+    const waitMs = handover.not_before * 1_000 - clock.nowMs();
+    if (waitMs > 0) {
+      const timer = clock.timer(Math.min(waitMs, LONGEST_WAIT_MS), () => this.#followInTime(handover));
+      this.#endWait(row.oldId);
+      this.#timers.set(row.oldId, timer);
+      return false;
+    }
+    this.#endWait(row.oldId);
     const succession = successionOf(handover, false);
     const { oldId, newId, oldPeerId, newPeerId } = succession;
     const { bans } = this.#options;
@@ -209,6 +214,11 @@ class SuccessionBook implements Successions {
     return true;
   }
 
+  #endWait(oldId: string): void {
+    this.#timers.get(oldId)?.[Symbol.dispose]();
+    this.#timers.delete(oldId);
+  }
+
   #banOld({ subject, oldId, oldPeerId }: Succession): void {
     const old = subject === "node" ? oldPeerId : oldId;
     this.#options.bans.ban(old, "IDENTITY_MISMATCH", { forMs: COMPROMISED_MS });
@@ -220,6 +230,7 @@ class SuccessionBook implements Successions {
     if (handover === undefined || rival === undefined) return "refused";
     const { bans, log, clock } = this.#options;
     this.#before.delete(handover.new_id);
+    this.#endWait(oldId);
     this.#save({ ...row, followed: false, atMs: clock.nowMs() });
     const subject = this.#disputes.forked(handover, rival);
     log.warn("succession.disputed", `${oldId} was handed over twice`, {
@@ -287,12 +298,13 @@ class SuccessionBook implements Successions {
     const least = rows.find(({ handover }) => handover === undefined) ?? rows[0];
     if (least === undefined) return;
     this.#rows.delete(least.oldId);
+    this.#endWait(least.oldId);
     if (least.handover !== undefined) this.#before.delete(least.handover.new_id);
     this.#options.store.removeSuccession(least.oldId);
   }
 
   [Symbol.dispose](): void {
-    this.#timers[Symbol.dispose]();
+    for (const oldId of this.#timers.keys()) this.#endWait(oldId);
     this.#listeners.clear();
   }
 }

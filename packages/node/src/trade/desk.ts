@@ -106,14 +106,10 @@ function checkOwner(
 
 /** Books whose agent's key was handed over since the last run go on under the new one. */
 async function succeed(context: DeskContext, successors: ReadonlyMap<string, string>): Promise<void> {
-  for (const agent of [...context.state.books.keys()]) {
-    for (
-      let from = agent, to = successors.get(from);
-      to !== undefined;
-      from = to, to = successors.get(from)
-    ) {
-      await context.commit({ kind: "succeed", agent: from, successor: to });
-    }
+  // A book that moved comes up again under its new id: its key may have been handed over more than once.
+  for (const agent of context.state.books.keys()) {
+    const successor = successors.get(agent);
+    if (successor !== undefined) await context.commit({ kind: "succeed", agent, successor });
   }
 }
 

@@ -16,7 +16,10 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
   stop: { summary: "stop the daemon", load: async () => (await import("./stop.ts")).stop },
   status: { summary: "findings, then counts", load: async () => (await import("./status.ts")).status },
   wait: { summary: "wait until the node is as asked", load: async () => (await import("./wait.ts")).wait },
-  id: { summary: "PeerId, addresses and agent ids", load: async () => (await import("./id.ts")).id },
+  id: {
+    summary: "PeerId and agent ids; rotate and seal keys",
+    load: async () => (await import("./id.ts")).id,
+  },
   peers: { summary: "list, connect, disconnect peers", load: async () => (await import("./peers.ts")).peers },
   bans: { summary: "list and lift bans", load: async () => (await import("./bans.ts")).bans },
   agents: { summary: "list own agents, find others", load: async () => (await import("./agents.ts")).agents },

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ProtocolError } from "@gridmesh/protocol";
 import { controlClient } from "../../client.ts";
-import { addSettingFlags } from "../../config/flags.ts";
+import { addSettingFlags, settingFlags } from "../../config/flags.ts";
+import { loadConfig } from "../../config/load.ts";
 import { makeHome } from "../../home.ts";
+import { lockOf } from "../../passphrase.ts";
 import type { Invocation, Verb } from "../invocation.ts";
 
 const READY_LIMIT_MS = 20_000;
@@ -23,8 +25,11 @@ export const start: Verb = (command, attach) => {
 
 /** The same command line without `--detach`, in a process of its own that writes to `logs/daemon.log`. */
 async function detached(invocation: Invocation): Promise<number> {
-  const { paths } = invocation;
+  const { paths, io } = invocation;
   makeHome(paths);
+  const { config } = loadConfig({ home: paths.home, env: io.env, flags: settingFlags(invocation.options) });
+  // The child has no terminal: what it would have to ask for is missed now.
+  await lockOf({ paths, config, io: { ...io, askSecret: undefined } });
   mkdirSync(paths.logs, { recursive: true, mode: 0o700 });
   const logFile = join(paths.logs, "daemon.log");
   const log = openSync(logFile, "a", 0o600);

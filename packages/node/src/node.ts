@@ -135,13 +135,13 @@ export interface AgentNode extends AsyncDisposable {
   /** Settles when the node has stopped; rejects with DISK_FAILED when the disk stopped it. */
   readonly ended: Promise<void>;
   peers(): readonly NodePeer[];
-  /** Links with a multiaddr or a PeerId; the peer's id. @throws PEER_UNREACHABLE, PEER_NOT_FOUND. */
+  /** Links with a multiaddr or a PeerId; the peer's id. @throws ADDRESS_INVALID, PEER_UNREACHABLE, PEER_NOT_FOUND. */
   connect(target: string, wait?: Wait): Promise<string>;
-  /** Round trip to a linked peer, ms. @throws PEER_UNREACHABLE, CALL_TIMEOUT. */
+  /** Round trip to a linked peer, ms. @throws ADDRESS_INVALID, PEER_UNREACHABLE, CALL_TIMEOUT. */
   ping(peerId: string, wait?: Wait): Promise<number>;
-  /** Addresses of a peer, from the DHT. @throws PEER_NOT_FOUND, DHT_FAILED. */
+  /** Addresses of a peer, from the DHT. @throws ADDRESS_INVALID, PEER_NOT_FOUND, DHT_FAILED. */
   find(peerId: string, wait?: Wait): Promise<readonly string[]>;
-  /** Hangs up and stays away until `connect`. */
+  /** Hangs up and stays away until `connect`. @throws ADDRESS_INVALID. */
   disconnect(peerId: string): Promise<void>;
   /**
    * Calls `node:agent/method`, `node/method`, `cap:capability/method` or a bare method.

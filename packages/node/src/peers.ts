@@ -1,8 +1,22 @@
 /** The peers of a node as its operator sees them. */
 
+import { keyFromPeerId, ProtocolError } from "@gridmesh/protocol";
 import type { NodePeer } from "./node.ts";
 import type { LinkRoom } from "./open-links.ts";
 import type { PeerView } from "./network/supervisor-types.ts";
+
+/** Names of peers whose keys are of other kinds, RSA and secp256k1: no nodes of ours, but peers. */
+const FOREIGN = /^(?:Qm[1-9A-HJ-NP-Za-km-z]{44}|16Uiu2HA[1-9A-HJ-NP-Za-km-z]{45})$/u;
+
+/** @throws ADDRESS_INVALID for what names no peer. */
+export function checkPeerId(text: string): void {
+  if (FOREIGN.test(text)) return;
+  try {
+    keyFromPeerId(text);
+  } catch (error) {
+    throw new ProtocolError("ADDRESS_INVALID", `"${text.slice(0, 64)}" is no PeerId`, { cause: error });
+  }
+}
 
 /** Linked ones first. */
 export function peersOf(links: LinkRoom): readonly NodePeer[] {

@@ -30,7 +30,7 @@ import type { NodeFacts } from "./route/node-methods.ts";
 import type { Observed } from "./observed.ts";
 import type { CallParts, CallRoom } from "./open-calls.ts";
 import type { LinkHooks, LinkRoom } from "./open-links.ts";
-import { peersOf } from "./peers.ts";
+import { checkPeerId, peersOf } from "./peers.ts";
 import type { Registry } from "./registry/types.ts";
 import type { TradeDesk } from "./trade/types.ts";
 
@@ -203,19 +203,23 @@ export class RunningNode implements AgentNode {
   }
 
   async connect(target: string, wait: Wait = { timeoutMs: nodeLimits.reachTimeoutMs }): Promise<string> {
+    if (!target.startsWith("/")) checkPeerId(target);
     const link = await this.#rooms.links.supervisor.connect(target, wait);
     return link.peerId;
   }
 
-  ping(peerId: string, wait: Wait = {}): Promise<number> {
-    return this.#rooms.links.transport.ping(peerId, wait);
+  async ping(peerId: string, wait: Wait = {}): Promise<number> {
+    checkPeerId(peerId);
+    return await this.#rooms.links.transport.ping(peerId, wait);
   }
 
   async find(peerId: string, wait: Wait = {}): Promise<readonly string[]> {
+    checkPeerId(peerId);
     return (await this.#rooms.links.transport.findPeer(peerId, wait)).addresses;
   }
 
   async disconnect(peerId: string): Promise<void> {
+    checkPeerId(peerId);
     await this.#rooms.links.supervisor.disconnect(peerId);
   }
 

@@ -9,7 +9,7 @@ const fixes: Partial<Record<ErrorCode, string>> = {
   METHOD_NOT_FOUND: "gridmesh call <agent>/tools/list",
   NO_PROVIDER: "gridmesh agents find",
   ADDRESS_INVALID:
-    "write <node>:<agent>/<method>, local:<agent>/<method>, cap:<word>/<method> or node/<method>",
+    "write <node>:<agent>/<method>, local:<agent>/<method>, cap:<word>/<method> or node/<method>; a peer is written as its PeerId",
   PEER_NOT_FOUND: "gridmesh peers ls",
   PEER_UNREACHABLE: "gridmesh peers connect <multiaddr>",
   CALL_TIMEOUT: "try again with a longer --timeout",

@@ -1,3 +1,4 @@
+import { ProtocolError } from "@gridmesh/protocol";
 import type { CutDials } from "./snapshot.ts";
 
 /** How a dial to one address ended. */
@@ -27,6 +28,19 @@ export const cutFailure: DialFailure = {
 
 /** What our own gater turns away. */
 export const deniedFailure: DialFailure = { result: "denied", reason: "refused by our own rules" };
+
+/** Reasons told in words; all of them are in the error's data. */
+const TOLD = 3;
+
+/** Every address failed, each for its own reason. */
+export function allFailed(
+  attempts: readonly { readonly address: string; readonly reason: string }[],
+): ProtocolError {
+  const told = attempts.slice(0, TOLD).map(({ address, reason }) => `${address}: ${reason}`);
+  const rest = attempts.length > TOLD ? `; and ${attempts.length - TOLD} more` : "";
+  const text = attempts.length === 0 ? "no address to dial" : `${told.join("; ")}${rest}`;
+  return new ProtocolError("PEER_UNREACHABLE", text, { data: { attempts: [...attempts] } });
+}
 
 /** Peers whose cut dials are remembered; the oldest make room. */
 const CUT_PEERS = 256;

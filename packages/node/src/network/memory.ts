@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { ProtocolError } from "@gridmesh/protocol";
 import type { Clock, Wait } from "../clock.ts";
-import { cutFailure, deniedFailure, DialCounts, type DialFailure } from "./dial-counts.ts";
+import { allFailed, cutFailure, deniedFailure, DialCounts, type DialFailure } from "./dial-counts.ts";
 import { MemoryGossip } from "./memory-gossip.ts";
 import type { MemoryHub, MemoryStation } from "./memory-hub.ts";
 import { MemoryLink } from "./memory-link.ts";
@@ -136,7 +136,7 @@ class MemoryTransport implements Transport, MemoryStation {
       }
       attempts.push({ address, reason: reached.reason });
     }
-    throw new ProtocolError("PEER_UNREACHABLE", "every address failed", { data: { attempts } });
+    throw allFailed(attempts);
   }
 
   hangUp(peerId: string, reason: string): Promise<void> {

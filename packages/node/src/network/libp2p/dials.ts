@@ -6,7 +6,7 @@ import type { Clock, Wait } from "../../clock.ts";
 import type { CutDials } from "../snapshot.ts";
 import type { Link } from "../transport.ts";
 import { waitSignal } from "../waiting.ts";
-import { cutFailure, DialCounts, type DialFailure } from "../dial-counts.ts";
+import { allFailed, cutFailure, DialCounts, type DialFailure } from "../dial-counts.ts";
 import { describe, dialFailure } from "./dial-errors.ts";
 import type { Gater } from "./gater.ts";
 import type { LinkTable } from "./links.ts";
@@ -76,7 +76,7 @@ export class Dials {
       attempts.push({ address, reason: reached.reason });
       if (limit.signal.aborted) break;
     }
-    throw new ProtocolError("PEER_UNREACHABLE", "every address failed", { data: { attempts } });
+    throw allFailed(attempts);
   }
 
   /** The addresses to try, in order; those libp2p knows when none were given. */

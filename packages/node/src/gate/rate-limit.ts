@@ -33,7 +33,6 @@ export function createRateGate(clock: Clock, allowed: BucketRates = peerRates): 
     if (known !== undefined) return known;
     if (peers.size >= SWEEP_ABOVE) {
       for (const [id, bucket] of peers) if (bucket.isFull(nowMs)) peers.delete(id);
-      for (const [id, atMs] of told) if (nowMs - atMs > 1_000) told.delete(id);
     }
     const fresh = new DualBucket(nowMs, allowed);
     peers.set(peerId, fresh);
@@ -56,6 +55,12 @@ export function createRateGate(clock: Clock, allowed: BucketRates = peerRates): 
       const nowMs = clock.monotonicMs();
       const lastMs = told.get(peerId);
       if (lastMs !== undefined && nowMs - lastMs < 1_000 / limits.errorsPerSecond) return false;
+      // Names cost nothing: those told longest ago stand first, and none of them counts for long.
+      for (const [id, atMs] of told) {
+        if (told.size < SWEEP_ABOVE || nowMs - atMs < 1_000) break;
+        told.delete(id);
+      }
+      told.delete(peerId);
       told.set(peerId, nowMs);
       return true;
     },

@@ -242,7 +242,9 @@ function startTalk(base: NodeBase, hooks: LinkHooks, parts: TalkParts): Talk {
   );
   const onForeign = (stranger: string, error: ProtocolError) => {
     if (error.code === "NETWORK_MISMATCH") strangers.met(stranger, error.message);
-    const parkMs = error.code === "HELLO_REQUIRED" ? SILENT_MS : OTHER_NETWORK_MS;
+    // Busy, banned for a while, late: another time it may be willing.
+    const mayChange = error.code === "HELLO_REQUIRED" || error.retryable;
+    const parkMs = mayChange ? SILENT_MS : OTHER_NETWORK_MS;
     void supervisor.park(stranger, parkMs, error.code);
   };
   const onGreeted = (session: { readonly peerId: string }) => {

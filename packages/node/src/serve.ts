@@ -319,8 +319,8 @@ export class Serve implements LinkExchange, Disposable {
     return this.#outbound.ask(channel, draft, options);
   }
 
-  openChannel(peerId: string, protocol: SignedProtocol, wait: Wait): Promise<Channel> {
-    return this.#outbound.open(peerId, protocol, wait);
+  openChannel(peerId: string, protocol: SignedProtocol): Promise<Channel> {
+    return this.#outbound.open(peerId, protocol);
   }
 
   session(peerId: string): PeerSession {

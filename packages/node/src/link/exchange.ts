@@ -38,7 +38,7 @@ export interface LinkExchange extends SignedExchange {
   session(peerId: string): PeerSession;
   sessions(): readonly PeerSession[];
   /** Opens a stream of this node's and begins to read it; an open one is kept. */
-  openChannel(peerId: string, protocol: SignedProtocol, wait: Wait): Promise<Channel>;
+  openChannel(peerId: string, protocol: SignedProtocol): Promise<Channel>;
   /** Told when a channel ends. */
   onChannelEnd(fn: (channel: Channel) => void): Disposable;
   /** Told of each proven heartbeat that was refused for its time, with that time in Unix seconds. */

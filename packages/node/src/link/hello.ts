@@ -132,7 +132,7 @@ async function greet(options: GreeterOptions, peerId: string): Promise<void> {
   // The peer was quicker.
   if (exchange.session(peerId).accepted.has("control")) return;
   try {
-    const channel = await exchange.openChannel(peerId, "control", wait);
+    const channel = await exchange.openChannel(peerId, "control");
     const hello = { type: "hello", recipient_id: peerId, ...options.offer, ...promiseOf(options) };
     // What follows the ack is spelled as agreed: both agree before it is read.
     const onAnswer = (exchanged: Exchanged) => {

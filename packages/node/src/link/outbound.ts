@@ -120,11 +120,12 @@ export class Outbound implements Pick<SignedExchange, "request" | "tell"> {
     await this.#send(channel, this.#seal(draft, signer, { version, network: options.network }), deadline);
   }
 
-  open(peerId: string, protocol: SignedProtocol, wait: Wait): Promise<Channel> {
+  /** One opening for all who ask meanwhile: it has a time of its own, and nobody's cancelling ends it for the others. */
+  open(peerId: string, protocol: SignedProtocol): Promise<Channel> {
     const session = this.#node.sessionOf(peerId);
     const known = session.opened.get(protocol);
     if (known !== undefined) return known;
-    const opening = this.#open(peerId, protocol, wait);
+    const opening = this.#open(peerId, protocol, { timeoutMs: nodeLimits.reachTimeoutMs });
     session.opened.set(protocol, opening);
     const drop = () => {
       if (session.opened.get(protocol) === opening) session.opened.delete(protocol);
@@ -212,6 +213,6 @@ export class Outbound implements Pick<SignedExchange, "request" | "tell"> {
     await until(session.greeted, signal);
     const accepted = session.accepted.get("control");
     if (protocol === "control" && accepted !== undefined) return accepted;
-    return until(this.open(peerId, protocol, { timeoutMs: deadline.leftMs(), signal }), signal);
+    return until(this.open(peerId, protocol), signal);
   }
 }

@@ -1,9 +1,10 @@
 /** Agents, router, rpc stream and registry of a node, wired. */
 
-import { parseAddress } from "@gridmesh/protocol";
+import { parseAddress, toProtocolError } from "@gridmesh/protocol";
 import type { AgentContext } from "./agent.ts";
 import { createCallMeter } from "./call-meter.ts";
 import { maySee } from "./gate/access.ts";
+import { createOverruns, type Overruns } from "./gate/overruns.ts";
 import { type AgentList, createAgentList, type SeatedAgent } from "./host/agent-list.ts";
 import type { Identity } from "./identity.ts";
 import { nodeLimits } from "./limits.ts";
@@ -81,6 +82,7 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
     call: (address, params, wait) => router.call(address, params, wait),
   });
   const { draining } = parts;
+  const overruns = createOverruns(clock, base.messageRates?.perSecond);
   const router: Router = createRouter({
     peerId,
     clock,
@@ -96,10 +98,7 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
       transport,
       clock,
       meter,
-      admit(caller) {
-        links.bans.check(caller);
-        links.rates.admit(caller);
-      },
+      admit: (caller) => admitCall(links, overruns, caller),
       accept: (to, caller) => router.accept(to, caller),
       dispatch: (call) => router.receive(call),
       refusal: (call, error) =>
@@ -107,6 +106,18 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
     }),
   );
   return { agents, router, registry, anycast, advertiser, forwarder };
+}
+
+/** @throws PEER_BANNED, RATE_LIMITED, OVERLOADED. */
+function admitCall({ bans, rates }: LinkRoom, overruns: Overruns, caller: string): void {
+  bans.check(caller);
+  try {
+    rates.admit(caller);
+  } catch (error) {
+    const { code } = toProtocolError(error, "INTERNAL_ERROR");
+    if (code === "RATE_LIMITED" && overruns.note(caller)) bans.ban(caller, code);
+    throw error;
+  }
 }
 
 /** Whoever looks for a capability is told of linked nodes that have it: sooner than the DHT could. */

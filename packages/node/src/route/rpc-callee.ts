@@ -70,6 +70,8 @@ class Session {
   readonly #caller: Caller;
   readonly #running = new IdTable<RunningCall>();
   #to = "";
+  /** Lines that are no calls and cost nothing: one for each call that began. */
+  #mayFollow = 0;
 
   constructor(shared: Shared, stream: BoundedStream, from: Link) {
     this.#shared = shared;
@@ -101,16 +103,19 @@ class Session {
 
   #receive(message: RpcMessage): void {
     if (message.kind === "request") return this.#begin(message);
-    if (message.kind === "unreadable") {
-      // No call to refuse: over the rate, the stream ends.
-      this.#shared.admit(this.#caller.peerId);
-      return this.#tell(errorLine(message.id, message.error));
-    }
+    this.#count(message);
+    if (message.kind === "unreadable") return this.#tell(errorLine(message.id, message.error));
     if (message.kind !== "notification" || message.method !== "notifications/cancelled") return;
     const { params } = message;
     const id = isObject(params) ? params["requestId"] : undefined;
     if (typeof id !== "string" && typeof id !== "number") return;
     this.#running.get(id)?.abort(new ProtocolError("CALL_CANCELLED", "the caller gave up"));
+  }
+
+  /** A call may be followed by one line more, its cancelling; any other has no call to refuse: over the rate, the stream ends. */
+  #count({ kind }: RpcMessage): void {
+    if (kind === "unreadable" || this.#mayFollow === 0) this.#shared.admit(this.#caller.peerId);
+    else this.#mayFollow -= 1;
   }
 
   #begin(request: RpcMessage & { kind: "request" }): void {
@@ -127,6 +132,7 @@ class Session {
       return this.#fail(request, error);
     }
     const call = this.#callOf(request);
+    this.#mayFollow += 1;
     this.#running.add(call);
     expiry.add(call);
     const ended = () => load.ended(peerId);

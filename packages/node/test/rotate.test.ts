@@ -124,12 +124,13 @@ test("every key of a home is refused with the fix when others could open it, whe
     await rm(path);
     await rename(`${path}.elsewhere`, path);
   }
-  for (const [folder, open] of [
-    [home, keys[0]?.[1]],
-    [join(home, "agents"), keys[1]?.[1]],
-  ] as const) {
+  const folders: typeof keys = [
+    [home, () => loadIdentity(home)],
+    [join(home, "agents"), () => agentIdentity({ home, name, mayCreate: false })],
+  ];
+  for (const [folder, open] of folders) {
     await chmod(folder, 0o755);
-    await assert.rejects(open ?? (() => undefined), unreadable(/run: chmod 700/));
+    await assert.rejects(open, unreadable(/run: chmod 700/));
     await chmod(folder, 0o700);
   }
   if (process.getuid?.() !== 0) return t.skip("only root can give a file away: a foreign owner is not tried");

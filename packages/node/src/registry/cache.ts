@@ -254,6 +254,9 @@ function isNewer(record: AgentRecord, known: AgentRecord): boolean {
   }
   if (known.seq < record.seq) return true;
   if (known.hash === record.hash) return false;
+  if (!known.isNumbered || !record.isNumbered) {
+    throw new ProtocolError("RECORD_OUTDATED", `a record of ${record.name} of the same second is known`);
+  }
   throw new ProtocolError("EQUIVOCATION", `${record.agentId} signed two records ${record.seq}`);
 }
 

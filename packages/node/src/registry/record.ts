@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import {
   type AgentBinding,
   type CapabilityAdvertisement,
+  FIRST_VERSION,
   type JsonObject,
   type JsonValue,
   openEnvelope,
@@ -26,6 +27,8 @@ export interface AgentRecord {
   /** PeerId of the node it is bound to: the agent's own word until that node says the same. */
   readonly nodeId: string;
   readonly seq: number;
+  /** Did its signer number it? In version 1.0 the second of signing stands in, and two of one second are no lie. */
+  readonly isNumbered: boolean;
   /** Unix seconds. */
   readonly validUntil: number;
   /** From its signing to its end, milliseconds. */
@@ -108,6 +111,7 @@ export function openRecord(bytes: Uint8Array, context: RecordContext): AgentReco
 
 type RecordMessage = CapabilityAdvertisement & {
   readonly type: string;
+  readonly version: string;
   readonly agent_id: string;
   readonly recipient_id: string;
   readonly timestamp: number;
@@ -125,6 +129,7 @@ export function readProven(message: JsonObject, bytes: Uint8Array, nowS: number)
     agentId: record.agent_id,
     nodeId: record.binding.peer_id,
     seq: record.seq,
+    isNumbered: record.version !== FIRST_VERSION,
     validUntil: record.valid_until,
     lifeMs: (record.valid_until - Math.min(record.timestamp, nowS)) * 1_000,
     status: record.status,

@@ -1,13 +1,16 @@
 /** What an operator would look at first, with or without a running daemon. */
 
 import { existsSync, lstatSync, type Stats } from "node:fs";
+import { basename } from "node:path";
+import { keyFiles } from "@gridmesh/node";
 import type { ProtocolError } from "@gridmesh/protocol";
 import type { ControlClient, ControlWait } from "./client.ts";
 import { loadConfig } from "./config/load.ts";
 import type { ConfigProblem } from "./config/problem.ts";
 import { checkNode } from "./doctor-node.ts";
 import { checkSocketPath, type HomePaths } from "./home.ts";
-import { allowedFilesOf, freeBytes } from "./machine.ts";
+import { allowedFilesOf, freeBytes, isKeySealed } from "./machine.ts";
+import { storedPassphrase } from "./passphrase.ts";
 
 export const checkGroups = ["machine", "home", "node", "network", "work"] as const;
 export type CheckGroup = (typeof checkGroups)[number];
@@ -43,7 +46,13 @@ export async function examine(examination: Examination): Promise<Check[]> {
   const { paths } = examination;
   return [
     ...grouped("machine", [runtime(), openFiles(), disk(paths), atRest()]),
-    ...grouped("home", [folder(paths), key(paths), socket(paths), settings(examination)]),
+    ...grouped("home", [
+      folder(paths),
+      key(paths),
+      ...passphrase(examination),
+      socket(paths),
+      settings(examination),
+    ]),
     ...(await checkNode(examination)),
   ];
 }
@@ -80,34 +89,46 @@ function folder({ home }: HomePaths): Found {
   return { name: "home", state: "ok", text: home };
 }
 
-function key({ identity }: HomePaths): Found {
-  const stat = statOf(identity);
-  if (stat === undefined) return { name: "key", state: "note", text: "no key yet", fix: "gridmesh init" };
-  if (!stat.isFile()) {
-    return {
-      name: "key",
-      state: "failed",
-      text: "identity.key is a link or no file",
-      fix: `put the file itself at ${identity}`,
-    };
+function key({ identity, home }: HomePaths): Found {
+  if (statOf(identity) === undefined)
+    return { name: "key", state: "note", text: "no key yet", fix: "gridmesh init" };
+  const { next } = keyFiles(home);
+  const wrong = [identity, next].flatMap((path) => wrongWithKey(path) ?? []);
+  const [first] = wrong;
+  if (first !== undefined) return { name: "key", state: "failed", ...first };
+  const how = isKeySealed(identity) === true ? "sealed with a passphrase" : "in clear";
+  const kept = statOf(next) === undefined ? "its next key is kept elsewhere" : "its next key lies beside it";
+  return { name: "key", state: "ok", text: `identity.key is yours alone, ${how}; ${kept}` };
+}
+
+/** Undefined when only its owner can open it, or when there is none. */
+function wrongWithKey(path: string): Pick<Found, "text" | "fix"> | undefined {
+  const stat = statOf(path);
+  const name = basename(path);
+  if (stat === undefined) return undefined;
+  if (!stat.isFile()) return { text: `${name} is a link or no file`, fix: `put the file itself at ${path}` };
+  if (stat.uid !== process.getuid?.())
+    return { text: `${name} belongs to another user`, fix: `chown $USER ${path}` };
+  if ((stat.mode & 0o077) !== 0) return { text: `${name} is open to others`, fix: `chmod 600 ${path}` };
+  return undefined;
+}
+
+/** Of sealed keys: where a start will take it from. */
+function passphrase({ paths, env }: Examination): Found[] {
+  if (isKeySealed(paths.identity) !== true) return [];
+  const name = "passphrase";
+  try {
+    const { config } = loadConfig({ home: paths.home, env, flags: {} });
+    const found = storedPassphrase({ paths, config, env });
+    if (found !== undefined) return [{ name, state: "ok", text: "at hand, from a file or a credential" }];
+    const fix = "start on a terminal, or gridmesh config set identity.passphraseFile <file>";
+    return [{ name, state: "note", text: "asked for at every start", fix }];
+  } catch (error) {
+    const { code, message: text } = error as ProtocolError;
+    // Settings that do not hold have a check of their own.
+    if (code !== "IDENTITY_UNREADABLE") return [];
+    return [{ name, state: "failed", text, fix: "gridmesh config show identity.passphraseFile" }];
   }
-  if (stat.uid !== process.getuid?.()) {
-    return {
-      name: "key",
-      state: "failed",
-      text: "identity.key belongs to another user",
-      fix: `chown $USER ${identity}`,
-    };
-  }
-  if ((stat.mode & 0o077) !== 0) {
-    return {
-      name: "key",
-      state: "failed",
-      text: "identity.key is open to others",
-      fix: `chmod 600 ${identity}`,
-    };
-  }
-  return { name: "key", state: "ok", text: "identity.key is yours alone" };
 }
 
 function socket(paths: HomePaths): Found {

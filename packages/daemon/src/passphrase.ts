@@ -23,7 +23,7 @@ export interface KeySources {
 /** What opens the keys of a home, and seals those that are made. @throws IDENTITY_UNREADABLE: sealed, and nobody says with what. */
 export async function lockOf({ paths, config, io }: KeySources): Promise<KeyLock> {
   const sealed = isKeySealed(paths.identity);
-  const kept = storedPassphrase({ paths, config, io });
+  const kept = storedPassphrase({ paths, config, env: io.env });
   // A key in clear stays in clear, and its agents' keys with it, until `id passphrase set`.
   if (kept !== undefined) return keyLock(sealed === false ? undefined : kept);
   if (sealed !== true) return keyLock(undefined);
@@ -37,10 +37,14 @@ export async function lockOf({ paths, config, io }: KeySources): Promise<KeyLock
 }
 
 /** From the file of the settings, else the credential; undefined where there is neither. @throws IDENTITY_UNREADABLE. */
-export function storedPassphrase({ paths, config, io }: KeySources): string | undefined {
+export function storedPassphrase({
+  paths,
+  config,
+  env,
+}: Pick<KeySources, "paths" | "config"> & Pick<Io, "env">): string | undefined {
   const { passphraseFile } = config.identity;
   if (passphraseFile !== undefined) return passphraseIn(resolve(paths.home, passphraseFile), true);
-  const folder = io.env["CREDENTIALS_DIRECTORY"];
+  const folder = env["CREDENTIALS_DIRECTORY"];
   if (folder === undefined || folder === "") return undefined;
   try {
     return passphraseIn(join(folder, CREDENTIAL), false);

@@ -74,6 +74,8 @@ test("sealed keys open with their passphrase alone, and neither shows in any out
     assert.ok(!`${wrong.stdout}${wrong.stderr}`.includes("incorrect horse"));
     secretFile(home, SECRET);
     chmodSync(file, 0o640);
+    const told = await gridmesh(home, "doctor", "home");
+    assert.match(told.stdout, /passphrase +failed .*is open to others/);
     const open = await gridmeshProgram(home, "start");
     assert.match(open.stderr, /^IDENTITY_UNREADABLE .*run: chmod 600/m);
     chmodSync(file, 0o600);

@@ -8,12 +8,11 @@ import { askSecretAt } from "../src/cli/secret.ts";
 import { loadConfig } from "../src/config/load.ts";
 import { homePaths } from "../src/home.ts";
 import { storedPassphrase } from "../src/passphrase.ts";
-import { memoryIo } from "./memory-io.ts";
 import { temporaryHome } from "./running.ts";
 
 function stored(home: string, env: Record<string, string>, flags: Record<string, string> = {}) {
   const { config } = loadConfig({ home, env, flags });
-  return storedPassphrase({ paths: homePaths(home, {}), config, io: memoryIo(env) });
+  return storedPassphrase({ paths: homePaths(home, {}), config, env });
 }
 
 test("a passphrase comes from the file of the settings, else from the credential, never from a value", () => {

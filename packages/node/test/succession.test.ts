@@ -23,10 +23,14 @@ async function folder() {
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
 }
 
-/** A node with a home in this hub; the second argument names who is dialled. */
-function start(hub: MemoryHub, options: { readonly home?: string; readonly to?: AgentNode } = {}) {
-  const { home, to } = options;
-  return createNode({ network: memory({ hub, bootstrap: to?.addresses ?? [] }), networkName: NETWORK, home });
+/** A node in this hub that dials these, and keeps what it knows in a home if it has one. */
+function start(
+  hub: MemoryHub,
+  options: { readonly home?: string; readonly to?: AgentNode; readonly more?: readonly string[] } = {},
+) {
+  const { home, to, more = [] } = options;
+  const bootstrap = [...(to?.addresses ?? []), ...more];
+  return createNode({ network: memory({ hub, bootstrap }), networkName: NETWORK, home });
 }
 
 /** A node of this key that tells these handovers as its own: what a thief with our program can do. */
@@ -164,18 +168,37 @@ test("of two successors neither is followed, who signed both is banned, and the 
   const hub = memoryHub({ seed: 3 });
   const [owner, first, second] = [seeded("o"), seeded("p"), seeded("q")];
   await using relayed = await start(hub);
-  await using verifier = await start(hub, { to: relayed });
+  // It relies on the owner, who is away.
+  await using verifier = await start(hub, { to: relayed, more: [`/memory/77777/p2p/${owner.peerId}`] });
   await eventually("both have greeted", () => isLinked(verifier, relayed.id));
   await using _one = await liar(hub, { to: relayed, identity: first, handovers: [handover(owner, first)] });
   await eventually("it is linked", () => isLinked(relayed, first.peerId));
   assert.equal(succession(relayed), undefined);
   await using _two = await liar(hub, { to: relayed, identity: second, handovers: [handover(owner, second)] });
   for (const node of [relayed, verifier]) {
-    await eventually("the fork is told", () => succession(node) !== undefined);
-    assert.match(succession(node)?.text ?? "", /two successors were signed/);
+    await eventually("the fork is told", () => /two successors/.test(succession(node)?.text ?? ""));
+    assert.equal(succession(node)?.severity, node === verifier ? "critical" : "warning");
     const bans = node.bans.list().map(({ subject, code }) => `${subject} ${code}`);
     assert.deepEqual(bans, [`${owner.peerId} EQUIVOCATION`], "no successor, no relay");
     node.bans.lift(owner.peerId);
     assert.equal(succession(node), undefined);
   }
+});
+
+test("the new PeerId of a bootstrap node whose key was handed over is printed until its address has it", async () => {
+  await using theirs = await folder();
+  const hub = memoryHub({ seed: 4 });
+  await using third = await start(hub);
+  const before = await start(hub, { home: theirs.path, to: third });
+  const old = before.addresses;
+  await using verifier = await start(hub, { to: third, more: old });
+  await eventually("all are linked", () => isLinked(verifier, before.id) && isLinked(verifier, third.id));
+  await before.stop({ deadlineMs: 0 });
+  const { newPeerId } = await rotateKey({ home: theirs.path, network: NETWORK, nowMs: NOW_MS });
+  await using _after = await start(hub, { home: theirs.path, to: third });
+  await eventually("it is printed", () => succession(verifier) !== undefined);
+  const { severity, text, fix } = succession(verifier) ?? {};
+  assert.equal(severity, "info");
+  assert.equal(text, `the key of ${before.id} was handed over: it is ${newPeerId} now`);
+  assert.ok(fix?.endsWith(`/p2p/${newPeerId}`), fix);
 });

@@ -89,8 +89,8 @@ export class Libp2pTransport implements Transport {
     using limit = waitSignal(context.clock, { timeoutMs: 1_000 });
     await Promise.all(
       links.connections(peerId).map(async (connection) => {
-        // A graceful close would tell the other side an end that our streams never had.
-        for (const stream of connection.streams) stream.abort(new Error(reason));
+        // A graceful close would tell the other side an end that our streams never had. An aborted one leaves the list.
+        for (const stream of [...connection.streams]) stream.abort(new Error(reason));
         try {
           await connection.close({ signal: limit.signal });
         } catch {

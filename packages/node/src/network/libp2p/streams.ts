@@ -32,6 +32,8 @@ function rawStream(given: Stream): RawStream {
     pause: () => stream.pause(),
     resume: () => stream.resume(),
     listen(listeners) {
+      // Nobody here has ended it yet: whatever did, it was not by agreement.
+      const wasLost = isOver(stream);
       stream.addEventListener("remoteCloseWrite", () => listeners.onRemoteEnd());
       stream.addEventListener("close", (event) => listeners.onClose(event.error));
       stream.addEventListener("drain", () => listeners.onDrain());
@@ -41,11 +43,16 @@ function rawStream(given: Stream): RawStream {
       });
       // What happened before we listened is told once the early bytes were.
       setImmediate(() => {
+        if (wasLost) return listeners.onClose(new Error("it was lost before it was used"));
         if (stream.remoteWriteStatus === "closed") listeners.onRemoteEnd();
-        if (stream.status !== "open" && stream.status !== "closing") listeners.onClose(undefined);
+        if (isOver(stream)) listeners.onClose(undefined);
       });
     },
   };
+}
+
+function isOver({ status }: Stream): boolean {
+  return status !== "open" && status !== "closing";
 }
 
 /** What is known of a connection when it opens. */

@@ -140,8 +140,9 @@ function muxing({ streamWindowBytes }: TransportSettings) {
   } satisfies Parameters<typeof yamux>[0];
 }
 
-/** `10.0.0.0/8` as libp2p writes it. */
+/** `10.0.0.0/8`, or one address, as libp2p writes it. */
 function asMultiaddr(range: string): string {
   const [ip = "", bits] = range.split("/");
-  return `/${ip.includes(":") ? "ip6" : "ip4"}/${ip}/ipcidr/${bits}`;
+  const isSix = ip.includes(":");
+  return `/${isSix ? "ip6" : "ip4"}/${ip}/ipcidr/${bits ?? (isSix ? 128 : 32)}`;
 }

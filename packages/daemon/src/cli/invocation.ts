@@ -6,6 +6,7 @@ import type { Command } from "commander";
 import { type ControlClient, controlClient, type ControlWait } from "../client.ts";
 import { homePaths, type HomePaths, isAlive, readDaemonFile } from "../home.ts";
 import type { Io } from "./io.ts";
+import { jsonLine, printable } from "./table.ts";
 import { UsageError } from "./usage-error.ts";
 
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -56,7 +57,7 @@ export function invocationOf(command: Command, io: Io): Invocation {
       return controlClient(paths.socket);
     },
     print(members, text) {
-      io.out(json ? `${JSON.stringify({ schemaVersion: 1, ...members })}\n` : text);
+      io.out(json ? `${jsonLine({ schemaVersion: 1, ...members })}\n` : printable(text));
     },
   };
 }

@@ -4,7 +4,7 @@ import { exitCodeOf, ProtocolError, toProtocolError } from "@gridmesh/protocol";
 import { CommanderError } from "commander";
 import { fixFor } from "./fixes.ts";
 import type { Io } from "./io.ts";
-import { oneLine } from "./table.ts";
+import { jsonLine, oneLine } from "./table.ts";
 import { UsageError } from "./usage-error.ts";
 
 const USAGE_EXIT = 2;
@@ -21,7 +21,7 @@ export function reportError(error: unknown, io: Io, json: boolean): number {
   const { code, number, message, retryable, data } = told.error;
   if (json) {
     const body = { code, number, message, fix: told.fix, retryable, ...(data === undefined ? {} : { data }) };
-    io.err(`${JSON.stringify({ schemaVersion: 1, error: body })}\n`);
+    io.err(`${jsonLine({ schemaVersion: 1, error: body })}\n`);
   } else {
     // Another node's words: they must not move the cursor.
     const text = oneLine(message);

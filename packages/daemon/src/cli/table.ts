@@ -39,6 +39,18 @@ export function money(micro: number, currency: string): string {
   return `${(micro / 1_000_000).toFixed(2)} ${currency}`;
 }
 
+/** Text of several lines that cannot move the terminal's cursor: what remote nodes say is part of it. */
+export function printable(text: string): string {
+  return stripVTControlCharacters(text).replace(/[^\P{Cc}\n\t]+/gu, " ");
+}
+
+/** JSON that holds no control character in clear either: it leaves those above ASCII as they are. */
+export function jsonLine(value: unknown): string {
+  return JSON.stringify(value).replace(/\p{Cc}/gu, (letter) => {
+    return `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
+}
+
 /** Remote text may hold newlines and control characters that would break the table or the terminal. */
 export function oneLine(text: string): string {
   return stripVTControlCharacters(text).replace(/\p{Cc}+/gu, " ");

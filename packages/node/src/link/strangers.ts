@@ -5,6 +5,8 @@ import type { Clock } from "../clock.ts";
 /** As long as such a peer is left alone, and a little: one still about has been met again by then. */
 const KEPT_MS = 900_000;
 const MAX_KEPT = 256;
+/** What a stranger says of its network may be as long as a message. */
+const MAX_TEXT = 200;
 
 export interface Strangers {
   /** Met, and why it was left. */
@@ -31,7 +33,7 @@ export function createStrangers(clock: Clock): Strangers {
       kept.delete(peerId);
       const oldest = kept.keys().next();
       if (kept.size >= MAX_KEPT && !oldest.done) kept.delete(oldest.value);
-      kept.set(peerId, { why, atMs: clock.monotonicMs() });
+      kept.set(peerId, { why: why.slice(0, MAX_TEXT), atMs: clock.monotonicMs() });
     },
     forget: (peerId) => kept.delete(peerId),
     why(peerId) {

@@ -15,7 +15,7 @@ const YOUNG_MS = 5_000;
 /** An outbound connection that stands so long was let in over there. */
 const ACCEPTED_MS = 1_000;
 
-/** The connections of every peer as one link each: the oldest that stands. */
+/** The connections of every peer as one link each: the oldest direct one that stands, else the oldest. */
 export class LinkTable {
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
@@ -56,10 +56,10 @@ export class LinkTable {
     if (entry !== undefined) entry.lastByteMs = this.#clock.nowMs();
   }
 
-  /** The connection that carries new streams. */
+  /** The connection that carries new streams: the oldest, of direct ones where there are any. */
   connectionTo(peerId: string): Connection | undefined {
-    const [oldest] = this.#open(peerId);
-    return oldest;
+    const open = this.#open(peerId);
+    return open.find(isDirect) ?? open[0];
   }
 
   connections(peerId?: string): readonly Connection[] {
@@ -87,9 +87,10 @@ export class LinkTable {
     if (entry === undefined || this.#clock.monotonicMs() - entry.openedAtMonotonicMs >= YOUNG_MS)
       return false;
     const nowMs = this.#clock.nowMs();
-    return this.#open(peerId).some(({ limits, direct, direction, timeline }) => {
+    return this.#open(peerId).some((connection) => {
+      const { direction, timeline } = connection;
       const stands = direction === "inbound" || self < peerId || nowMs - timeline.open > ACCEPTED_MS;
-      return stands && direct && limits === undefined;
+      return stands && isDirect(connection);
     });
   }
 
@@ -105,4 +106,8 @@ export class LinkTable {
     const entry = this.#entries.get(peerId);
     return [...(entry?.connections ?? [])].filter(({ status }) => status === "open");
   }
+}
+
+function isDirect({ direct, limits }: Connection): boolean {
+  return direct && limits === undefined;
 }

@@ -119,7 +119,7 @@ export async function openLinks(
       isTrusted,
     }),
   );
-  const successions = openSuccessions(base, hooks, { bans, undo });
+  const successions = openSuccessions(base, hooks, { bans, supervisor, undo });
   const own = { transport, supervisor, serve, pacer, extensions, reach, successions };
   const parts = { ...own, bans, rates, nonces, gossip, bindings };
   const topic = `gridmesh/${network}/capability`;
@@ -134,11 +134,14 @@ export async function openLinks(
 function openSuccessions(
   base: NodeBase,
   { store, keys, onFatal }: LinkHooks,
-  { bans, undo }: { readonly bans: Bans; readonly undo: AsyncDisposableStack },
+  { bans, supervisor, undo }: Pick<LinkRoom, "bans" | "supervisor"> & { readonly undo: AsyncDisposableStack },
 ): Successions {
   const { network, engine, clock } = base;
   const log = base.log.child("link");
-  const successions = undo.use(createSuccessions({ network, engine, store, clock, log, bans, onFatal }));
+  const isRelied = (peer: string) =>
+    supervisor.peers().some(({ peerId, peerClass }) => peerId === peer && peerClass !== "neighbour");
+  const by = { network, engine, store, clock, log, bans, onFatal, isRelied };
+  const successions = undo.use(createSuccessions(by));
   for (const handover of keys.handovers) successions.take(provenHandover(handover));
   return successions;
 }

@@ -179,8 +179,8 @@ test("of two successors neither is followed, who signed both is banned, and the 
     await eventually("the fork is told", () => /two successors/.test(succession(node)?.text ?? ""));
     assert.equal(succession(node)?.severity, node === verifier ? "critical" : "warning");
     const bans = node.bans.list().map(({ subject, code }) => `${subject} ${code}`);
-    assert.deepEqual(bans, [`${owner.peerId} EQUIVOCATION`], "no successor, no relay");
-    node.bans.lift(owner.peerId);
+    assert.deepEqual(bans, [`${owner.signer.agentId} EQUIVOCATION`], "no successor, no relay");
+    node.bans.lift(owner.signer.agentId);
     assert.equal(succession(node), undefined);
   }
 });

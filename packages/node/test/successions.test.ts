@@ -6,6 +6,7 @@ import { createBans } from "../src/gate/admit.ts";
 import { nodeEngine } from "../src/gate/engine.ts";
 import { gossipPurposes } from "../src/gate/gossip.ts";
 import { type Identity, identityFromSeed } from "../src/identity.ts";
+import { nodeLimits } from "../src/limits.ts";
 import { withHandovers } from "../src/link/handovers.ts";
 import { createSuccessions, type Succession } from "../src/link/successions.ts";
 import { silentLog } from "../src/log.ts";
@@ -33,7 +34,7 @@ function keepingStore(): StateStore {
   };
 }
 
-function bookOver(store = keepingStore(), clock = manualClock()) {
+function bookOver(store = keepingStore(), clock = manualClock(), relied = "") {
   const bans = createBans(store, clock);
   const changes: Succession[] = [];
   const fatal: unknown[] = [];
@@ -45,6 +46,7 @@ function bookOver(store = keepingStore(), clock = manualClock()) {
     log: silentLog(),
     bans,
     onFatal: (e: unknown) => fatal.push(e),
+    isRelied: (peerId: string) => peerId === relied,
   };
   const book = createSuccessions(options);
   book.onChange((change) => changes.push(change));
@@ -152,15 +154,16 @@ test("a handover is followed on its day, also after a restart, and forgotten 400
 test("a key given up as stolen is banned, its successor is not", () => {
   const { book, bans, handover } = bookOver();
   assert.equal(book.take(handover(a, b, { reason: "compromise" })), "followed");
-  assert.deepEqual(
-    [a, b].map(({ peerId }) => bans.banned(peerId)),
-    [true, false],
+  const banned = [a, b].flatMap(({ peerId, signer }) =>
+    [peerId, signer.agentId].map((id) => bans.banned(id)),
   );
+  assert.deepEqual(banned, [false, true, false, false], "a key that never greeted is no peer");
   const { book: other, bans: theirs } = bookOver();
-  assert.equal(other.take(handover(a, b, { reason: "compromise", subject: "agent" })), "followed");
+  other.promise(a.signer.agentId, hashOf(b));
+  assert.equal(other.take(handover(a, b, { reason: "compromise" })), "followed");
   assert.deepEqual(
-    [a.peerId, a.signer.agentId].map((id) => theirs.banned(id)),
-    [false, true],
+    [a.peerId, b.peerId].map((id) => theirs.banned(id)),
+    [true, false],
   );
 });
 
@@ -171,6 +174,38 @@ test("no key comes in two places, none comes back, and numbers follow each other
   assert.equal(book.take(handover(c, a, { seq: 2 })), "refused");
   assert.equal(book.take(handover(c, d, { seq: 3 })), "refused");
   assert.equal(book.take(handover(c, d, { seq: 2 })), "followed");
+});
+
+test("a flood of strangers' handovers leaves promises, and disputes about relied-on peers, where they are", () => {
+  const clock = manualClock();
+  const store = keepingStore();
+  const met = bookOver(store, clock).book;
+  met.promise(d.signer.agentId, hashOf(c));
+  for (let n = 0; n < nodeLimits.successions; n += 1) {
+    const nothing = {
+      promised: undefined,
+      handover: undefined,
+      rival: undefined,
+      followed: false,
+      told: false,
+    };
+    store.saveSuccession({ oldId: `ed25519:stranger${n}`, ...nothing, atMs: clock.nowMs() });
+  }
+  const { book, handover } = bookOver(store, clock, a.peerId);
+  assert.equal(book.take(handover(a, b)), "followed");
+  assert.equal(book.take(handover(a, c)), "forked");
+  const keys = Array.from({ length: 260 }, (_unused, n) =>
+    identityFromSeed(Uint8Array.from({ length: 32 }, (_byte, at) => (at < 2 ? (n >> (8 * at)) & 255 : 99))),
+  );
+  for (const [n, key] of keys.entries()) {
+    const [next = key, third = key] = [keys[(n + 1) % keys.length], keys[(n + 2) % keys.length]];
+    book.take(handover(key, next));
+    book.take(handover(key, third));
+  }
+  assert.equal(store.successions(0).length, nodeLimits.successions);
+  assert.equal(book.take(handover(d, a)), "refused", "the promise is known still");
+  assert.ok(book.disputes().some(({ subject }) => subject === a.peerId));
+  assert.equal(book.disputes().length, 256);
 });
 
 test("what settled trades are worth goes with the key of a peer, and back when it is disputed", () => {

@@ -4,13 +4,22 @@ import { type Continuity, keyFromAgentId, peerIdFromKey } from "@gridmesh/protoc
 import type { Clock } from "../clock.ts";
 
 export interface Dispute {
-  /** PeerId of a node, agent_id of an agent: what a ban names. */
+  /** PeerId of a node, agent_id of an agent. */
   readonly subject: string;
   readonly text: string;
 }
 
+export interface DisputesOptions {
+  readonly clock: Clock;
+  /** A fork is over when the ban of its signer is, by time or by hand. */
+  readonly isBanned: (subject: string) => boolean;
+  /** Those about peers this node relies on are kept when there are too many. */
+  readonly isRelied: (subject: string) => boolean;
+}
+
 interface Seen extends Dispute {
-  readonly forked: boolean;
+  /** Who is banned for it; undefined for a successor that was refused. */
+  readonly banned: string | undefined;
   readonly atMs: number;
 }
 
@@ -19,52 +28,51 @@ const REFUSED_MS = 86_400_000;
 const KEPT = 256;
 
 export class Disputes {
-  readonly #clock: Clock;
-  readonly #isBanned: (subject: string) => boolean;
+  readonly #options: DisputesOptions;
   /** By agent_id of the old key. */
   readonly #seen = new Map<string, Seen>();
 
-  /** @param isBanned - a fork is over when the ban of its signer is, by time or by hand */
-  constructor(clock: Clock, isBanned: (subject: string) => boolean) {
-    this.#clock = clock;
-    this.#isBanned = isBanned;
+  constructor(options: DisputesOptions) {
+    this.#options = options;
   }
 
-  /** Two successors were met; the subject. */
-  forked(first: Continuity, rival: Continuity): string {
-    const text = `two successors were signed, ${nameOf(first.subject, first.new_id)} and ${nameOf(rival.subject, rival.new_id)}`;
-    return this.#note(first, { text, forked: true });
+  /** Two successors were met. */
+  forked(first: Continuity, by: { readonly rival: Continuity; readonly banned: string }): void {
+    const [one, two] = [first, by.rival].map(({ subject, new_id: newId }) => nameOf(subject, newId));
+    this.#note(first, { text: `two successors were signed, ${one} and ${two}`, banned: by.banned });
   }
 
   /** A successor was met that its key had not promised. */
   refused(handover: Continuity): void {
-    if (this.#seen.get(handover.old_id)?.forked === true) return;
+    if (this.#seen.get(handover.old_id)?.banned !== undefined) return;
     const text = `${nameOf(handover.subject, handover.new_id)} claims to follow and is not the key that was promised`;
-    this.#note(handover, { text, forked: false });
+    this.#note(handover, { text, banned: undefined });
   }
 
   /** The key that was promised has come. */
   settled(oldId: string): void {
-    if (this.#seen.get(oldId)?.forked === false) this.#seen.delete(oldId);
+    const seen = this.#seen.get(oldId);
+    if (seen !== undefined && seen.banned === undefined) this.#seen.delete(oldId);
   }
 
   list(): readonly Dispute[] {
-    const nowMs = this.#clock.nowMs();
-    for (const [oldId, { forked, subject, atMs }] of this.#seen) {
-      const over = forked ? !this.#isBanned(subject) : nowMs - atMs > REFUSED_MS;
+    const { clock, isBanned } = this.#options;
+    const nowMs = clock.nowMs();
+    for (const [oldId, { banned, atMs }] of this.#seen) {
+      const over = banned === undefined ? nowMs - atMs > REFUSED_MS : !isBanned(banned);
       if (over) this.#seen.delete(oldId);
     }
     return [...this.#seen.values()].map(({ subject, text }) => ({ subject, text }));
   }
 
-  #note(handover: Continuity, what: Pick<Seen, "text" | "forked">): string {
-    const { old_id: oldId } = handover;
-    const subject = nameOf(handover.subject, oldId);
+  #note({ old_id: oldId, subject }: Continuity, what: Pick<Seen, "text" | "banned">): void {
+    const { clock, isRelied } = this.#options;
     this.#seen.delete(oldId);
-    this.#seen.set(oldId, { subject, ...what, atMs: this.#clock.nowMs() });
-    const oldest = this.#seen.keys().next();
-    if (this.#seen.size > KEPT && !oldest.done) this.#seen.delete(oldest.value);
-    return subject;
+    this.#seen.set(oldId, { subject: nameOf(subject, oldId), ...what, atMs: clock.nowMs() });
+    if (this.#seen.size <= KEPT) return;
+    const seen = [...this.#seen];
+    const [least] = seen.find(([, dispute]) => !isRelied(dispute.subject)) ?? seen[0] ?? [];
+    if (least !== undefined) this.#seen.delete(least);
   }
 }
 

@@ -37,7 +37,7 @@ export interface Succession {
 }
 
 /** What became of a handover: `kept` waits for its day; `forked` is the first rival, `refused` not to be believed. */
-export type Taken = "followed" | "kept" | "known" | "forked" | "refused";
+type Taken = "followed" | "kept" | "known" | "forked" | "refused";
 
 export interface Successions extends Disposable {
   /** Notes what a key promised of its successor. */
@@ -62,6 +62,8 @@ export interface SuccessionsOptions {
   readonly log: Log;
   readonly bans: Bans;
   readonly onFatal: (error: unknown) => void;
+  /** Does this node rely on this peer? A dispute about it is never crowded out. */
+  readonly isRelied?: ((peerId: string) => boolean) | undefined;
 }
 
 interface Row extends Omit<StoredSuccession, "handover" | "rival"> {
@@ -93,8 +95,8 @@ class SuccessionBook implements Successions {
 
   constructor(options: SuccessionsOptions) {
     this.#options = options;
-    const { clock, bans, store } = options;
-    this.#disputes = new Disputes(clock, (subject) => bans.banned(subject));
+    const { clock, bans, store, isRelied = () => false } = options;
+    this.#disputes = new Disputes({ clock, isBanned: (subject) => bans.banned(subject), isRelied });
     for (const stored of store.successions(clock.nowMs() - nodeLimits.successionKeptMs)) this.#recall(stored);
   }
 
@@ -106,7 +108,8 @@ class SuccessionBook implements Successions {
       const row: Row = { ...stored, handover, rival };
       this.#rows.set(row.oldId, row);
       if (handover !== undefined && rival === undefined) this.#before.set(handover.new_id, row.oldId);
-      if (handover !== undefined && rival !== undefined) this.#disputes.forked(handover, rival);
+      if (handover !== undefined && rival !== undefined)
+        this.#disputes.forked(handover, { rival, banned: banNameOf(row, handover) });
       else if (handover !== undefined && !row.followed) this.#followInTime(handover);
     } catch (error) {
       // Of another network's name, before the home got its present one.
@@ -124,12 +127,13 @@ class SuccessionBook implements Successions {
   promise(agentId: string, nextKeyHash: string): void {
     const row = this.#rows.get(agentId);
     const nowMs = this.#options.clock.nowMs();
-    if (this.#promiseOf(agentId) !== undefined || row?.handover !== undefined) {
+    if (row?.promised !== undefined || row?.handover !== undefined) {
       // Written once a day: it is forgotten so long after the last time.
-      if (row !== undefined && nowMs - row.atMs > DAY_MS) this.#save({ ...row, atMs: nowMs });
+      if (nowMs - row.atMs > DAY_MS) this.#save({ ...row, atMs: nowMs });
       return;
     }
-    this.#save({ ...(row ?? emptyRow(agentId)), promised: nextKeyHash, atMs: nowMs });
+    const promised = this.#promiseOf(agentId) ?? nextKeyHash;
+    this.#save({ ...(row ?? emptyRow(agentId)), promised, atMs: nowMs });
   }
 
   /** What the handover to this key promised, else what the key told itself. */
@@ -202,7 +206,9 @@ class SuccessionBook implements Successions {
     bans.succeed(oldId, newId);
     bans.succeed(oldPeerId, newPeerId);
     // Whoever else has the old key speaks for nobody any more.
-    if (handover.reason === "compromise") this.#banOld(succession);
+    if (handover.reason === "compromise") {
+      bans.ban(banNameOf(row, handover), "IDENTITY_MISMATCH", { forMs: COMPROMISED_MS });
+    }
     this.#disputes.settled(oldId);
     this.#save({ ...row, followed: true });
     this.#options.log.info("succession.followed", `${newPeerId} came in the place of ${oldPeerId}`, {
@@ -219,11 +225,6 @@ class SuccessionBook implements Successions {
     this.#timers.delete(oldId);
   }
 
-  #banOld({ subject, oldId, oldPeerId }: Succession): void {
-    const old = subject === "node" ? oldPeerId : oldId;
-    this.#options.bans.ban(old, "IDENTITY_MISMATCH", { forMs: COMPROMISED_MS });
-  }
-
   /** Whoever holds the old key signed twice: its owner, or a thief beside it. */
   #fork(row: Row): Taken {
     const { handover, rival, oldId } = row;
@@ -232,12 +233,14 @@ class SuccessionBook implements Successions {
     this.#before.delete(handover.new_id);
     this.#endWait(oldId);
     this.#save({ ...row, followed: false, atMs: clock.nowMs() });
-    const subject = this.#disputes.forked(handover, rival);
+    const banned = banNameOf(row, handover);
+    this.#disputes.forked(handover, { rival, banned });
     log.warn("succession.disputed", `${oldId} was handed over twice`, {
       agentId: oldId,
       code: "EQUIVOCATION",
     });
-    if (!bans.banned(subject)) bans.ban(subject, "EQUIVOCATION", { evidence: canonicalBytes(rival.message) });
+    const evidence = Buffer.concat([handover, rival].map(({ message }) => canonicalBytes(message)));
+    if (!bans.banned(banned)) bans.ban(banned, "EQUIVOCATION", { evidence });
     if (row.followed) for (const fn of this.#listeners) fn(successionOf(handover, true));
     return "forked";
   }
@@ -292,10 +295,12 @@ class SuccessionBook implements Successions {
     }
   }
 
-  /** Keys cost nothing: a promise makes way first, then what nobody followed or fought over. */
+  /** Keys cost nothing: those that never greeted have half of the places, whoever talks of them. */
   #forgetOne(): void {
     const rows = [...this.#rows.values()];
-    const least = rows.find(({ handover }) => handover === undefined) ?? rows[0];
+    const strange = rows.filter(isStrange);
+    const least =
+      strange.length > nodeLimits.successions / 2 ? strange[0] : rows.find((row) => !isStrange(row));
     if (least === undefined) return;
     this.#rows.delete(least.oldId);
     this.#endWait(least.oldId);
@@ -307,6 +312,16 @@ class SuccessionBook implements Successions {
     for (const oldId of this.#timers.keys()) this.#endWait(oldId);
     this.#listeners.clear();
   }
+}
+
+/** A key that never greeted here, and is none of our own. */
+function isStrange({ promised, told }: Row): boolean {
+  return promised === undefined && !told;
+}
+
+/** What a ban names: the peer where it was met, else the key, which has fewer places among bans. */
+function banNameOf({ promised }: Row, { subject, old_id: oldId }: Continuity): string {
+  return subject === "node" && promised !== undefined ? peerIdFromKey(keyFromAgentId(oldId)) : oldId;
 }
 
 function emptyRow(oldId: string): Row {

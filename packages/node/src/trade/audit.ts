@@ -70,7 +70,7 @@ export async function openWork(disk: JournalDisk): Promise<OpenWork> {
   };
 }
 
-export interface OpenWork {
+interface OpenWork {
   readonly orders: number;
   /** Statements of imbalance that the operator has not receipted. */
   readonly statements: number;

@@ -1,4 +1,4 @@
-export { auditDesk, type DeskAudit, openWork, type OpenWork } from "./audit.ts";
+export { auditDesk, type DeskAudit, openWork } from "./audit.ts";
 export { openTradeDesk, type TradeDeskOptions } from "./desk.ts";
 export { type DiskFile, folderDisk, type JournalDisk } from "./disk.ts";
 export { memoryDisk, type MemoryDisk } from "./memory-disk.ts";

@@ -11,26 +11,43 @@ export interface Talker {
   /** Peers that it sends whole messages to. */
   meshPeers(): number;
   say(): Promise<void>;
+  counts(): Counts;
+}
+
+export interface Counts {
+  /** Messages that went out: an author may repeat on its own what nobody answers. */
+  readonly said: number;
   /** Messages of others, each once. */
-  heard(): number;
+  readonly heard: number;
+}
+
+/** What the nodes of this process have done so far, together, and what it took. */
+export interface Tally extends Counts {
+  /** Messages asked for; some may wait for their author's turn. */
+  readonly asked: number;
+  readonly cpuMs: number;
 }
 
 type Ask =
   | { readonly dial: readonly (readonly string[])[] }
-  | { readonly untilMesh: number }
-  | { readonly round: number; readonly heardByEach: number }
+  | { readonly mesh: true }
+  | { readonly say: number }
   | { readonly counts: true };
 
-const [kind = "", count = "0", index = "0"] = process.argv.slice(2);
+const [kind = "", count = "0", index = "0", links = "0"] = process.argv.slice(2);
 const WINDOW_MS = 100;
-const LOST_MS = 120_000;
+const DIALLED_WITHIN_MS = 60_000;
 const DAY_S = 86_400;
+/** An author has five searches a second. */
+const AUTHOR_GAP_MS = 210;
 
 async function ourTalker(name: string): Promise<Talker> {
   const { promise: started, resolve } = Promise.withResolvers<AgentContext>();
   const node = await createNode({
     network: libp2p({ profile: "testnet", dht: false, mdns: false }),
     networkName: "bench",
+    // As many as the bench dials, so that both sides gossip over the same graph.
+    links: { min: 1, target: Number(links) },
     agents: [
       {
         name,
@@ -49,7 +66,7 @@ async function ourTalker(name: string): Promise<Talker> {
   return {
     address: node.addresses[0] ?? "",
     dial: async (address) => {
-      await node.connect(address, { timeoutMs: LOST_MS });
+      await node.connect(address, { timeoutMs: DIALLED_WITHIN_MS });
     },
     meshPeers: () =>
       node
@@ -59,32 +76,17 @@ async function ourTalker(name: string): Promise<Talker> {
     async say() {
       for await (const _ of context.search(intent, { windowMs: WINDOW_MS })) continue;
     },
-    heard() {
-      const { searchesHeard, searchesPublished } = context.becknCounters();
-      return searchesHeard - searchesPublished;
+    counts() {
+      // A node hears its own searches too.
+      const { searchesHeard, searchesPublished: said } = context.becknCounters();
+      return { said, heard: searchesHeard - said };
     },
   };
 }
 
-const talkers: readonly Talker[] = await Promise.all(
-  Array.from({ length: Number(count) }, (_, at) => {
-    const name = `talker-${index}-${at}`;
-    return kind === "ours" ? ourTalker(name) : rawTalker();
-  }),
-);
-
-/** Answers when it holds; a bench that has lost a message ends. */
-async function until(what: string, holds: () => boolean): Promise<void> {
-  const endMs = performance.now() + LOST_MS;
-  while (!holds()) {
-    if (performance.now() > endMs) throw new Error(`${what}: not within ${LOST_MS} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 /** A machine that starts fifty nodes at once may be too busy for the first try. */
 async function dialled(talker: Talker, address: string): Promise<void> {
-  const endMs = performance.now() + LOST_MS;
+  const endMs = performance.now() + DIALLED_WITHIN_MS;
   for (;;) {
     try {
       return await talker.dial(address);
@@ -92,6 +94,42 @@ async function dialled(talker: Talker, address: string): Promise<void> {
       if (performance.now() > endMs) throw error;
     }
   }
+}
+
+const talkers: Talker[] = [];
+for (let at = 0; at < Number(count); at += 1) {
+  talkers.push(await (kind === "ours" ? ourTalker(`talker-${index}-${at}`) : rawTalker()));
+}
+
+let asked = 0;
+const mayNextMs = talkers.map(() => 0);
+
+/** The next one in the round says one thing, once it may again. */
+function sayNext(): void {
+  const at = asked % talkers.length;
+  asked += 1;
+  const nowMs = performance.now();
+  const waitMs = Math.max(0, (mayNextMs[at] ?? 0) - nowMs);
+  mayNextMs[at] = nowMs + waitMs + AUTHOR_GAP_MS;
+  const say = () =>
+    void talkers[at]?.say().catch((error: unknown) => {
+      process.stderr.write(`${String(error)}\n`);
+      process.exit(1);
+    });
+  if (waitMs === 0) say();
+  else setTimeout(say, waitMs);
+}
+
+function tally(): Tally {
+  const { user, system } = process.cpuUsage();
+  let said = 0;
+  let heard = 0;
+  for (const talker of talkers) {
+    const counts = talker.counts();
+    said += counts.said;
+    heard += counts.heard;
+  }
+  return { asked, said, heard, cpuMs: (user + system) / 1_000 };
 }
 
 async function answer(ask: Ask): Promise<unknown> {
@@ -102,18 +140,10 @@ async function answer(ask: Ask): Promise<unknown> {
     }
     return {};
   }
-  if ("untilMesh" in ask) {
-    await until("a mesh", () => talkers.every((talker) => talker.meshPeers() >= ask.untilMesh));
-    return {};
-  }
-  if ("counts" in ask) return talkers.map((talker) => talker.heard());
-  const before = process.cpuUsage();
-  const said = Promise.all(talkers.map((talker) => talker.say()));
-  await until("all heard", () => talkers.every((talker) => talker.heard() >= ask.heardByEach));
-  const { user, system } = process.cpuUsage(before);
-  // The windows of the searches end by themselves.
-  said.catch((error: unknown) => process.stderr.write(`${String(error)}\n`));
-  return { cpuMs: (user + system) / 1_000 };
+  if ("mesh" in ask) return talkers.map((talker) => talker.meshPeers());
+  if ("counts" in ask) return talkers.map((talker) => talker.counts());
+  for (let more = ask.say; more > 0; more -= 1) sayNext();
+  return tally();
 }
 
 process.on("message", (text) => {

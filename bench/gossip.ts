@@ -1,19 +1,24 @@
 /** Gossip among fifty nodes in two processes: ours, signed and verified by the whole ladder, beside the library's own. */
 
 import assert from "node:assert/strict";
-import { type BenchOptions, line, type Line, median } from "./measure.ts";
-import { startPeer } from "./peer.ts";
+import type { Counts, Tally } from "./gossip-peer.ts";
+import { type BenchOptions, line, type Line } from "./measure.ts";
+import { type Peer, startPeer } from "./peer.ts";
 
 const NODES = 50;
 const FEW = 8;
-/** Links that each node dials; it is dialled about as often. */
-const DIALS = 4;
+/** Each node dials the ones that far along a ring, and is dialled by as many. */
+const STRIDES = [1, 3, 7, 11];
 const PROCESSES = 2;
-const ROUNDS = 12;
-/** The first ones compile. */
-const WARM_ROUNDS = 4;
-/** An author has five searches a second. */
-const APART_MS = 250;
+/** Messages under way: enough that no core waits, few enough that none waits for long. */
+const AT_ONCE = 12;
+const WARM_MESSAGES = 100;
+const MESSAGES = 200;
+const FEW_MESSAGES = 24;
+const ASK_MS = 10;
+const MESH_MS = 60_000;
+/** Nothing heard for so long: what is missing is lost. */
+const LOST_MS = 20_000;
 
 interface Facts {
   readonly addresses: readonly string[];
@@ -21,19 +26,27 @@ interface Facts {
 
 interface Measured {
   readonly perSecond: number;
+  /** Of all processes, per delivery. */
   readonly cpuMs: number;
 }
 
+interface Size {
+  readonly nodes: number;
+  readonly warm: number;
+  readonly messages: number;
+}
+
 export async function gossip({ quick }: BenchOptions): Promise<readonly Line[]> {
-  const nodes = quick ? FEW : NODES;
-  const rounds = quick ? 3 : ROUNDS;
+  const size = quick
+    ? { nodes: FEW, warm: FEW_MESSAGES, messages: FEW_MESSAGES }
+    : { nodes: NODES, warm: WARM_MESSAGES, messages: MESSAGES };
   // One after the other: on a machine of two cores they would measure each other.
-  const raw = await measured("raw", nodes, rounds);
-  const ours = await measured("ours", nodes, rounds);
+  const raw = await measured("raw", size);
+  const ours = await measured("ours", size);
   return [
     line(
-      { name: `deliveries among ${nodes} nodes`, value: ours.perSecond, unit: "/s" },
-      { name: "gossipsub alone, unverified content", value: raw.perSecond, unit: "/s" },
+      { name: `deliveries among ${size.nodes} nodes`, value: ours.perSecond, unit: "/s" },
+      { name: "gossipsub alone, its own signatures", value: raw.perSecond, unit: "/s" },
     ),
     line(
       { name: "processor time of a delivery", value: ours.cpuMs, unit: "ms" },
@@ -42,43 +55,96 @@ export async function gossip({ quick }: BenchOptions): Promise<readonly Line[]> 
   ];
 }
 
-async function measured(kind: "ours" | "raw", nodes: number, rounds: number): Promise<Measured> {
+/** A delivery is a message accepted at a node other than its author's; every node must have each of them, once. */
+async function measured(kind: "ours" | "raw", { nodes, warm, messages }: Size): Promise<Measured> {
   await using stack = new AsyncDisposableStack();
   const each = nodes / PROCESSES;
+  const graph = dialsAmong(nodes);
+  const links = String(2 * (graph[0]?.length ?? 0));
   const peers = await Promise.all(
     Array.from({ length: PROCESSES }, async (_, index) =>
-      stack.use(await startPeer<Facts>("./gossip-peer.ts", kind, String(each), String(index))),
+      stack.use(await startPeer<Facts>("./gossip-peer.ts", kind, String(each), String(index), links)),
     ),
   );
   const addresses = peers.flatMap(({ facts }) => facts.addresses);
-  const askAll = (ask: object) => Promise.all(peers.map((peer) => peer.ask(JSON.stringify(ask))));
   await Promise.all(
-    peers.map((peer, index) => peer.ask(JSON.stringify({ dial: dialsOf(index * each, each, addresses) }))),
+    peers.map((peer, index) => {
+      const own = graph.slice(index * each, (index + 1) * each);
+      const dial = own.map((others) => others.map((other) => addresses[other]));
+      return peer.ask(JSON.stringify({ dial }));
+    }),
   );
-  await askAll({ untilMesh: Math.min(DIALS, nodes - 1) });
-  const rates: number[] = [];
-  let cpuMs = 0;
-  for (let round = 1; round <= rounds + WARM_ROUNDS; round += 1) {
-    const startMs = performance.now();
-    // Everybody says one thing, and everybody else hears it, once.
-    const used = (await askAll({ round, heardByEach: round * (nodes - 1) })) as { readonly cpuMs: number }[];
-    const tookMs = performance.now() - startMs;
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, APART_MS - tookMs)));
-    if (round <= WARM_ROUNDS) continue;
-    rates.push((nodes * (nodes - 1) * 1_000) / tookMs);
-    cpuMs += used.reduce((sum, one) => sum + one.cpuMs, 0);
-  }
-  const heard = (await askAll({ counts: true })).flat();
-  assert.deepEqual(new Set(heard), new Set([(rounds + WARM_ROUNDS) * (nodes - 1)]), "each heard all, once");
-  return { perSecond: median(rates), cpuMs: cpuMs / (rounds * nodes * (nodes - 1)) };
+  await meshed(peers);
+  await spread(peers, { messages: warm, others: nodes - 1 });
+  const before = await talliesOf(peers, 0);
+  const startMs = performance.now();
+  const after = await spread(peers, { messages, others: nodes - 1 });
+  const tookMs = performance.now() - startMs;
+  await checkCounts(peers);
+  const gained = (of: keyof Tally) => total(after, of) - total(before, of);
+  return { perSecond: (gained("heard") * 1_000) / tookMs, cpuMs: gained("cpuMs") / gained("heard") };
 }
 
-/** The next one, so that all hang together, and others at strides that do not divide the ring. */
-function dialsOf(first: number, count: number, addresses: readonly string[]): readonly (readonly string[])[] {
-  const strides = [1, 3, 7, 11].slice(0, DIALS);
-  return Array.from({ length: count }, (_, index) => {
-    const others = new Set(strides.map((stride) => (first + index + stride) % addresses.length));
-    others.delete(first + index);
-    return [...others].map((other) => addresses[other] ?? "");
+/** Says so many, no more than some of them under way at a time, until all of them were heard by all others. */
+async function spread(
+  peers: readonly Peer<Facts>[],
+  { messages, others }: { readonly messages: number; readonly others: number },
+): Promise<readonly Tally[]> {
+  let tallies = await talliesOf(peers, 0);
+  const end = total(tallies, "asked") + messages;
+  let lastHeard = 0;
+  let lastMs = performance.now();
+  for (;;) {
+    const asked = total(tallies, "asked");
+    const said = total(tallies, "said");
+    const heard = total(tallies, "heard");
+    if (asked === end && said >= asked && heard === said * others) return tallies;
+    if (heard !== lastHeard) [lastHeard, lastMs] = [heard, performance.now()];
+    else if (performance.now() - lastMs > LOST_MS) {
+      await checkCounts(peers);
+      throw new Error(`${asked - said} messages were not said`);
+    }
+    const underWay = asked - said + Math.ceil((said * others - heard) / others);
+    const say = Math.min(Math.floor((AT_ONCE - underWay) / peers.length), (end - asked) / peers.length);
+    if (say <= 0) await new Promise((resolve) => setTimeout(resolve, ASK_MS));
+    tallies = await talliesOf(peers, Math.max(0, say));
+  }
+}
+
+/** @throws unless each heard all that was said by others, once */
+async function checkCounts(peers: readonly Peer<Facts>[]): Promise<void> {
+  const counts = (await askAll<readonly Counts[]>(peers, { counts: true })).flat();
+  const all = counts.reduce((sum, { said }) => sum + said, 0);
+  assert.deepEqual(
+    counts.map(({ heard }) => heard),
+    counts.map(({ said }) => all - said),
+    "each heard all others, once",
+  );
+}
+
+async function meshed(peers: readonly Peer<Facts>[]): Promise<void> {
+  const endMs = performance.now() + MESH_MS;
+  for (;;) {
+    const mesh = (await askAll<readonly number[]>(peers, { mesh: true })).flat();
+    // What both sides hold at least where there are enough links.
+    if (mesh.every((size) => size >= STRIDES.length)) return;
+    if (performance.now() > endMs) throw new Error(`no mesh: ${mesh.join(" ")}`);
+    await new Promise((resolve) => setTimeout(resolve, ASK_MS * 10));
+  }
+}
+
+const talliesOf = (peers: readonly Peer<Facts>[], say: number) => askAll<Tally>(peers, { say });
+
+const total = (tallies: readonly Tally[], of: keyof Tally) => tallies.reduce((sum, one) => sum + one[of], 0);
+
+async function askAll<Answer>(peers: readonly Peer<Facts>[], ask: object): Promise<readonly Answer[]> {
+  return Promise.all(peers.map(async (peer) => (await peer.ask(JSON.stringify(ask))) as Answer));
+}
+
+/** Whom each dials, so that all hang together and no pair dials twice. */
+function dialsAmong(nodes: number): readonly (readonly number[])[] {
+  return Array.from({ length: nodes }, (_, at) => {
+    const others = new Set(STRIDES.map((stride) => (at + stride) % nodes));
+    return [...others].filter((other) => other !== at);
   });
 }

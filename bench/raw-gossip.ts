@@ -43,6 +43,6 @@ export async function rawTalker(): Promise<Talker> {
       said += 1;
       await pubsub.publish(TOPIC, Buffer.from(`${node.peerId.toString()} ${said}`.padEnd(BYTES)));
     },
-    heard: () => heard,
+    counts: () => ({ said, heard }),
   };
 }

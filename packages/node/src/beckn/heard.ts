@@ -8,6 +8,8 @@ import type { BecknPorts } from "./ports.ts";
 
 const MAX_KEPT = 256;
 const MAX_KEPT_PER_SIGNER = 16;
+/** Where there is no room, past ones are looked for no more often; the oldest goes otherwise. */
+const SWEEP_MS = 250;
 
 /** A search as the own sellers see it. */
 export interface HeardSearch {
@@ -29,32 +31,39 @@ export interface HeardSearches {
 
 export function createHeardSearches(ports: Pick<BecknPorts, "clock" | "market">): HeardSearches {
   const kept = new Map<string, HeardSearch>();
+  const counts = new Map<string, number>();
+  let sweptAtMs = -SWEEP_MS;
 
+  const forget = (key: string) => {
+    const signerId = kept.get(key)?.search.signerId;
+    if (signerId === undefined) return;
+    kept.delete(key);
+    const left = (counts.get(signerId) ?? 1) - 1;
+    if (left > 0) counts.set(signerId, left);
+    else counts.delete(signerId);
+  };
   const forgetPast = () => {
-    for (const [key, heard] of kept) if (isOver(ports, heard)) kept.delete(key);
+    sweptAtMs = ports.clock.monotonicMs();
+    for (const [key, heard] of kept) if (isOver(ports, heard)) forget(key);
   };
   const forgetOldest = (signerId?: string) => {
     for (const [key, { search }] of kept) {
       if (signerId !== undefined && search.signerId !== signerId) continue;
-      kept.delete(key);
+      forget(key);
       return;
     }
-  };
-  const countOf = (signerId: string) => {
-    let count = 0;
-    for (const { search } of kept.values()) if (search.signerId === signerId) count++;
-    return count;
   };
 
   return {
     keep(heard) {
       const { signerId, context } = heard.search;
       const key = `${signerId} ${context.transactionId}`;
-      kept.delete(key);
-      if (kept.size >= MAX_KEPT) forgetPast();
-      if (countOf(signerId) >= MAX_KEPT_PER_SIGNER) forgetOldest(signerId);
+      forget(key);
+      if (kept.size >= MAX_KEPT && ports.clock.monotonicMs() - sweptAtMs >= SWEEP_MS) forgetPast();
+      if ((counts.get(signerId) ?? 0) >= MAX_KEPT_PER_SIGNER) forgetOldest(signerId);
       else if (kept.size >= MAX_KEPT) forgetOldest();
       kept.set(key, heard);
+      counts.set(signerId, (counts.get(signerId) ?? 0) + 1);
     },
     openFor(offer) {
       forgetPast();
@@ -67,7 +76,10 @@ export function createHeardSearches(ports: Pick<BecknPorts, "clock" | "market">)
           (intent === undefined || slotId(intent.slot) === wanted),
       );
     },
-    clear: () => kept.clear(),
+    clear() {
+      kept.clear();
+      counts.clear();
+    },
   };
 }
 

@@ -4,7 +4,6 @@ import {
   actionOfPath,
   agentIdFromKey,
   type AuthorizationHeader,
-  becknDigest,
   type BecknContent,
   type BecknContext,
   type BecknRequestHeader,
@@ -23,6 +22,7 @@ import {
   signatureWindow,
   verifySignature,
 } from "@gridmesh/protocol";
+import { becknDigestOf } from "../gate/engine.ts";
 import type { Frame } from "./carrier.ts";
 import type { BecknPorts, LocalAgent } from "./ports.ts";
 
@@ -80,16 +80,18 @@ export function verifyFrame(
       `no key of ${authorization.subscriberId.slice(0, 80)}`,
     );
   }
-  onSigner(agentIdFromKey(publicKey));
-  verifySignature(authorization, frame.body, { engine: ports.engine, publicKey });
+  const signerId = agentIdFromKey(publicKey);
+  onSigner(signerId);
+  const digest = becknDigestOf(frame.body);
+  verifySignature(authorization, frame.body, { engine: ports.engine, publicKey, digest });
   return {
     header,
     headerBytes: frame.header,
     authorization,
     wire,
     body: frame.body,
-    digest: becknDigest(frame.body),
-    signerId: agentIdFromKey(publicKey),
+    digest,
+    signerId,
   };
 }
 

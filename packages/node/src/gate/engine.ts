@@ -1,6 +1,6 @@
 /** The strict signature rule on node:crypto, with the keys of recent signers kept parsed. */
 
-import { createPublicKey, type KeyObject, verify } from "node:crypto";
+import { createPublicKey, hash, type KeyObject, verify } from "node:crypto";
 import { limits, passesGate, type VerifyEngine } from "@gridmesh/protocol";
 
 /** DER of a SubjectPublicKeyInfo up to the 32 raw bytes of an Ed25519 key. */
@@ -31,6 +31,11 @@ export function nodeEngine(): VerifyEngine {
       return false;
     }
   };
+}
+
+/** `becknDigest` on node:crypto: base64 of BLAKE2b-512. */
+export function becknDigestOf(body: Uint8Array): string {
+  return hash("blake2b512", body, "base64");
 }
 
 function evictOldest(keys: Map<string, KeyObject>): void {

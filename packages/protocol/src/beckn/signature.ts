@@ -118,6 +118,8 @@ export function signatureWindow(
 
 export interface BecknVerification extends SignatureBinding {
   readonly engine: VerifyEngine;
+  /** `becknDigest` of the body, where the caller has it. */
+  readonly digest?: string | undefined;
   readonly publicKey: Uint8Array;
 }
 
@@ -128,7 +130,7 @@ export function verifySignature(
   options: BecknVerification,
 ): void {
   const binding = bindingFor(header, options);
-  const text = signingString({ ...header, digest: becknDigest(body) }, binding);
+  const text = signingString({ ...header, digest: options.digest ?? becknDigest(body) }, binding);
   const signature = decodeSignature(header.signature);
   if (!options.engine(signature, encodeUtf8(text), options.publicKey)) {
     throw invalid("the signature does not hold");

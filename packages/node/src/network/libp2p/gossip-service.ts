@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { gossipsub, StrictNoSign } from "@libp2p/gossipsub";
 import type { TransportContext } from "../network-choice.ts";
 import { gossipMetrics } from "./gossip-metrics.ts";
@@ -7,6 +7,8 @@ import type { TransportSettings } from "./settings.ts";
 /** As long as a nonce is remembered: libp2p takes a replay after it, our gate does not. */
 const SEEN_MS = 180_000;
 const MAX_RPC_BYTES = 256 * 1024;
+/** Shorter ones have come and gone before the word that nobody needs them arrives. */
+const MIN_IDONTWANT_BYTES = 8 * 1024;
 /** Peers on one address before their scores suffer, where they do. */
 const COLOCATED = 16;
 /** What an anchor's standing never falls short of, and nobody's exceeds. */
@@ -54,7 +56,7 @@ export function gossipService({
     // The signature is inside the message.
     globalSignaturePolicy: StrictNoSign,
     // All bytes count: an id that covers fewer lets a broken twin silence a message.
-    msgIdFn: ({ topic, data }) => createHash("sha256").update(topic).update(data).digest(),
+    msgIdFn: ({ topic, data }) => hash("sha256", Buffer.concat([Buffer.from(topic), data]), "buffer"),
     ignoreDuplicatePublishError: true,
     allowPublishToZeroTopicPeers: true,
     fallbackToFloodsub: false,
@@ -63,6 +65,7 @@ export function gossipService({
     emitSelf: false,
     runOnLimitedConnection: false,
     seenTTL: SEEN_MS,
+    idontwantMinDataSize: MIN_IDONTWANT_BYTES,
     D: 8,
     Dlo: 6,
     Dhi: 12,

@@ -5,6 +5,7 @@ import type { TopicView } from "../snapshot.ts";
 import type { NetworkEvent, Verdict } from "../transport.ts";
 import { waitFor } from "../waiting.ts";
 import { type TopicLabels, topicScore } from "./gossip-service.ts";
+import { thriftyStreams } from "./gossip-streams.ts";
 import { type Validate, ValidationQueue } from "./validation-queue.ts";
 
 /** How long a published message waits for a first subscriber. */
@@ -63,6 +64,7 @@ export function gossipOver(options: GossipOptions): Gossip {
   // Who subscribes is told once, when a link opens: whoever publishes to a topic later must have heard it.
   inside.allowedTopics = { has: (topic) => topic.startsWith(prefix) && topic.length <= MAX_TOPIC };
   service.topicValidators = new Validators();
+  thriftyStreams(service);
   service.addEventListener("gossipsub:graft", ({ detail }) => {
     options.emitMesh({ peerId: detail.peerId, topic: detail.topic });
   });

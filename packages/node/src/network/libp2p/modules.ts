@@ -2,6 +2,7 @@ import type { ConnectionProtector, ConnectionEncrypter, Metrics, Transport } fro
 import { noise } from "@libp2p/noise";
 import { tcp } from "@libp2p/tcp";
 import type { Libp2pOptions } from "libp2p";
+import { keptKeyCrypto } from "./cipher.ts";
 import { corked } from "./corked.ts";
 import { optional } from "./optional.ts";
 import { withLimits } from "./relay-limits.ts";
@@ -41,9 +42,10 @@ export async function transports(
 }
 
 export async function encrypters({ reach }: TransportSettings): Promise<Part<ConnectionEncrypter>[]> {
-  if (!reach.tls) return [noise()];
+  const secure = noise({ crypto: keptKeyCrypto() });
+  if (!reach.tls) return [secure];
   const { tls } = await optional("@libp2p/tls", "reach.tls", async () => await import("@libp2p/tls"));
-  return [noise(), tls()];
+  return [secure, tls()];
 }
 
 export async function protector({ psk }: TransportSettings): Promise<Part<ConnectionProtector> | undefined> {

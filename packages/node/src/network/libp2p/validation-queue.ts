@@ -5,8 +5,9 @@ import type { Verdict } from "../transport.ts";
 const MAX_WAITING = 1_024;
 /** Verdicts sought at once. */
 const AT_ONCE = 64;
-/** A verdict later than this is none. */
+/** A verdict that takes longer, in ticks of a clock that counts a stalled event loop as one of them, is none. */
 const ANSWER_MS = 100;
+const TICK_MS = 25;
 
 export type Validate = (from: string, data: Uint8Array) => Promise<Verdict>;
 
@@ -23,10 +24,17 @@ interface Waiting {
   readonly resolve: (verdict: Verdict) => void;
 }
 
+interface Asked {
+  ticks: number;
+  readonly late: () => void;
+}
+
 /** Bounds the work that one topic's messages make; it never throws, and load rejects nobody. */
 export class ValidationQueue {
   readonly #options: ValidationQueueOptions;
   readonly #waiting: Waiting[] = [];
+  readonly #asked = new Set<Asked>();
+  #ticking = false;
   #running = 0;
 
   constructor(options: ValidationQueueOptions) {
@@ -56,23 +64,37 @@ export class ValidationQueue {
   }
 
   #inTime(from: string, data: Uint8Array): Promise<Verdict> {
-    const { clock, validate, onIgnored } = this.#options;
+    const { validate, onIgnored } = this.#options;
     return new Promise((resolve) => {
-      let answered = false;
       const answer = (verdict: Verdict) => {
-        answered = true;
-        timer[Symbol.dispose]();
+        this.#asked.delete(asked);
         resolve(verdict);
       };
-      const timer = clock.timer(ANSWER_MS, () => {
+      const late = () => {
         onIgnored("gossip-late");
         answer("ignore");
-      });
+      };
+      const asked = { ticks: 0, late };
+      this.#asked.add(asked);
+      if (!this.#ticking) this.#tickLater();
       (async () => await validate(from, data))().then(answer, () => {
-        if (answered) return;
+        if (!this.#asked.has(asked)) return;
         onIgnored("gossip-failed");
         answer("ignore");
       });
+    });
+  }
+
+  #tickLater(): void {
+    this.#ticking = true;
+    this.#options.clock.timer(TICK_MS, () => {
+      this.#ticking = false;
+      if (this.#asked.size === 0) return;
+      this.#tickLater();
+      for (const asked of this.#asked) {
+        asked.ticks += 1;
+        if (asked.ticks * TICK_MS >= ANSWER_MS) asked.late();
+      }
     });
   }
 }

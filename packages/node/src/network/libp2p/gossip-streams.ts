@@ -1,0 +1,80 @@
+import type { Stream } from "@libp2p/interface";
+import { sparingWindow } from "./window-updates.ts";
+
+/** More than this does not wait for the end of the turn. */
+const MAX_WAITING_BYTES = 64 * 1024;
+
+/** Bytes, in one piece or a list of them. */
+interface Pieces {
+  subarray(): Uint8Array;
+}
+
+/** What this file knows of the library's streams; where one is of another shape, nothing is changed. */
+interface GossipStream {
+  readonly rawStream?: Stream;
+  pushPrefixed?: (bytes: Pieces) => void;
+  close?: (options?: unknown) => Promise<void>;
+}
+
+interface GossipStreams {
+  streamsOutbound: Map<string, unknown>;
+  streamsInbound: Map<string, unknown>;
+}
+
+/**
+ * Gossip's streams at less cost: what is said to a peer in one turn of the event loop leaves as one frame, one cipher
+ * message and one write, and windows are given back by halves.
+ */
+export function thriftyStreams(service: object): void {
+  const inside = service as GossipStreams;
+  inside.streamsOutbound = new Watched((stream) => together(stream));
+  inside.streamsInbound = new Watched(({ rawStream }) => rawStream && sparingWindow(rawStream));
+}
+
+/** Streams by peer, each seen once as it comes. */
+class Watched extends Map<string, unknown> {
+  readonly #onStream: (stream: GossipStream) => void;
+
+  constructor(onStream: (stream: GossipStream) => void) {
+    super();
+    this.#onStream = onStream;
+  }
+
+  override set(peerId: string, stream: unknown): this {
+    if (typeof stream === "object" && stream !== null) this.#onStream(stream);
+    return super.set(peerId, stream);
+  }
+}
+
+function together(stream: GossipStream): void {
+  const { rawStream, pushPrefixed, close } = stream;
+  if (rawStream === undefined || pushPrefixed === undefined) return;
+  let waiting: Uint8Array[] = [];
+  let waitingBytes = 0;
+  const flush = () => {
+    const pieces = waiting;
+    if (pieces.length === 0) return;
+    const bytes = Buffer.concat(pieces, waitingBytes);
+    waiting = [];
+    waitingBytes = 0;
+    try {
+      pushPrefixed.call(stream, bytes);
+    } catch {
+      // It closed in this turn; whoever opens the next one is told anew.
+    }
+  };
+  stream.pushPrefixed = (given) => {
+    // A closed one says so at once.
+    if (rawStream.writeStatus !== "writable") return pushPrefixed.call(stream, given);
+    if (waiting.length === 0) setImmediate(flush);
+    const bytes = given.subarray();
+    waiting.push(bytes);
+    waitingBytes += bytes.length;
+    if (waitingBytes > MAX_WAITING_BYTES) flush();
+  };
+  if (close === undefined) return;
+  stream.close = async (options) => {
+    flush();
+    await close.call(stream, options);
+  };
+}

@@ -5,10 +5,11 @@ import type { Clock, Wait } from "../clock.ts";
 import { isLearnable, peerIdIn } from "./addresses.ts";
 import { DIAL_MS, DialQueue } from "./dial-queue.ts";
 import { type Explorer, explorer } from "./explorer.ts";
+import { type Growth, growth } from "./growth.ts";
 import { type Isolation, isolation } from "./isolation.ts";
 import { type Liveness, watchLiveness } from "./liveness.ts";
 import { PeerLife } from "./peer-life.ts";
-import { classOf, PeerTable } from "./peer-table.ts";
+import { classOf, type PeerEntry, PeerTable } from "./peer-table.ts";
 import { view } from "./peer-view.ts";
 import { anchorPlaces } from "./profiles.ts";
 import { toPrune } from "./pruner.ts";
@@ -35,6 +36,7 @@ class LinkSupervisor implements Supervisor {
   readonly #clock: Clock;
   readonly #table: PeerTable;
   readonly #explorer: Explorer;
+  readonly #growth: Growth;
   readonly #isolation: Isolation;
   readonly #dials: DialQueue;
   readonly #life: PeerLife;
@@ -43,13 +45,27 @@ class LinkSupervisor implements Supervisor {
   #seeking = true;
 
   constructor(options: SupervisorOptions) {
-    const { transport, clock, knownPeers } = options;
+    const { transport, clock, random, knownPeers } = options;
     this.#options = options;
     this.#transport = transport;
     this.#clock = clock;
     this.#table = new PeerTable(knownPeers);
     const wantsMore = () => this.#running && this.#wantsMore(0);
-    this.#explorer = explorer({ transport, clock, wanted: wantsMore });
+    const wanted = () => this.#running && this.#wouldGrow() && !this.#hasCandidates();
+    this.#explorer = explorer({ transport, clock, wanted });
+    this.#growth = growth({
+      clock,
+      random,
+      ownId: transport.peerId,
+      wanted: () => this.#running && this.#wouldGrow(),
+      isBusy: () => this.#dials.isBusy,
+      candidates: () => [...this.#table.entries].filter(isCandidate),
+      dial: (entry) =>
+        this.#dials.dial(entry, { timeoutMs: DIAL_MS }).then(
+          () => undefined,
+          () => undefined,
+        ),
+    });
     this.#dials = new DialQueue({
       transport,
       clock,
@@ -86,6 +102,7 @@ class LinkSupervisor implements Supervisor {
     this.#undo.use(liveness);
     this.#undo.use(this.#dials);
     this.#undo.use(this.#explorer);
+    this.#undo.use(this.#growth);
     this.#undo.use(this.#isolation);
     const timers = this.#undo.use(new TimerSet(this.#clock));
     timers.every(SAVE_MS, () => {
@@ -166,6 +183,7 @@ class LinkSupervisor implements Supervisor {
     const addresses = this.#learnable(hint.addresses);
     if (addresses.length === 0) return;
     this.#life.meet(this.#table.note({ peerId: hint.peerId, addresses }, "introduction"));
+    this.#growth.hurry();
   }
 
   notice({ peerId, addresses }: PeerHint): void {
@@ -207,15 +225,28 @@ class LinkSupervisor implements Supervisor {
     return this.#options.learnsPrivate === false ? addresses.filter(isLearnable) : addresses;
   }
 
-  /** @param underWay - dials that may become links yet */
+  /** Too few links: whoever is known is dialled now. @param underWay - dials that may become links yet */
   #wantsMore(underWay: number): boolean {
+    const { minLinks = MIN_LINKS } = this.#options;
+    return this.#wouldGrow() && this.#transport.links().length + underWay < minLinks;
+  }
+
+  /** From too few links until there are as many as one would like to have. */
+  #wouldGrow(): boolean {
     const { minLinks = MIN_LINKS, targetLinks = TARGET_LINKS, maxLinks = MAX_LINKS } = this.#options;
     const links = this.#transport.links().length;
     // Whoever dials for more than it may keep parts from them at once, and dials again.
     const target = Math.min(targetLinks, maxLinks - anchorPlaces(maxLinks));
     if (links >= target) this.#seeking = false;
     if (links < Math.min(minLinks, target)) this.#seeking = true;
-    return this.#seeking && links + underWay < target;
+    return this.#seeking;
+  }
+
+  /** Is anybody left to dial, or about to be? */
+  #hasCandidates(): boolean {
+    return [...this.#table.entries].some(
+      (entry) => isCandidate(entry) || (classOf(entry) === "neighbour" && isUnderWay(entry)),
+    );
   }
 
   #onSighted(event: NetworkEvent): void {
@@ -227,6 +258,7 @@ class LinkSupervisor implements Supervisor {
     if (hint.addresses.length === 0) return;
     this.#life.meet(this.#table.note(hint, by ?? "dht"));
     if (isNew) this.#explorer.hurry();
+    this.#growth.hurry();
   }
 
   #onLink(event: NetworkEvent): void {
@@ -241,6 +273,7 @@ class LinkSupervisor implements Supervisor {
   #onLinked(): void {
     this.#isolation.end();
     this.#explorer.hurry();
+    this.#growth.hurry();
     const { maxLinks = MAX_LINKS } = this.#options;
     const surplus = toPrune({
       links: this.#transport.links(),
@@ -253,7 +286,7 @@ class LinkSupervisor implements Supervisor {
 
   #onUnlink(event: NetworkEvent): void {
     const hopeful = this.#life.lost(event);
-    if (this.#running && this.#wantsMore(0)) {
+    if (this.#running && this.#wouldGrow()) {
       this.#meetKnown();
       this.#explorer.hurry();
     }
@@ -265,6 +298,7 @@ class LinkSupervisor implements Supervisor {
 
   /** Whoever was heard of while no link was wanted has another chance. */
   #meetKnown(): void {
+    this.#growth.hurry();
     if (!this.#wantsMore(0)) return;
     for (const known of this.#table.entries) this.#life.meet(known);
   }
@@ -279,4 +313,12 @@ class LinkSupervisor implements Supervisor {
     const state = this.#table.get(peerId)?.state;
     return peerId === this.#transport.peerId || (state !== undefined && state !== "known");
   }
+}
+
+function isCandidate(entry: PeerEntry): boolean {
+  return entry.state === "known" && classOf(entry) === "neighbour" && entry.addresses.length > 0;
+}
+
+function isUnderWay({ state }: PeerEntry): boolean {
+  return state === "waiting" || state === "dialing";
 }

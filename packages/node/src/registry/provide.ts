@@ -29,6 +29,8 @@ export interface WordProvider {
 
 const PROVIDE_MS = 5_000;
 const RETRY_MAX_MS = 60_000;
+/** Where links never end to come, they are waited for no longer. */
+const PUT_OFF_MS = 20_000;
 const GROWN_MS = 300_000;
 
 export function createWordProvider(options: WordProviderOptions): WordProvider {
@@ -43,6 +45,8 @@ class Provider implements WordProvider {
   readonly #told = new Set<string>();
   readonly #links: Disposable;
   #soon: Disposable | undefined;
+  /** Monotonic time from which on new links put nothing off. */
+  #noLaterMs = 0;
   #growth: Disposable | undefined;
   #stopped = false;
   #leftOut = 0;
@@ -53,7 +57,15 @@ class Provider implements WordProvider {
   constructor(options: WordProviderOptions) {
     this.#options = options;
     // Words can be provided once somebody is there to keep them.
-    this.#links = options.transport.on("link", () => this.changed());
+    this.#links = options.transport.on("link", () => this.#linked());
+  }
+
+  #linked(): void {
+    if (this.#soon !== undefined && this.#options.clock.monotonicMs() < this.#noLaterMs) {
+      this.#soon[Symbol.dispose]();
+      this.#soon = undefined;
+      this.#arm(nodeLimits.provideSettleMs);
+    } else this.changed();
   }
 
   /** While links still come, each word would have to move again; and all at once they are a storm of queries. */
@@ -62,9 +74,14 @@ class Provider implements WordProvider {
   }
 
   #later(settleMs: number): void {
-    if (this.#stopped || !this.#options.dht || this.#running) return;
+    if (this.#stopped || !this.#options.dht || this.#running || this.#soon !== undefined) return;
+    this.#noLaterMs = this.#options.clock.monotonicMs() + PUT_OFF_MS;
+    this.#arm(settleMs);
+  }
+
+  #arm(settleMs: number): void {
     const { clock, random } = this.#options;
-    this.#soon ??= clock.timer(settleMs + random.below(settleMs), () => {
+    this.#soon = clock.timer(settleMs + random.below(settleMs), () => {
       this.#soon = undefined;
       void this.#run();
     });

@@ -14,7 +14,7 @@ import { memory, type MemoryHub, memoryHub } from "../src/network/index.ts";
 import type { AgentNode } from "../src/node.ts";
 import { rotateKey } from "../src/rotate.ts";
 import { openStateStore } from "../src/store/sqlite.ts";
-import { eventually, NETWORK } from "./node-fixture.ts";
+import { eventually, NETWORK, rawPeer } from "./node-fixture.ts";
 
 const NOW_MS = Date.now();
 
@@ -58,7 +58,12 @@ const seeded = (name: string): Identity =>
 function handover(
   from: Identity,
   to: Identity,
-  more: { readonly seq?: number; readonly nextKeyHash?: string; readonly reason?: "compromise" } = {},
+  more: {
+    readonly seq?: number;
+    readonly nextKeyHash?: string;
+    readonly reason?: "compromise";
+    readonly notBeforeS?: number;
+  } = {},
 ): Handover {
   const nowS = Math.floor(NOW_MS / 1_000);
   return signContinuity({
@@ -68,9 +73,9 @@ function handover(
     newSigner: to.signer,
     seq: more.seq ?? 1,
     reason: more.reason ?? "routine",
-    notBeforeS: nowS,
+    notBeforeS: more.notBeforeS ?? nowS,
     nextKeyHash: more.nextKeyHash,
-    nowS,
+    nowS: more.notBeforeS ?? nowS,
     random: systemRandom(),
   }) as unknown as Handover;
 }
@@ -201,4 +206,24 @@ test("the new PeerId of a bootstrap node whose key was handed over is printed un
   assert.equal(severity, "info");
   assert.equal(text, `the key of ${before.id} was handed over: it is ${newPeerId} now`);
   assert.ok(fix?.endsWith(`/p2p/${newPeerId}`), fix);
+});
+
+test("a banned key still hands over on a control stream: its bans go along, and the peer that tells is not blamed", async () => {
+  const hub = memoryHub({ seed: 5 });
+  await using verifier = await start(hub);
+  await using raw = await rawPeer(memory({ hub, bootstrap: verifier.addresses }), 9);
+  const [old, next] = [seeded("v"), seeded("w")];
+  verifier.bans.ban(old.signer.agentId);
+  await raw.transport.dial({ addresses: verifier.addresses }, { timeoutMs: 2_000 });
+  const channel = await raw.control(verifier.id);
+  await channel.hello();
+  // Signed long ago is as good: it is valid for ever.
+  await channel.send(handover(old, next, { notBeforeS: 1_000_000_000 }));
+  await eventually("the ban went along", () =>
+    verifier.bans.list().some(({ subject }) => subject === next.signer.agentId),
+  );
+  assert.equal(
+    verifier.bans.list().some(({ subject }) => subject === raw.identity.peerId),
+    false,
+  );
 });

@@ -1,7 +1,7 @@
 /**
  * Our node with peers of other libp2ps, row by row, both directions.
  *
- *   npm run interop -- [--peer go|rust] [--row text]
+ *   npm run interop -- [--peer go|rust] [--row text] [--suite DIR]
  */
 
 import { parseArgs } from "node:util";
@@ -9,6 +9,7 @@ import type { ForeignProgram } from "./foreign.ts";
 import { kitOf, type Row } from "./kit.ts";
 import { linkRows } from "./rows-links.ts";
 import { talkRows } from "./rows-talk.ts";
+import { runSuite } from "./suite/run.ts";
 import { peers } from "./toolchains.ts";
 
 const ROW_MS = 240_000;
@@ -23,6 +24,7 @@ const { values } = parseArgs({
   options: {
     peer: { type: "string", multiple: true },
     row: { type: "string" },
+    suite: { type: "string" },
   },
 });
 const rows = [...linkRows, ...talkRows].filter(({ name }) => name.includes(values.row ?? ""));
@@ -59,14 +61,18 @@ async function runPeer(name: string): Promise<Outcome | undefined> {
   return { peer: name, passed, failed: rows.length - passed };
 }
 
-const outcomes: Outcome[] = [];
-for (const name of values.peer ?? Object.keys(peers)) {
-  const outcome = await runPeer(name);
-  if (outcome !== undefined) outcomes.push(outcome);
+if (values.suite === undefined) {
+  const outcomes: Outcome[] = [];
+  for (const name of values.peer ?? Object.keys(peers)) {
+    const outcome = await runPeer(name);
+    if (outcome !== undefined) outcomes.push(outcome);
+  }
+  say("\npeer      pass  fail");
+  for (const { peer, passed, failed } of outcomes) {
+    say(`${peer.padEnd(8)}${String(passed).padStart(6)}${String(failed).padStart(6)}`);
+  }
+  if (outcomes.length === 0) say("none ran");
+  process.exitCode = outcomes.some(({ failed }) => failed > 0) ? 1 : 0;
+} else {
+  process.exitCode = await runSuite(values.suite);
 }
-say("\npeer      pass  fail");
-for (const { peer, passed, failed } of outcomes) {
-  say(`${peer.padEnd(8)}${String(passed).padStart(6)}${String(failed).padStart(6)}`);
-}
-if (outcomes.length === 0) say("none ran");
-process.exitCode = outcomes.some(({ failed }) => failed > 0) ? 1 : 0;

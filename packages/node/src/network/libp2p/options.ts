@@ -5,7 +5,7 @@ import type { SingleKadDHT } from "@libp2p/kad-dht";
 import { type Ping, ping } from "@libp2p/ping";
 import { yamux } from "@libp2p/yamux";
 import type { Multiaddr } from "@multiformats/multiaddr";
-import { createLibp2p, type Libp2pOptions } from "libp2p";
+import { createLibp2p, type Libp2pOptions, type ServiceFactoryMap } from "libp2p";
 import type { TransportContext } from "../network-choice.ts";
 import type { NetworkProfile } from "../profiles.ts";
 import { isLearntPublicly } from "./address-rules.ts";
@@ -40,8 +40,15 @@ export interface NodeParts {
 const DAY_MS = 86_400_000;
 const KIB = 1_024;
 
-/** A libp2p node that is not started yet; every setting that differs from the library's default has its reason. */
+/** What `createLibp2p` is given; every setting that differs from the library's default has its reason. */
+export type NodeSettings = Libp2pOptions<Services> & { readonly services: ServiceFactoryMap<Services> };
+
+/** A libp2p node that is not started yet. */
 export async function createLibp2pNode(parts: NodeParts): Promise<Libp2p<Services>> {
+  return await createLibp2p(await nodeSettings(parts));
+}
+
+export async function nodeSettings(parts: NodeParts): Promise<NodeSettings> {
   const { settings, gater, datastore, context, multicast } = parts;
   const { profile } = settings;
   const guard = await protector(settings);
@@ -82,16 +89,16 @@ export async function createLibp2pNode(parts: NodeParts): Promise<Libp2p<Service
     inside: inside(),
     ...(await reachServices(settings)),
   };
-  if (settings.dht === undefined) return await createLibp2p({ ...options, services });
+  if (settings.dht === undefined) return { ...options, services };
   const refuse = () => datastore.refuse("value");
   const dht = dhtService({ profile, mode: settings.dht, refuse });
-  return await createLibp2p({
+  return {
     ...options,
     services: {
       ...services,
       dht: (components: Parameters<typeof dht>[0]) => dht(withoutNeedlessPings(components)) as SingleKadDHT,
     },
-  });
+  };
 }
 
 /** Within one process a PeerId is address enough. */

@@ -26,7 +26,11 @@ test("a peer that was too busy for a hello is greeted again after a minute, not 
     if (frame === undefined || peer === undefined) return;
     const hello = parseCanonical(frame.subarray(1)) as JsonObject;
     hellos += 1;
-    const draft = { ...busy, recipient_id: String(hello["agent_id"]), original_message_id: hello["message_id"] };
+    const draft = {
+      ...busy,
+      recipient_id: hello["agent_id"] as string,
+      original_message_id: hello["message_id"],
+    };
     const { signer } = peer.identity;
     const nowS = Math.floor(clock.nowMs() / 1_000);
     const answer = seal(draft, { network: NETWORK, signer, nowS, random: seededRandom(hellos) });

@@ -22,7 +22,14 @@ function book() {
   const nextId = () => agentIdFromKey(random.bytes(32));
   const nowS = Math.floor(clock.nowMs() / 1_000);
   const handover = (more: JsonObject) =>
-    provenHandover({ type: "key_continuity", subject: "agent", seq: 1, reason: "routine", not_before: nowS, ...more });
+    provenHandover({
+      type: "key_continuity",
+      subject: "agent",
+      seq: 1,
+      reason: "routine",
+      not_before: nowS,
+      ...more,
+    });
   return { clock, successions, nextId, nowS, handover };
 }
 
@@ -39,13 +46,17 @@ test("handovers that are never due cost a timer each only while they are kept", 
   assert.equal(clock.pending, 0);
 });
 
-test("ten thousand handovers of one key in a row are taken as quickly as of as many keys", { timeout: 60_000 }, () => {
-  const { successions, nextId, handover } = book();
-  using _book = successions;
-  let last = nextId();
-  for (let seq = 1; seq <= 10_000; seq += 1) {
-    const next = nextId();
-    assert.equal(successions.take(handover({ old_id: last, new_id: next, seq })), "followed");
-    last = next;
-  }
-});
+test(
+  "ten thousand handovers of one key in a row are taken as quickly as of as many keys",
+  { timeout: 60_000 },
+  () => {
+    const { successions, nextId, handover } = book();
+    using _book = successions;
+    let last = nextId();
+    for (let seq = 1; seq <= 10_000; seq += 1) {
+      const next = nextId();
+      assert.equal(successions.take(handover({ old_id: last, new_id: next, seq })), "followed");
+      last = next;
+    }
+  },
+);

@@ -28,6 +28,7 @@ const { values } = parseArgs({
   },
 });
 const rows = [...linkRows, ...talkRows].filter(({ name }) => name.includes(values.row ?? ""));
+if (rows.length === 0) throw new Error(`no row's name holds "${values.row}"`);
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 async function runRow(row: Row, program: ForeignProgram): Promise<boolean> {

@@ -35,6 +35,9 @@ export const nodeLimits = {
   rpcIdleMs: 60_000,
   /** Larger calls, and calls of methods with larger answers, take a second stream and delay nothing small. */
   rpcBulkBytes: 64 * 1024,
+  /** Bytes of such calls under way for one peer, and for all: what they are read into is many times as large. */
+  rpcBulkInFlightBytes: 8 * 1_024 * 1_024,
+  rpcBulkInFlightNodeBytes: 64 * 1_024 * 1_024,
   /** First frame each way on a new control stream. */
   helloMs: limits.helloWaitS * 1000,
   /** A control stream that broke is opened again after this. */

@@ -5,6 +5,11 @@ import { nodeLimits } from "../limits.ts";
 export class CallLoad {
   readonly #working = new Map<string, number>();
   #unanswered = 0;
+  /** Bytes of large calls under way, by peer and in all, and of those that wait for room. */
+  readonly #bulk = new Map<string, number>();
+  readonly #queued = new Map<string, number>();
+  #bulkTotal = 0;
+  readonly #wakes = new Set<() => void>();
 
   /** @throws TOO_MANY_STREAMS above the limits of the peer or the node. */
   enter(peerId: string): void {
@@ -18,6 +23,50 @@ export class CallLoad {
     this.#unanswered += 1;
   }
 
+  /**
+   * Waits until a large line may be read as a call: what it is read into is many times its size.
+   * @throws OVERLOADED when too many bytes of its peer wait already; STREAM_RESET when its stream went.
+   */
+  async takeRoom(peerId: string, bytes: number, closed: Promise<unknown>): Promise<void> {
+    const queued = (this.#queued.get(peerId) ?? 0) + bytes;
+    if (queued > nodeLimits.rpcBulkInFlightBytes) {
+      throw new ProtocolError("OVERLOADED", "too many large calls wait");
+    }
+    this.#queued.set(peerId, queued);
+    let isOver = false;
+    const ended = closed.then(() => void (isOver = true));
+    try {
+      while (!this.#fits(peerId, bytes)) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        this.#wakes.add(resolve);
+        await Promise.race([promise, ended]);
+        this.#wakes.delete(resolve);
+        if (isOver) throw new ProtocolError("STREAM_RESET", "the caller's stream ended");
+      }
+    } finally {
+      addTo(this.#queued, peerId, -bytes);
+    }
+    addTo(this.#bulk, peerId, bytes);
+    this.#bulkTotal += bytes;
+  }
+
+  /** Gives back what `takeRoom` took. */
+  leaveRoom(peerId: string, bytes: number): void {
+    addTo(this.#bulk, peerId, -bytes);
+    this.#bulkTotal -= bytes;
+    for (const wake of this.#wakes) wake();
+  }
+
+  /** One alone always does. */
+  #fits(peerId: string, bytes: number): boolean {
+    const mine = this.#bulk.get(peerId) ?? 0;
+    const all = this.#bulkTotal;
+    return (
+      (mine === 0 || mine + bytes <= nodeLimits.rpcBulkInFlightBytes) &&
+      (all === 0 || all + bytes <= nodeLimits.rpcBulkInFlightNodeBytes)
+    );
+  }
+
   answered(): void {
     this.#unanswered -= 1;
   }
@@ -28,4 +77,10 @@ export class CallLoad {
     if (left === 0) this.#working.delete(peerId);
     else this.#working.set(peerId, left);
   }
+}
+
+function addTo(counts: Map<string, number>, peerId: string, bytes: number): void {
+  const sum = (counts.get(peerId) ?? 0) + bytes;
+  if (sum === 0) counts.delete(peerId);
+  else counts.set(peerId, sum);
 }

@@ -72,6 +72,8 @@ class Session {
   #to = "";
   /** Lines that are no calls and cost nothing: one for each call that began. */
   #mayFollow = 0;
+  /** Room of the large line being read, until a call has it. */
+  #bulkBytes = 0;
 
   constructor(shared: Shared, stream: BoundedStream, from: Link) {
     this.#shared = shared;
@@ -88,7 +90,7 @@ class Session {
       for (;;) {
         const lines = await stream.readLines();
         if (lines === undefined) break;
-        eachMessage(lines, (message) => this.#receive(message));
+        await this.#read(lines);
         // Who does not read its answers is not read either.
         await stream.calm();
       }
@@ -99,6 +101,23 @@ class Session {
       const gone = new ProtocolError("CALL_CANCELLED", "the caller's stream ended");
       for (const call of this.#running.all()) call.abort(gone);
     }
+  }
+
+  async #read(lines: Uint8Array): Promise<void> {
+    const isBulk = lines.length > nodeLimits.rpcBulkBytes;
+    // So large a piece is one line, hence at most one call; it keeps its room until its work is over.
+    if (isBulk) await this.#shared.load.takeRoom(this.#caller.peerId, lines.length, this.#stream.closed);
+    this.#bulkBytes = isBulk ? lines.length : 0;
+    try {
+      eachMessage(lines, (message) => this.#receive(message));
+    } finally {
+      this.#leaveRoom(this.#bulkBytes);
+      this.#bulkBytes = 0;
+    }
+  }
+
+  #leaveRoom(bytes: number): void {
+    if (bytes > 0) this.#shared.load.leaveRoom(this.#caller.peerId, bytes);
   }
 
   #receive(message: RpcMessage): void {
@@ -135,7 +154,12 @@ class Session {
     this.#mayFollow += 1;
     this.#running.add(call);
     expiry.add(call);
-    const ended = () => load.ended(peerId);
+    const bulkBytes = this.#bulkBytes;
+    this.#bulkBytes = 0;
+    const ended = () => {
+      load.ended(peerId);
+      this.#leaveRoom(bulkBytes);
+    };
     try {
       dispatch(call).then(
         (result) => {

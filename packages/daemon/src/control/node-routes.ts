@@ -26,8 +26,8 @@ export function nodeRoutes(app: FastifyInstance, context: ControlContext): void 
   app.get("/node", () => nodeView(context));
   app.post("/node/stop", (request, reply) => {
     const { now } = checked(stopSchema, request.body ?? {});
-    // The answer leaves first: stopping closes this very socket.
-    reply.raw.once("finish", () => context.requestStop(now));
+    // The answer leaves first: stopping closes this very socket. Whoever asked may be gone by then.
+    reply.raw.once("close", () => context.requestStop(now));
     return reply.code(202).send({ stopping: true });
   });
   app.get("/findings", (): { findings: readonly FindingView[] } => ({ findings: context.node.findings() }));

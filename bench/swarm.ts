@@ -3,7 +3,16 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +22,7 @@ import { type BenchOptions, line, type Line } from "./measure.ts";
 import { cpuSeconds, ownEnvironment, residentMiB } from "./process.ts";
 
 const program = fileURLToPath(new URL("../packages/daemon/bin/gridmesh.js", import.meta.url));
+const MANIFEST = fileURLToPath(new URL("../node_modules/.cache/gridmesh/current.json", import.meta.url));
 const agent = fileURLToPath(new URL("./swarm-agent.js", import.meta.url));
 const MANY = 20;
 const FEW = 4;
@@ -107,17 +117,23 @@ async function allConnected(daemons: readonly Daemon[]): Promise<void> {
   assert.equal(found.size, daemons.length, "there is a way from each to every other");
 }
 
-/** The program and its compiled code are kept from start to start: the first start after a change is not what counts. */
-async function prepare(home: string): Promise<void> {
-  mkdirSync(home, { mode: 0o700 });
-  const first = spawned(home);
+/** The program and its compiled code are kept from start to start: the first daemons after a change are not what counts. */
+async function prepare(folder: string): Promise<void> {
+  mkdirSync(folder, { mode: 0o700 });
+  const port = await freePort();
+  const pair = [0, 1].map((index) => spawned(homeIn(folder, index, port)));
   try {
-    await each([first], ({ control }) => control.node().then(() => true));
-    await first.control.stop();
-    await once(first.process, "exit");
+    await each(pair, () => Promise.resolve(existsSync(MANIFEST) && isWarm()));
   } finally {
-    await killed(first);
+    await Promise.all(pair.map(killed));
   }
+}
+
+function isWarm(): boolean {
+  const { program: made } = JSON.parse(readFileSync(MANIFEST, "utf8")) as {
+    readonly program: { readonly folder: string };
+  };
+  return readdirSync(made.folder).some((name) => name.startsWith("warm-"));
 }
 
 /** One of them listens where all others look. */

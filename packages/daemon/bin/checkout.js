@@ -1,9 +1,11 @@
 // A checkout runs its sources: prepared as one program while nothing has changed, else file by file.
 
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import * as module from "node:module";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { cachedDataVersionTag } from "node:v8";
+import { Script } from "node:vm";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** Beside what npm installed: whoever may write there may change the program anyway. */
@@ -11,6 +13,8 @@ export const CACHE = join(ROOT, "node_modules", ".cache", "gridmesh");
 /** What the prepared program was made of, and where each package's face is in it. */
 export const MANIFEST = join(CACHE, "current.json");
 const CONDITION = "gridmesh-source";
+/** By then a daemon has run what every daemon runs; only one that is linked has run all of it. */
+const WARM_MS = 10_000;
 
 /**
  * Runs the program of this checkout.
@@ -24,10 +28,73 @@ export async function runCheckout({ source, keptIn, keepCompiledCode }) {
     await import(pathToFileURL(source).href);
     return;
   }
-  // A daemon's start compiles other functions than a verb's: what the one leaves out must not slow the other.
-  keepCompiledCode(join(program.folder, process.argv[2] === "start" ? "code-start" : "code"));
-  resolveToProgram(program);
-  await import(pathToFileURL(join(program.folder, "bin.js")).href);
+  const { script, isWarm } = compiled(program.folder);
+  const loaded = evaluated(script, program.folder);
+  resolveToProgram(program, loaded.faces);
+  if (process.argv[2] === "start" && !isWarm) keepWhenWarm(script, program.folder);
+  loaded.main();
+}
+
+/** The program as V8 read it before, if it did: its functions are there then without being read again. */
+function compiled(folder) {
+  const filename = programIn(folder);
+  for (const path of [warmCodeIn(folder), coldCodeIn(folder)]) {
+    const cachedData = existsSync(path) ? readFileSync(path) : undefined;
+    if (cachedData === undefined) continue;
+    const script = scriptOf(filename, cachedData);
+    if (!script.cachedDataRejected) return { script, isWarm: path === warmCodeIn(folder) };
+  }
+  return { script: scriptOf(filename), isWarm: false };
+}
+
+/** The program of a folder, not run yet. */
+export function scriptOf(filename, cachedData) {
+  return new Script(readFileSync(filename, "latin1"), { filename, cachedData });
+}
+
+/** @returns {{ main: () => void, faces: Record<string, () => object> }} */
+function evaluated(script, folder) {
+  const filename = programIn(folder);
+  const own = { exports: {} };
+  const bring = (specifier) => import(specifier);
+  script.runInThisContext()(own, module.createRequire(filename), pathToFileURL(filename).href, bring);
+  return own.exports;
+}
+
+/** Keeps what has been compiled until now: what was only read at the start is compiled when it is first called. */
+function keepWhenWarm(script, folder) {
+  // Of many that started together one does it.
+  const waitMs = WARM_MS * (1 + (process.pid % 16) / 16);
+  const timer = setTimeout(() => {
+    const path = warmCodeIn(folder);
+    if (!existsSync(folder) || existsSync(path)) return;
+    if (!process.getActiveResourcesInfo().includes("TCPSocketWrap")) return keepWhenWarm(script, folder);
+    try {
+      writeWhole(path, script.createCachedData());
+    } catch {
+      // A full disk, or a newer program has taken the place of this one: the next starts compile again.
+    }
+  }, waitMs);
+  timer.unref();
+}
+
+export function programIn(folder) {
+  return join(folder, "program.js");
+}
+
+/** V8 takes no code that was compiled by another version, or under other flags. */
+function warmCodeIn(folder) {
+  return join(folder, `warm-${cachedDataVersionTag()}`);
+}
+
+export function coldCodeIn(folder) {
+  return join(folder, `cold-${cachedDataVersionTag()}`);
+}
+
+export function writeWhole(path, content) {
+  const fresh = `${path}.${process.pid}`;
+  writeFileSync(fresh, content);
+  renameSync(fresh, path);
 }
 
 /** @returns {Promise<{ folder: string, faces: Record<string, string> } | undefined>} undefined: run the sources */
@@ -66,17 +133,34 @@ function resolveToSources() {
 }
 
 /** Agents' modules of other authors get the very packages that the program runs, not second ones. */
-function resolveToProgram({ folder, faces }) {
-  const prepared = new Map(
-    Object.entries(faces).map(([name, file]) => [name, pathToFileURL(join(folder, file)).href]),
+function resolveToProgram({ folder, faces }, loaded) {
+  const urlOf = (face) => pathToFileURL(join(folder, `${face}.js`)).href;
+  const prepared = new Map(Object.entries(faces).map(([name, face]) => [name, urlOf(face)]));
+  const sources = new Map(
+    Object.keys(loaded).map((face) => [urlOf(face), () => reexporting(face, loaded[face])]),
   );
   module.registerHooks({
     resolve: (specifier, context, next) => {
-      const named = prepared.get(specifier);
+      // What was resolved once may be asked for by its address.
+      const named = prepared.get(specifier) ?? (sources.has(specifier) ? specifier : undefined);
       const found = named === undefined ? next(specifier, context) : undefined;
       // A face may also be named by its path.
       const url = named ?? prepared.get(found.url);
       return url === undefined ? found : { url, format: "module", shortCircuit: true };
     },
+    load: (url, context, next) => {
+      const source = sources.get(url);
+      return source === undefined
+        ? next(url, context)
+        : { format: "module", source: source(), shortCircuit: true };
+    },
   });
+}
+
+/** A module that exports what a face of the program does. */
+function reexporting(face, load) {
+  const key = Symbol.for(`gridmesh face ${face}`);
+  globalThis[key] = load();
+  const names = Object.keys(globalThis[key]);
+  return `export const { ${names.join(", ")} } = globalThis[Symbol.for(${JSON.stringify(key.description)})];`;
 }

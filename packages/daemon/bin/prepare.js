@@ -12,14 +12,15 @@ import {
   rmSync,
   statSync,
   utimesSync,
-  writeFileSync,
 } from "node:fs";
 import { builtinModules, createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
-import { CACHE, MANIFEST, stampOf } from "./checkout.js";
+import { CACHE, coldCodeIn, MANIFEST, programIn, scriptOf, stampOf, writeWhole } from "./checkout.js";
 
 const PACKAGES = ["protocol", "energy", "node", "agents", "daemon"];
+/** Imports for a script, which cannot by itself; as long as the word it stands for. */
+const BRING = "$bring";
 /** Programs kept: a daemon may still read parts of the one it was started from. */
 const KEPT = 8;
 /** Longer than any preparation takes: whoever held it is gone. */
@@ -34,7 +35,7 @@ export async function prepareProgram(root) {
   const sources = readSources(root);
   const folder = join(CACHE, sources.hash);
   const { faces, entries } = facesOf(root, sources.manifests);
-  if (!existsSync(join(folder, "bin.js"))) {
+  if (!existsSync(programIn(folder))) {
     const bundler = bundlerOf(root);
     if (bundler === undefined) return undefined;
     mkdirSync(CACHE, { recursive: true });
@@ -91,7 +92,7 @@ function under(root, path) {
 /** Every name and every path under which a package's face can be imported, and the file that it is in the program. */
 function facesOf(root, manifests) {
   const faces = {};
-  const entries = { bin: join(root, "packages", "daemon", "src", "bin.ts") };
+  const entries = {};
   for (const [path, { name, exports }] of manifests) {
     for (const [subpath, conditions] of Object.entries(exports)) {
       const source = conditions["gridmesh-source"];
@@ -99,8 +100,8 @@ function facesOf(root, manifests) {
       const file = join(root, dirname(path), source);
       const entry = `${name}${subpath.slice(1)}`.replace(/^@gridmesh\//, "").replaceAll("/", "-");
       entries[entry] = file;
-      faces[`${name}${subpath.slice(1)}`] = `${entry}.js`;
-      faces[pathToFileURL(file).href] = `${entry}.js`;
+      faces[`${name}${subpath.slice(1)}`] = entry;
+      faces[pathToFileURL(file).href] = entry;
     }
   }
   return { faces, entries };
@@ -148,7 +149,12 @@ async function make({ root, sources, entries, folder, bundler }) {
   if (existsSync(failure)) throw new Error(readFileSync(failure, "utf8"));
   const fresh = `${folder}.${process.pid}`;
   try {
-    await bundler.build(options({ root, sources, entries, outdir: fresh }));
+    const built = await bundler.build(options({ root, sources, entries, outfile: programIn(fresh) }));
+    mkdirSync(fresh);
+    for (const { path, text } of built.outputFiles) {
+      writeWhole(path, path.endsWith(".js") ? text.replaceAll(/\bimport\(/g, `${BRING}(`) : text);
+    }
+    writeWhole(coldCodeIn(fresh), scriptOf(programIn(fresh)).createCachedData());
     if (sources.asTheyWere()) renameSync(fresh, folder);
   } catch (error) {
     const [first] = error.errors ?? [];
@@ -163,19 +169,21 @@ async function make({ root, sources, entries, folder, bundler }) {
   forgetOld();
 }
 
-function options({ root, sources, entries, outdir }) {
+function options({ root, sources, entries, outfile }) {
   return {
     absWorkingDir: root,
-    entryPoints: entries,
-    outdir,
+    stdin: { contents: entryOf(root, entries), resolveDir: root, loader: "js" },
+    outfile,
+    write: false,
     bundle: true,
-    // Shared parts are written once: one class of errors, one registry, whichever face brings them.
-    splitting: true,
-    format: "esm",
+    // One script, not modules: V8 gives away all it has compiled of a script, of modules what it has at their start.
+    format: "cjs",
+    banner: { js: `(function (module, require, $url, ${BRING}) { "use strict";` },
+    footer: { js: "})" },
+    define: { "import.meta.url": "$url" },
     platform: "node",
     target: `node${process.versions.node}`,
     conditions: ["gridmesh-source"],
-    external: optionalPackages(sources.manifests),
     minifyWhitespace: true,
     // A crash prints the line it happened in.
     lineLimit: 160,
@@ -184,15 +192,38 @@ function options({ root, sources, entries, outdir }) {
     // Read only by a runtime that is asked to: node --enable-source-maps.
     sourcemap: "linked",
     sourcesContent: false,
-    banner: {
-      js: 'import{createRequire as $require}from"node:module";const require=$require(import.meta.url);',
-    },
-    plugins: [ownUrls(root, sources.withOwnUrl), oneLanguage(), lazyBuiltins()],
+    plugins: [
+      ownUrls(root, sources.withOwnUrl),
+      outside(optionalPackages(sources.manifests)),
+      oneLanguage(),
+      lazyBuiltins(),
+    ],
     logLevel: "silent",
   };
 }
 
-/** What is imported only where it is installed and asked for stays outside; the node has such packages for its tests. */
+/** Nothing runs until it is asked for; each part is there once, whichever face brings it. */
+function entryOf(root, entries) {
+  const required = (path) => `() => require(${JSON.stringify(path)})`;
+  const faces = Object.entries(entries).map(([name, file]) => `${JSON.stringify(name)}: ${required(file)}`);
+  const main = required(join(root, "packages", "daemon", "src", "bin.ts"));
+  return `module.exports = { main: ${main}, faces: { ${faces.join(", ")} } };`;
+}
+
+/** What is imported only where it is installed and asked for stays outside. */
+function outside(names) {
+  const optional = new Set(names);
+  return {
+    name: "outside",
+    setup(build) {
+      build.onResolve({ filter: /^[@a-z]/ }, ({ path, kind }) =>
+        kind === "dynamic-import" && optional.has(path) ? { path, external: true } : undefined,
+      );
+    },
+  };
+}
+
+/** The node has such packages for its tests too. */
 function optionalPackages(manifests) {
   return [...manifests.values()].flatMap(
     ({ name, optionalDependencies, peerDependencies, devDependencies }) =>
@@ -250,12 +281,6 @@ function lazyBuiltins() {
       }));
     },
   };
-}
-
-function writeWhole(path, text) {
-  const fresh = `${path}.${process.pid}`;
-  writeFileSync(fresh, text);
-  renameSync(fresh, path);
 }
 
 /** Keeps the programs last used; what lies there otherwise is from a preparation that was cut off. */

@@ -54,6 +54,12 @@ export function makeHome(paths: HomePaths): boolean {
       `${paths.home} is a link or no folder; give its real path`,
     );
   }
+  if (process.getuid !== undefined && stat.uid !== process.getuid()) {
+    throw new ProtocolError(
+      "IDENTITY_UNREADABLE",
+      `${paths.home} belongs to another user: start as that user, or choose another --home`,
+    );
+  }
   if ((stat.mode & 0o077) !== 0 && !fresh) {
     throw new ProtocolError(
       "IDENTITY_UNREADABLE",

@@ -57,6 +57,8 @@ export function gossipService({
     globalSignaturePolicy: StrictNoSign,
     // All bytes count: an id that covers fewer lets a broken twin silence a message.
     msgIdFn: ({ topic, data }) => hash("sha256", Buffer.concat([Buffer.from(topic), data]), "buffer"),
+    msgIdToStrFn: (id) => Buffer.from(id.buffer, id.byteOffset, id.length).toString("latin1"),
+    asyncValidation: true,
     ignoreDuplicatePublishError: true,
     allowPublishToZeroTopicPeers: true,
     fallbackToFloodsub: false,

@@ -25,10 +25,41 @@ interface GossipStreams {
  * Gossip's streams at less cost: what is said to a peer in one turn of the event loop leaves as one frame, one cipher
  * message and one write, and windows are given back by halves.
  */
-export function thriftyStreams(service: object): void {
+export function thriftyStreams(service: object, turn: Turn): void {
   const inside = service as GossipStreams;
-  inside.streamsOutbound = new Watched((stream) => together(stream));
+  inside.streamsOutbound = new Watched((stream) => together(stream, turn));
   inside.streamsInbound = new Watched(({ rawStream }) => rawStream && sparingWindow(rawStream));
+}
+
+/** What is put off until all that has arrived in this turn of the event loop was read. */
+export class Turn {
+  #ends: (() => void)[] = [];
+  #afterwards: (() => void)[] = [];
+  #open = false;
+
+  end(act: () => void): void {
+    this.#ends.push(act);
+    this.#begin();
+  }
+
+  /** After everything that ends the turn. */
+  afterwards(act: () => void): void {
+    this.#afterwards.push(act);
+    this.#begin();
+  }
+
+  #begin(): void {
+    if (this.#open) return;
+    this.#open = true;
+    setImmediate(() => {
+      try {
+        for (const act of this.#ends.splice(0)) act();
+        for (const act of this.#afterwards.splice(0)) act();
+      } finally {
+        this.#open = false;
+      }
+    });
+  }
 }
 
 /** Streams by peer, each seen once as it comes. */
@@ -46,7 +77,7 @@ class Watched extends Map<string, unknown> {
   }
 }
 
-function together(stream: GossipStream): void {
+function together(stream: GossipStream, turn: Turn): void {
   const { rawStream, pushPrefixed, close } = stream;
   if (rawStream === undefined || pushPrefixed === undefined) return;
   let waiting: Uint8Array[] = [];
@@ -66,7 +97,7 @@ function together(stream: GossipStream): void {
   stream.pushPrefixed = (given) => {
     // A closed one says so at once.
     if (rawStream.writeStatus !== "writable") return pushPrefixed.call(stream, given);
-    if (waiting.length === 0) setImmediate(flush);
+    if (waiting.length === 0) turn.afterwards(flush);
     const bytes = given.subarray();
     waiting.push(bytes);
     waitingBytes += bytes.length;

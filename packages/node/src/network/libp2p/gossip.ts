@@ -1,11 +1,10 @@
 import { type GossipSub, TopicValidatorResult } from "@libp2p/gossipsub";
-import type { PeerId } from "@libp2p/interface";
 import type { Clock } from "../../clock.ts";
 import type { TopicView } from "../snapshot.ts";
 import type { NetworkEvent, Verdict } from "../transport.ts";
 import { waitFor } from "../waiting.ts";
 import { type TopicLabels, topicScore } from "./gossip-service.ts";
-import { thriftyStreams } from "./gossip-streams.ts";
+import { thriftyStreams, Turn } from "./gossip-streams.ts";
 import { type Validate, ValidationQueue } from "./validation-queue.ts";
 
 /** How long a published message waits for a first subscriber. */
@@ -19,6 +18,7 @@ interface GossipInside {
   readonly score: { readonly params: { readonly topics: Record<string, typeof topicScore> } };
   getMeshPeers(topic: string): string[];
   getScore(peerId: string): number;
+  reportMessageValidationResult(messageId: string, from: string, verdict: TopicValidatorResult): void;
 }
 
 export interface Gossip {
@@ -47,24 +47,43 @@ const verdicts: Readonly<Record<Verdict, TopicValidatorResult>> = {
   reject: TopicValidatorResult.Reject,
 };
 
-type TopicValidator = (from: PeerId, message: { readonly data: Uint8Array }) => Promise<TopicValidatorResult>;
+/** What comes on a topic that is not joined is nobody's, and ignored; the others' messages are judged once they are told. */
+class NotJoined extends Map<string, () => TopicValidatorResult> {
+  readonly #joined: ReadonlyMap<string, unknown>;
 
-/** The validators by topic; what comes on a topic that is not joined is nobody's, and ignored. */
-class Validators extends Map<string, TopicValidator> {
-  override get(topic: string): TopicValidator {
-    return super.get(topic) ?? (() => Promise.resolve(TopicValidatorResult.Ignore));
+  constructor(joined: ReadonlyMap<string, unknown>) {
+    super();
+    this.#joined = joined;
+  }
+
+  override get(topic: string): (() => TopicValidatorResult) | undefined {
+    return this.#joined.has(topic) ? undefined : () => TopicValidatorResult.Ignore;
   }
 }
 
 export function gossipOver(options: GossipOptions): Gossip {
   const { service, clock, prefix } = options;
   const inside = service as unknown as GossipInside;
-  const joined = new Set<string>();
+  const joined = new Map<string, ValidationQueue>();
+  const turn = new Turn();
   const ignored: Record<string, number> = {};
   // Who subscribes is told once, when a link opens: whoever publishes to a topic later must have heard it.
   inside.allowedTopics = { has: (topic) => topic.startsWith(prefix) && topic.length <= MAX_TOPIC };
-  service.topicValidators = new Validators();
-  thriftyStreams(service);
+  service.topicValidators = new NotJoined(joined);
+  thriftyStreams(service, turn);
+  service.addEventListener("gossipsub:message", ({ detail }) => {
+    const { propagationSource, msgId, msg } = detail;
+    const queue = joined.get(msg.topic);
+    if (queue === undefined) return;
+    const from = propagationSource.toString();
+    options.onMessage(from);
+    void queue.verdictOf(from, msg.data).then((verdict) => {
+      const report = () => inside.reportMessageValidationResult(msgId, from, verdicts[verdict]);
+      // Who sends it in this same turn has it, and need not be sent it.
+      if (verdict === "accept") turn.end(report);
+      else report();
+    });
+  });
   service.addEventListener("gossipsub:graft", ({ detail }) => {
     options.emitMesh({ peerId: detail.peerId, topic: detail.topic });
   });
@@ -73,25 +92,15 @@ export function gossipOver(options: GossipOptions): Gossip {
     ignored,
     join(topic, validate) {
       if (joined.has(topic)) throw new Error(`${topic} is joined already`);
-      joined.add(topic);
       options.labels.set(topic, topic.slice(prefix.length).split("/")[0] ?? "");
       inside.score.params.topics[topic] = topicScore;
-      const queue = new ValidationQueue({
-        clock,
-        validate,
-        onIgnored: (rule) => (ignored[rule] = (ignored[rule] ?? 0) + 1),
-      });
-      service.topicValidators.set(topic, async (from: PeerId, message) => {
-        const peerId = from.toString();
-        options.onMessage(peerId);
-        return verdicts[await queue.verdictOf(peerId, message.data)];
-      });
+      const onIgnored = (rule: string) => (ignored[rule] = (ignored[rule] ?? 0) + 1);
+      joined.set(topic, new ValidationQueue({ clock, validate, onIgnored }));
       service.subscribe(topic);
       return {
         [Symbol.dispose]() {
           if (!joined.delete(topic)) return;
           service.unsubscribe(topic);
-          service.topicValidators.delete(topic);
         },
       };
     },
@@ -103,7 +112,7 @@ export function gossipOver(options: GossipOptions): Gossip {
       return { recipients: recipients.length };
     },
     topics: () =>
-      [...joined].map((topic) => ({
+      [...joined.keys()].map((topic) => ({
         topic,
         meshPeers: inside.getMeshPeers(topic).length,
         subscribers: service.getSubscribers(topic).length,

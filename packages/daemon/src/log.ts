@@ -1,6 +1,7 @@
 /** The daemon's log: JSON lines by pino, or lines for people on a terminal. */
 
 import type { Log, LogFields } from "@gridmesh/node";
+import { LogPace } from "./log-pace.ts";
 import { type DestinationStream, type Logger, pino } from "pino";
 
 type Level = "error" | "warn" | "info" | "debug" | "silent";
@@ -12,6 +13,8 @@ export interface LogOptions {
   readonly levels: Readonly<Record<string, Level>>;
   /** Where lines go; stdout when absent. */
   readonly destination?: DestinationStream;
+  /** For lines a second; the runtime's when absent. */
+  readonly monotonicMs?: () => number;
 }
 
 export function createLog(options: LogOptions): Log {
@@ -26,7 +29,7 @@ export function createLog(options: LogOptions): Log {
     },
     options.format === "pretty" ? { write: (line) => destination.write(pretty(line)) } : destination,
   );
-  return logOf(logger, "daemon", options);
+  return logOf({ logger, pace: new LogPace(options.monotonicMs) }, "daemon", options);
 }
 
 /** The root must let through what the most talkative subsystem may say. */
@@ -36,12 +39,19 @@ function lowest(options: LogOptions): Level {
   return order.find((level) => all.includes(level)) ?? "info";
 }
 
-function logOf(root: Logger, subsystem: string, options: LogOptions): Log {
+interface Root {
+  readonly logger: Logger;
+  readonly pace: LogPace;
+}
+
+function logOf(root: Root, subsystem: string, options: LogOptions): Log {
   // `trade.desk` follows the level of `trade` unless it has one of its own.
   const own = options.levels[subsystem] ?? options.levels[subsystem.split(".")[0] ?? ""] ?? options.level;
-  const logger = root.child({ subsystem }, { level: own });
+  const logger = root.logger.child({ subsystem }, { level: own });
   const write = (level: Exclude<Level, "silent">) => (event: string, message: string, fields?: LogFields) => {
-    logger[level]({ event, ...fields }, message);
+    if (!logger.isLevelEnabled(level)) return;
+    const admitted = root.pace.admit(`${subsystem} ${event}`, fields ?? {});
+    if (admitted !== undefined) logger[level]({ event, ...admitted }, message);
   };
   return {
     error: write("error"),

@@ -19,7 +19,7 @@ export interface Outcome {
 }
 
 /** What a target did with an input that no reader should do: the input goes with it, as base64. */
-export class Crash extends Error {}
+class Crash extends Error {}
 
 const SLOW_MS = 50;
 const TURN_RUNS = 250;

@@ -22,5 +22,10 @@ const node = await createLibp2p({
     dht: kadDHT({ protocol: "/bench/kad/1", clientMode: false }),
   },
 });
-process.on("SIGTERM", () => void node.stop().then(() => process.exit()));
+process.on("SIGTERM", () => void stop());
 console.log('{"type":"started"}');
+
+async function stop(): Promise<never> {
+  await node.stop();
+  process.exit();
+}

@@ -12,9 +12,9 @@ const STRIDES = [1, 3, 7, 11];
 const PROCESSES = 2;
 /** Messages under way: enough that no core waits, few enough that none waits for long. */
 const AT_ONCE = 12;
-const WARM_MESSAGES = 100;
-const MESSAGES = 200;
-const FEW_MESSAGES = 24;
+const WARM_MS = 4_000;
+const MEASURED_MS = 10_000;
+const QUICK_MS = 1_000;
 const ASK_MS = 10;
 const MESH_MS = 60_000;
 /** Nothing heard for so long: what is missing is lost. */
@@ -32,14 +32,14 @@ interface Measured {
 
 interface Size {
   readonly nodes: number;
-  readonly warm: number;
-  readonly messages: number;
+  readonly warmMs: number;
+  readonly forMs: number;
 }
 
 export async function gossip({ quick }: BenchOptions): Promise<readonly Line[]> {
   const size = quick
-    ? { nodes: FEW, warm: FEW_MESSAGES, messages: FEW_MESSAGES }
-    : { nodes: NODES, warm: WARM_MESSAGES, messages: MESSAGES };
+    ? { nodes: FEW, warmMs: QUICK_MS, forMs: QUICK_MS }
+    : { nodes: NODES, warmMs: WARM_MS, forMs: MEASURED_MS };
   // One after the other: on a machine of two cores they would measure each other.
   const raw = await measured("raw", size);
   const ours = await measured("ours", size);
@@ -56,7 +56,7 @@ export async function gossip({ quick }: BenchOptions): Promise<readonly Line[]> 
 }
 
 /** A delivery is a message accepted at a node other than its author's; every node must have each of them, once. */
-async function measured(kind: "ours" | "raw", { nodes, warm, messages }: Size): Promise<Measured> {
+async function measured(kind: "ours" | "raw", { nodes, warmMs, forMs }: Size): Promise<Measured> {
   await using stack = new AsyncDisposableStack();
   const each = nodes / PROCESSES;
   const graph = dialsAmong(nodes);
@@ -75,40 +75,51 @@ async function measured(kind: "ours" | "raw", { nodes, warm, messages }: Size): 
     }),
   );
   await meshed(peers);
-  await spread(peers, { messages: warm, others: nodes - 1 });
-  const before = await talliesOf(peers, 0);
+  const others = nodes - 1;
+  const before = await spread(peers, { forMs: warmMs, others });
   const startMs = performance.now();
-  const after = await spread(peers, { messages, others: nodes - 1 });
+  const after = await spread(peers, { forMs, others });
   const tookMs = performance.now() - startMs;
-  await checkCounts(peers);
   const gained = (of: keyof Tally) => total(after, of) - total(before, of);
-  return { perSecond: (gained("heard") * 1_000) / tookMs, cpuMs: gained("cpuMs") / gained("heard") };
+  const figures = { perSecond: (gained("heard") * 1_000) / tookMs, cpuMs: gained("cpuMs") / gained("heard") };
+  await arrival(peers, others);
+  return figures;
 }
 
-/** Says so many, no more than some of them under way at a time, until all of them were heard by all others. */
+/** Keeps some messages under way for that long. */
 async function spread(
   peers: readonly Peer<Facts>[],
-  { messages, others }: { readonly messages: number; readonly others: number },
+  { forMs, others }: { readonly forMs: number; readonly others: number },
 ): Promise<readonly Tally[]> {
+  const endMs = performance.now() + forMs;
   let tallies = await talliesOf(peers, 0);
-  const end = total(tallies, "asked") + messages;
-  let lastHeard = 0;
-  let lastMs = performance.now();
-  for (;;) {
-    const asked = total(tallies, "asked");
-    const said = total(tallies, "said");
-    const heard = total(tallies, "heard");
-    if (asked === end && said >= asked && heard === said * others) return tallies;
-    if (heard !== lastHeard) [lastHeard, lastMs] = [heard, performance.now()];
-    else if (performance.now() - lastMs > LOST_MS) {
-      await checkCounts(peers);
-      throw new Error(`${asked - said} messages were not said`);
-    }
-    const underWay = asked - said + Math.ceil((said * others - heard) / others);
-    const say = Math.min(Math.floor((AT_ONCE - underWay) / peers.length), (end - asked) / peers.length);
+  while (performance.now() < endMs) {
+    const say = Math.floor((AT_ONCE - underWay(tallies, others)) / peers.length);
     if (say <= 0) await new Promise((resolve) => setTimeout(resolve, ASK_MS));
     tallies = await talliesOf(peers, Math.max(0, say));
   }
+  return tallies;
+}
+
+/** Messages asked for that some have not heard yet, or as many of which so much is missing. */
+function underWay(tallies: readonly Tally[], others: number): number {
+  return total(tallies, "asked") - Math.floor(total(tallies, "heard") / others);
+}
+
+/** Returns when each has heard all. @throws when nothing comes any more and some is missing */
+async function arrival(peers: readonly Peer<Facts>[], others: number): Promise<void> {
+  let lastHeard = 0;
+  let lastMs = performance.now();
+  for (;;) {
+    const tallies = await talliesOf(peers, 0);
+    const heard = total(tallies, "heard");
+    const said = total(tallies, "said");
+    if (said >= total(tallies, "asked") && heard === said * others) break;
+    if (heard !== lastHeard) [lastHeard, lastMs] = [heard, performance.now()];
+    else if (performance.now() - lastMs > LOST_MS) break;
+    await new Promise((resolve) => setTimeout(resolve, ASK_MS));
+  }
+  await checkCounts(peers);
 }
 
 /** @throws unless each heard all that was said by others, once */

@@ -10,8 +10,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type BenchOptions, line, type Line, median } from "./measure.ts";
 import { ownEnvironment, residentMiB } from "./process.ts";
+import { compiled, program } from "./program.ts";
 
-const program = fileURLToPath(new URL("../packages/daemon/bin/gridmesh.js", import.meta.url));
 const raw = fileURLToPath(new URL("./raw-node.ts", import.meta.url));
 const RUNS = 5;
 
@@ -19,6 +19,7 @@ export async function start({ quick }: BenchOptions): Promise<readonly Line[]> {
   // A short path: the control socket lies in the home.
   const folder = await mkdtemp(join(tmpdir(), "gm-"));
   try {
+    if (!quick) await prepare(join(folder, "first"));
     const bare: number[] = [];
     const cli: number[] = [];
     const daemons: Life[] = [];
@@ -51,6 +52,18 @@ interface Life {
   readonly readyMs: number;
   readonly rssMiB: number;
   readonly stopMs: number;
+}
+
+async function prepare(home: string): Promise<void> {
+  const words = [program, "start", "--profile", "testnet", "--home", home];
+  const child = spawn(process.execPath, words, { stdio: "ignore", env: ownEnvironment() });
+  const exit = once(child, "exit");
+  try {
+    await compiled(["started", "linked"]);
+  } finally {
+    child.kill("SIGKILL");
+    await exit;
+  }
 }
 
 async function runMs(words: readonly string[]): Promise<number> {

@@ -3,16 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,9 +11,8 @@ import { fileURLToPath } from "node:url";
 import { type ControlClient, controlClient } from "../packages/daemon/src/index.ts";
 import { type BenchOptions, line, type Line } from "./measure.ts";
 import { cpuSeconds, ownEnvironment, residentMiB } from "./process.ts";
+import { compiled, program } from "./program.ts";
 
-const program = fileURLToPath(new URL("../packages/daemon/bin/gridmesh.js", import.meta.url));
-const MANIFEST = fileURLToPath(new URL("../node_modules/.cache/gridmesh/current.json", import.meta.url));
 const agent = fileURLToPath(new URL("./swarm-agent.js", import.meta.url));
 const MANY = 20;
 const FEW = 4;
@@ -46,7 +36,7 @@ export async function swarm({ quick }: BenchOptions): Promise<readonly Line[]> {
   const homes = Array.from({ length: count }, (_, index) => homeIn(folder, index, port));
   const daemons: Daemon[] = [];
   try {
-    await prepare(join(folder, "first"));
+    if (!quick) await prepare(join(folder, "first"));
     const startMs = performance.now();
     daemons.push(...homes.map(spawned));
     const phase = async (name: string, reached: Promise<void>): Promise<readonly Line[]> => {
@@ -117,23 +107,16 @@ async function allConnected(daemons: readonly Daemon[]): Promise<void> {
   assert.equal(found.size, daemons.length, "there is a way from each to every other");
 }
 
-/** The program and its compiled code are kept from start to start: the first daemons after a change are not what counts. */
+/** Two that are linked, until what they have compiled is kept. */
 async function prepare(folder: string): Promise<void> {
   mkdirSync(folder, { mode: 0o700 });
   const port = await freePort();
   const pair = [0, 1].map((index) => spawned(homeIn(folder, index, port)));
   try {
-    await each(pair, () => Promise.resolve(existsSync(MANIFEST) && isWarm()));
+    await compiled(["linked"]);
   } finally {
     await Promise.all(pair.map(killed));
   }
-}
-
-function isWarm(): boolean {
-  const { program: made } = JSON.parse(readFileSync(MANIFEST, "utf8")) as {
-    readonly program: { readonly folder: string };
-  };
-  return readdirSync(made.folder).some((name) => name.startsWith("warm-"));
 }
 
 /** One of them listens where all others look. */
@@ -155,6 +138,7 @@ function homeIn(folder: string, index: number, port: number): string {
 function spawned(home: string): Daemon {
   const log = join(home, "out.log");
   const out = openSync(log, "a", 0o600);
+  // As a testnet starts them: many on one machine do with little room each.
   const words = ["--max-semi-space-size=4", program, "start", "--home", home];
   const child = spawn(process.execPath, words, { stdio: ["ignore", out, out], env: ownEnvironment() });
   return { process: child, control: controlClient(join(home, "control.sock")), log };

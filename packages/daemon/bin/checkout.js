@@ -13,8 +13,11 @@ export const CACHE = join(ROOT, "node_modules", ".cache", "gridmesh");
 /** What the prepared program was made of, and where each package's face is in it. */
 export const MANIFEST = join(CACHE, "current.json");
 const CONDITION = "gridmesh-source";
-/** By then a daemon has run what every daemon runs; only one that is linked has run all of it. */
-const WARM_MS = 10_000;
+/** How much of the program had run when its compiled code was kept; the last is best. */
+const STAGES = ["read", "started", "linked"];
+/** By then a daemon has run what every daemon runs; how soon it is looked for whether it is linked, and again. */
+const STARTED_MS = 3_000;
+const LINKED_MS = 10_000;
 
 /**
  * Runs the program of this checkout.
@@ -28,23 +31,24 @@ export async function runCheckout({ source, keptIn, keepCompiledCode }) {
     await import(pathToFileURL(source).href);
     return;
   }
-  const { script, isWarm } = compiled(program.folder);
+  const { script, stage } = compiled(program.folder);
   const loaded = evaluated(script, program.folder);
   resolveToProgram(program, loaded.faces);
-  if (process.argv[2] === "start" && !isWarm) keepWhenWarm(script, program.folder);
+  if (process.argv[2] === "start") keepCode({ script, folder: program.folder, stage });
   loaded.main();
 }
 
 /** The program as V8 read it before, if it did: its functions are there then without being read again. */
 function compiled(folder) {
   const filename = programIn(folder);
-  for (const path of [warmCodeIn(folder), coldCodeIn(folder)]) {
+  for (const stage of STAGES.toReversed()) {
+    const path = codeIn(folder, stage);
     const cachedData = existsSync(path) ? readFileSync(path) : undefined;
     if (cachedData === undefined) continue;
     const script = scriptOf(filename, cachedData);
-    if (!script.cachedDataRejected) return { script, isWarm: path === warmCodeIn(folder) };
+    if (!script.cachedDataRejected) return { script, stage };
   }
-  return { script: scriptOf(filename), isWarm: false };
+  return { script: scriptOf(filename), stage: undefined };
 }
 
 /** The program of a folder, not run yet. */
@@ -62,18 +66,24 @@ function evaluated(script, folder) {
 }
 
 /** Keeps what has been compiled until now: what was only read at the start is compiled when it is first called. */
-function keepWhenWarm(script, folder) {
+function keepCode({ script, folder, stage }, afterMs = STARTED_MS) {
+  if (stage === STAGES.at(-1)) return;
   // Of many that started together one does it.
-  const waitMs = WARM_MS * (1 + (process.pid % 16) / 16);
+  const waitMs = afterMs * (1 + (process.pid % 16) / 16);
   const timer = setTimeout(() => {
-    const path = warmCodeIn(folder);
-    if (!existsSync(folder) || existsSync(path)) return;
-    if (!process.getActiveResourcesInfo().includes("TCPSocketWrap")) return keepWhenWarm(script, folder);
-    try {
-      writeWhole(path, script.createCachedData());
-    } catch {
-      // A full disk, or a newer program has taken the place of this one: the next starts compile again.
+    if (!existsSync(folder)) return;
+    const isLinked = afterMs === LINKED_MS && process.getActiveResourcesInfo().includes("TCPSocketWrap");
+    const reached = isLinked ? "linked" : "started";
+    if (STAGES.indexOf(reached) > STAGES.indexOf(stage)) {
+      try {
+        if (!existsSync(codeIn(folder, reached)))
+          writeWhole(codeIn(folder, reached), script.createCachedData());
+      } catch {
+        // A full disk: the next starts compile again.
+        return;
+      }
     }
+    keepCode({ script, folder, stage: reached }, LINKED_MS);
   }, waitMs);
   timer.unref();
 }
@@ -83,12 +93,8 @@ export function programIn(folder) {
 }
 
 /** V8 takes no code that was compiled by another version, or under other flags. */
-function warmCodeIn(folder) {
-  return join(folder, `warm-${cachedDataVersionTag()}`);
-}
-
-export function coldCodeIn(folder) {
-  return join(folder, `cold-${cachedDataVersionTag()}`);
+export function codeIn(folder, stage = STAGES[0]) {
+  return join(folder, `${stage}-${cachedDataVersionTag()}`);
 }
 
 export function writeWhole(path, content) {

@@ -16,7 +16,7 @@ import {
 import { builtinModules, createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
-import { CACHE, coldCodeIn, MANIFEST, programIn, scriptOf, stampOf, writeWhole } from "./checkout.js";
+import { CACHE, codeIn, MANIFEST, programIn, scriptOf, stampOf, writeWhole } from "./checkout.js";
 
 const PACKAGES = ["protocol", "energy", "node", "agents", "daemon"];
 /** Imports for a script, which cannot by itself; as long as the word it stands for. */
@@ -154,7 +154,7 @@ async function make({ root, sources, entries, folder, bundler }) {
     for (const { path, text } of built.outputFiles) {
       writeWhole(path, path.endsWith(".js") ? text.replaceAll(/\bimport\(/g, `${BRING}(`) : text);
     }
-    writeWhole(coldCodeIn(fresh), scriptOf(programIn(fresh)).createCachedData());
+    writeWhole(codeIn(fresh), scriptOf(programIn(fresh)).createCachedData());
     if (sources.asTheyWere()) renameSync(fresh, folder);
   } catch (error) {
     const [first] = error.errors ?? [];

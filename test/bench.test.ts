@@ -34,7 +34,7 @@ const lines: Readonly<Record<string, number>> = {
   trade: 3,
   registry: 6,
   start: 4,
-  swarm: 6,
+  swarm: 9,
   gossip: 2,
 };
 

@@ -6,7 +6,7 @@ const DAY_S = 86_400;
 
 /** @returns {import("@gridmesh/node").AgentDefinition} */
 export function talker() {
-  /** @type {import("@gridmesh/node").AgentContext | undefined} */
+  /** @type {import("../packages/node/src/index.ts").AgentContext | undefined} */
   let own;
   const say = async (context) => {
     const startS = (Math.floor(context.clock.nowMs() / 1_000 / DAY_S) + 1) * DAY_S;

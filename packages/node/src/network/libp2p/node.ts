@@ -90,7 +90,8 @@ export class Libp2pTransport implements Transport {
     await Promise.all(
       links.connections(peerId).map(async (connection) => {
         // A graceful close would tell the other side an end that our streams never had. An aborted one leaves the list.
-        for (const stream of [...connection.streams]) stream.abort(new Error(reason));
+        const standing = [...connection.streams];
+        for (const stream of standing) stream.abort(new Error(reason));
         try {
           await connection.close({ signal: limit.signal });
         } catch {

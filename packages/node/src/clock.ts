@@ -15,6 +15,8 @@ export interface Clock {
   timer(ms: number, fn: () => void): Disposable;
   /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Is the machine so busy with others that this process waited for it when it last had work? Where there is none: no. */
+  crowded?(): boolean;
 }
 
 /** A source of chance; seeded in simulations. */
@@ -39,6 +41,29 @@ export function systemClock(): Clock {
     monotonicMs: () => performance.now(),
     timer: startTimer,
     sleep: (ms, signal) => sleepWith(ms, signal),
+    crowded: crowding(),
+  };
+}
+
+/** So much work tells enough; with less of the processor than this part of its time others were served meanwhile. */
+const TELLING_MS = 50;
+const OWN_SHARE = 0.6;
+
+/** Compares how long the event loop was at work with the processor time it got. */
+function crowding(): () => boolean {
+  const usedMs = () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1_000;
+  };
+  let active = performance.eventLoopUtilization().active;
+  let used = usedMs();
+  let crowded = false;
+  return () => {
+    const [activeNow, usedNow] = [performance.eventLoopUtilization().active, usedMs()];
+    if (activeNow - active < TELLING_MS) return crowded;
+    crowded = usedNow - used < OWN_SHARE * (activeNow - active);
+    [active, used] = [activeNow, usedNow];
+    return crowded;
   };
 }
 

@@ -58,7 +58,6 @@ class LinkSupervisor implements Supervisor {
       random,
       ownId: transport.peerId,
       wanted: () => this.#running && this.#wouldGrow(),
-      isBusy: () => this.#dials.isBusy,
       candidates: () => [...this.#table.entries].filter(isCandidate),
       dial: (entry) =>
         this.#dials.dial(entry, { timeoutMs: DIAL_MS }).then(

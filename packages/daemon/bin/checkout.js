@@ -4,7 +4,7 @@ import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from "n
 import * as module from "node:module";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { cachedDataVersionTag } from "node:v8";
+import { cachedDataVersionTag, setFlagsFromString } from "node:v8";
 import { Script } from "node:vm";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -68,6 +68,8 @@ function evaluated(script, folder) {
 /** Keeps what has been compiled until now: what was only read at the start is compiled when it is first called. */
 function keepCode({ script, folder, stage }, afterMs = STARTED_MS) {
   if (stage === STAGES.at(-1)) return;
+  // Else V8 forgets what ran once and long ago, as most of a start does.
+  setFlagsFromString("--no-flush-bytecode");
   // Of many that started together one does it.
   const waitMs = afterMs * (1 + (process.pid % 16) / 16);
   const timer = setTimeout(() => {
@@ -75,6 +77,8 @@ function keepCode({ script, folder, stage }, afterMs = STARTED_MS) {
     const isLinked = afterMs === LINKED_MS && process.getActiveResourcesInfo().includes("TCPSocketWrap");
     const reached = isLinked ? "linked" : "started";
     if (STAGES.indexOf(reached) > STAGES.indexOf(stage)) {
+      // Under other flags than it was kept V8 would not take it.
+      setFlagsFromString("--flush-bytecode");
       try {
         if (!existsSync(codeIn(folder, reached)))
           writeWhole(codeIn(folder, reached), script.createCachedData());

@@ -12,6 +12,7 @@ import { type Advertised, type Advertiser, createAdvertiser } from "./registry/a
 import { type Anycast, createAnycast } from "./registry/anycast.ts";
 import { createRecordCache } from "./registry/cache.ts";
 import { claimsOf } from "./claims.ts";
+import { repeatOnce } from "./registry/debut.ts";
 import { createEquivocations } from "./registry/equivocations.ts";
 import { recordTopic } from "./registry/heard.ts";
 import { keepRecords, type RecordKeeper } from "./registry/keep.ts";
@@ -193,6 +194,8 @@ export function openAdvertiser(
       return sealRecord({ network, random, ...seat, nowS: nowS(base), ...told, ...load });
     },
   });
+  const repeat = () => advertiser.repeat();
+  undo.use(repeatOnce({ transport: links.transport, clock, random, repeat }));
   return advertiser;
 }
 

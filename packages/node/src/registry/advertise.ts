@@ -50,6 +50,8 @@ export interface Advertiser {
   records(): readonly SealedMessage[];
   /** Agents came, went or changed: tells of it, at most once in five seconds for each. */
   changed(): void;
+  /** Says all of it anew, to whoever was not there yet. */
+  repeat(): void;
   /** Tells that all agents are gone, and takes their words out of the DHT. */
   withdraw(): Promise<void>;
   /** Stops renewing. */
@@ -126,6 +128,11 @@ class RecordAdvertiser implements Advertiser {
     this.#options.words.changed();
   }
 
+  repeat(): void {
+    if (this.#stopped) return;
+    for (const agent of this.#options.agents()) void this.#renew(agent);
+  }
+
   async withdraw(): Promise<void> {
     this.stop();
     const gone = [...this.#told.values()]
@@ -151,7 +158,7 @@ class RecordAdvertiser implements Advertiser {
     const spreadMs = everyMs * SPREAD;
     const waitMs = everyMs - spreadMs + this.#options.random.below(Math.floor(2 * spreadMs) + 1);
     this.#renewal = this.#options.clock.timer(waitMs, () => {
-      for (const agent of this.#options.agents()) void this.#renew(agent);
+      this.repeat();
       this.#arm();
     });
   }

@@ -30,7 +30,7 @@ export interface WordProvider {
 const PROVIDE_MS = 5_000;
 const RETRY_MAX_MS = 60_000;
 /** Where links never end to come, they are waited for no longer. */
-const PUT_OFF_MS = 20_000;
+const PUT_OFF_MS = 10_000;
 const GROWN_MS = 300_000;
 
 export function createWordProvider(options: WordProviderOptions): WordProvider {

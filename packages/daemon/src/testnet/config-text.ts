@@ -13,6 +13,8 @@ export function configText(
     network: net.network,
     profile: "testnet",
     discovery: { bootstrap: [...net.bootstrap] },
+    // All links at once, before the first hour: one by one they would come while the homes trade.
+    peers: { min: plan.nodes.length - 1, target: plan.nodes.length - 1 },
     status,
     // The way of every search is part of what a testnet shows.
     log: { level: "info", format: "json", levels: { trade: "debug" } },

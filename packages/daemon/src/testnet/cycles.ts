@@ -9,8 +9,8 @@ import { planKills } from "./kills.ts";
 import { type CycleFigures, type Observer, profileOf } from "./observe.ts";
 import type { Output } from "./output.ts";
 
-/** All daemons begin at one instant this far ahead: what they still do for having met is done by then. */
-const LEAD_MS = 2_000;
+/** All daemons begin at one instant this far ahead: walks in the DHT that follow the last link are done by then. */
+const LEAD_MS = 14_000;
 /** Figures are read when the gate is closed and the slot not yet over: nobody is busy then. */
 const READ_AT_PERMILLE = 900;
 const LATE_FACTOR = 5;

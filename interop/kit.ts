@@ -1,21 +1,17 @@
 /** What a row of the table is made with: peers of both kinds, gone when the row is over. */
 
-import { createPrivateKey, createPublicKey, randomBytes } from "node:crypto";
 import {
   type AgentNode,
   createNode,
   libp2p,
   type Libp2pOptions,
-  type NetworkChoice,
   type NodeOptions,
-  silentLog,
   systemClock,
-  systemRandom,
 } from "@gridmesh/node";
-import { peerIdFromKey } from "@gridmesh/protocol";
+import { startTransport, type Transport } from "../scripts/campaigns/start-transport.ts";
 import { Foreign, type ForeignOptions, type ForeignProgram } from "./foreign.ts";
 
-export type Transport = Awaited<ReturnType<NetworkChoice["create"]>>;
+export type { Transport };
 
 export const NETWORK = "interop";
 export const SEARCHES = `gridmesh/${NETWORK}/search/energy`;
@@ -23,7 +19,6 @@ export const wait = { timeoutMs: 10_000 };
 
 /** Deadline of a condition, ms: generous, so that only a hang misses it. */
 const UNTIL_MS = 30_000;
-const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
 
 export interface Kit {
   foreign(options?: ForeignOptions): Promise<Foreign>;
@@ -64,27 +59,11 @@ export function kitOf(program: ForeignProgram, undo: AsyncDisposableStack): Kit 
       return node;
     },
     async transport(network = {}) {
-      const transport = await started(libp2p({ profile: "testnet", ...network }));
+      const transport = await startTransport(libp2p({ profile: "testnet", ...network }), NETWORK);
       undo.defer(() => transport.stop({ deadlineMs: 1_000 }));
       return transport;
     },
   };
-}
-
-async function started(choice: NetworkChoice): Promise<Transport> {
-  const seed = new Uint8Array(randomBytes(32));
-  const key = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: "der", type: "pkcs8" });
-  const spki = createPublicKey(key).export({ format: "der", type: "spki" });
-  const transport = await choice.create({
-    seed,
-    peerId: peerIdFromKey(new Uint8Array(spki.subarray(-32))),
-    network: NETWORK,
-    clock: systemClock(),
-    random: systemRandom(),
-    log: silentLog(),
-  });
-  await transport.start();
-  return transport;
 }
 
 /** Resolves once the condition holds. */

@@ -17,7 +17,7 @@ import { createEquivocations } from "./registry/equivocations.ts";
 import { recordTopic } from "./registry/heard.ts";
 import { keepRecords, type RecordKeeper } from "./registry/keep.ts";
 import { createWordProvider } from "./registry/provide.ts";
-import { openRecord, sealRecord } from "./registry/record.ts";
+import { openRecord, readProven, sealRecord } from "./registry/record.ts";
 import { capabilityKey, createRegistry, type DistributedRegistry } from "./registry/registry.ts";
 import { createStandings, type Standings } from "./registry/standings.ts";
 import { createPeerTeller } from "./registry/tell-peers.ts";
@@ -233,11 +233,8 @@ export function openAnycast(
 
 /** Takes the records that linked peers tell of their own agents; the ladder has proven them and their binding. */
 function takeRecords(base: NodeBase, { serve, bans }: LinkRoom, registry: DistributedRegistry): Disposable {
-  return serve.handle("control", "capability_advertisement", ({ message }) => {
-    // Read by its own version, which may be older than what is spoken here.
-    const { network, engine } = base;
-    const bytes = canonicalBytes(message);
-    const record = openRecord(bytes, { network, engine, nowS: nowS(base) });
+  return serve.handle("control", "capability_advertisement", (received) => {
+    const record = readProven(received, canonicalBytes(received.message), nowS(base));
     if (bans.banned(record.agentId)) throw new ProtocolError("PEER_BANNED", "the agent's key is banned");
     registry.take(record, true);
     return Promise.resolve(undefined);

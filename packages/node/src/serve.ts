@@ -148,11 +148,9 @@ export class Serve implements LinkExchange, Disposable {
       session.heardMs = this.#node.clock.monotonicMs();
       // Of a key that is handed over, the bans go with it.
       if (opened.type !== "key_continuity") bans.check(signerId);
-      const { type, messageId, message } = opened;
-      const received: Received = { type, messageId, message, signerId, from };
-      const handler = this.#settle(session, received, opened.body)
-        ? undefined
-        : this.#route(session, protocol, opened);
+      const { type, messageId, message, body } = opened;
+      const received: Received = { type, messageId, message, body, signerId, from };
+      const handler = this.#settle(session, received) ? undefined : this.#route(session, protocol, opened);
       meter.accepted(protocol, frame.length);
       if (handler !== undefined) void this.#run(channel, received, handler);
     } catch (error) {
@@ -193,9 +191,9 @@ export class Serve implements LinkExchange, Disposable {
   }
 
   /** True when the message answers one of ours, or is an error: those are never answered. */
-  #settle(session: PeerSession, received: Received, body: Readonly<Record<string, unknown>>): boolean {
+  #settle(session: PeerSession, received: Received): boolean {
     if (received.type === "error_response") {
-      const response = body as unknown as ErrorResponse;
+      const response = received.body as unknown as ErrorResponse;
       const error = fromErrorResponse(response);
       const { peerId } = session;
       this.#node.log.debug("message.refused", `${error.code}: ${error.message}`, {

@@ -18,6 +18,8 @@ export interface Draft {
 export interface Received {
   readonly type: string;
   readonly message: Readonly<Record<string, unknown>>;
+  /** The fields beside the header, as today's schema gives them whatever version was spoken. */
+  readonly body: Readonly<Record<string, unknown>>;
   readonly messageId: string;
   /** agent_id of the signer. */
   readonly signerId: string;

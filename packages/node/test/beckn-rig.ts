@@ -253,7 +253,7 @@ function exchangeOf(peerId: string, rooms: Map<string, Map<string, Handler>>): S
     const nonce = Buffer.from(`${from}${sent++}`.slice(-32).padStart(32, "0")).toString("base64");
     const message = { ...fields, type, nonce, timestamp: Math.floor(Date.now() / 1000) };
     const link = { peerId: from, address: "", inbound: true, relayed: false, openedAtMs: 0, lastByteMs: 0 };
-    return { type, message, messageId: "", signerId: signer.agentId, from: link };
+    return { type, message, body: fields, messageId: "", signerId: signer.agentId, from: link };
   };
   const reach = async (to: string, draft: Draft, signer: Signer) => {
     const handler = rooms.get(to)?.get(draft.type);

@@ -8,7 +8,8 @@ import { nodeEngine } from "../src/gate/engine.ts";
 import { createGossipGate } from "../src/gate/gossip.ts";
 import { silentLog } from "../src/log.ts";
 import { createRecordCache } from "../src/registry/cache.ts";
-import { createEquivocations, type Equivocation } from "../src/registry/equivocations.ts";
+import { createEquivocations } from "../src/registry/equivocations.ts";
+import type { StoredEquivocation } from "../src/store/types.ts";
 import { recordTopic } from "../src/registry/heard.ts";
 import { openRecord } from "../src/registry/record.ts";
 import { createRegistry } from "../src/registry/registry.ts";
@@ -25,7 +26,7 @@ test("of 1,000 pairs all are found where both meet, each proof verifies offline,
   const bans = createBans(memoryStore(), clock);
   const cache = createRecordCache({ clock, linksHeard: () => new Map() });
   const equivocations = createEquivocations(clock);
-  const proofs: Equivocation[] = [];
+  const proofs: StoredEquivocation[] = [];
   using _listening = equivocations.onAdd((proof) => proofs.push(proof));
   const open = (bytes: Uint8Array) => openRecord(bytes, { network: NET, engine, nowS });
   const registry = createRegistry({

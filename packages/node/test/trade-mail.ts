@@ -171,7 +171,7 @@ export class Mail {
     }
     this.#nonces.add(`${to} ${opened.signerId} ${opened.nonce}`);
     const { type, message, messageId, signerId } = opened;
-    const received: Received = { type, message, messageId, signerId, from: linkTo(from) };
+    const received: Received = { type, message, body: message, messageId, signerId, from: linkTo(from) };
     const repliedTo = message["in_reply_to"];
     if (typeof repliedTo === "string") {
       const error = message["error_code"];

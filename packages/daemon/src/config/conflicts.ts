@@ -1,5 +1,6 @@
 /** Settings that cannot hold together; each rule names both. */
 
+import { type FeatureName, featureNames } from "@gridmesh/protocol";
 import type { Config } from "./schema.ts";
 import type { ConfigProblem } from "./problem.ts";
 
@@ -81,16 +82,9 @@ const rules: readonly Rule[] = [
   },
 ];
 
-const absentFeatures: readonly (keyof Config["features"])[] = [
-  "compression",
-  "streaming",
-  "batch_processing",
-  "leases",
-  "receipts",
-  "redundancy",
-  "resume",
-  "e2e",
-];
+/** Features that this program has; the protocol names more. */
+const builtFeatures: ReadonlySet<FeatureName> = new Set(["encryption", "cbor", "protobuf"]);
+const absentFeatures = featureNames.filter((name) => !builtFeatures.has(name));
 
 const absent: readonly Absent[] = [
   {

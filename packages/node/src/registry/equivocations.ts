@@ -2,33 +2,20 @@
 
 import type { Clock } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
+import type { StoredEquivocation } from "../store/types.ts";
 import type { AgentRecord } from "./record.ts";
-
-export interface Equivocation {
-  readonly agentId: string;
-  /** PeerId the second names. */
-  readonly nodeId: string;
-  /** Did that very node tell it? */
-  readonly confirmed: boolean;
-  readonly seq: number;
-  /** Canonical bytes of the two messages. */
-  readonly first: Uint8Array;
-  readonly second: Uint8Array;
-  /** Wall ms. */
-  readonly atMs: number;
-}
 
 export interface Equivocations {
   add(known: AgentRecord, other: AgentRecord, confirmed: boolean): void;
   /** Oldest first, one of each signer. */
-  list(): readonly Equivocation[];
-  onAdd(fn: (proof: Equivocation) => void): Disposable;
+  list(): readonly StoredEquivocation[];
+  onAdd(fn: (proof: StoredEquivocation) => void): Disposable;
 }
 
 /** @param before - those of former runs */
-export function createEquivocations(clock: Clock, before: readonly Equivocation[] = []): Equivocations {
+export function createEquivocations(clock: Clock, before: readonly StoredEquivocation[] = []): Equivocations {
   const proofs = new Map(before.map((proof) => [proof.agentId, proof]));
-  const listeners = new Set<(proof: Equivocation) => void>();
+  const listeners = new Set<(proof: StoredEquivocation) => void>();
   return {
     add(known, other, confirmed) {
       const { agentId, nodeId, seq } = other;

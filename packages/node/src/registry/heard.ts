@@ -74,7 +74,7 @@ export function recordTopic(options: HeardOptions): GossipTopic<HeardRecord> {
       if (binding !== undefined) keep(bindings, { key: signerId, value: binding, max: BINDINGS_KEPT });
       return {
         signerId,
-        record: readProven({ ...opened.message, ...opened.body } as JsonObject, data, nowS),
+        record: readProven(opened, data, nowS),
       };
     },
     take({ signerId, record }) {

@@ -14,6 +14,7 @@ import {
   type Signer,
   type VerifyEngine,
 } from "@gridmesh/protocol";
+import type { Received } from "../signed-exchange.ts";
 import type { Random } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import { isObject } from "../route/rpc-lines.ts";
@@ -106,7 +107,7 @@ export interface RecordContext {
 /** Verifies a record as it came over gossip or in an answer. @throws the codes of `openEnvelope`, RECORD_INVALID. */
 export function openRecord(bytes: Uint8Array, context: RecordContext): AgentRecord {
   const opened = openEnvelope(bytes, { ...context, isMine: (id) => id === "*", live: false });
-  return readProven({ ...opened.message, ...opened.body } as JsonObject, bytes, context.nowS);
+  return readProven(opened, bytes, context.nowS);
 }
 
 type RecordMessage = CapabilityAdvertisement & {
@@ -119,9 +120,12 @@ type RecordMessage = CapabilityAdvertisement & {
   readonly extra?: JsonObject;
 };
 
+/** What the ladder gives: the message, and its body as today's schema has it. */
+type ProvenMessage = Pick<Received, "message" | "body">;
+
 /** Reads a message whose signature and binding held. @throws RECORD_INVALID. */
-export function readProven(message: JsonObject, bytes: Uint8Array, nowS: number): AgentRecord {
-  const record = complete(message as unknown as RecordMessage);
+export function readProven(proven: ProvenMessage, bytes: Uint8Array, nowS: number): AgentRecord {
+  const record = complete({ ...proven.message, ...proven.body } as unknown as RecordMessage);
   checkTerms(record, nowS);
   const { protocols, eras } = speaksOf(record.extra);
   return {

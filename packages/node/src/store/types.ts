@@ -49,10 +49,12 @@ export interface StoredRecord {
 /** Two signed messages of one signer and number with other contents. */
 export interface StoredEquivocation {
   readonly agentId: string;
+  /** PeerId the second names. */
   readonly nodeId: string;
   /** Did that very node tell it? */
   readonly confirmed: boolean;
   readonly seq: number;
+  /** Canonical bytes of the two messages. */
   readonly first: Uint8Array;
   readonly second: Uint8Array;
   /** Wall ms. */

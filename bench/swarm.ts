@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ControlClient, controlClient } from "../packages/daemon/src/index.ts";
+import { childFlags } from "../packages/daemon/src/testnet/child-flags.ts";
 import { type BenchOptions, line, type Line } from "./measure.ts";
 import { cpuSeconds, ownEnvironment, residentMiB } from "./process.ts";
 import { compiled, program } from "./program.ts";
@@ -113,7 +114,7 @@ async function prepare(folder: string): Promise<void> {
   const port = await freePort();
   const pair = [0, 1].map((index) => spawned(homeIn(folder, index, port)));
   try {
-    await compiled(["linked"]);
+    await compiled(["linked"], childFlags(MANY));
   } finally {
     await Promise.all(pair.map(killed));
   }
@@ -139,7 +140,7 @@ function spawned(home: string): Daemon {
   const log = join(home, "out.log");
   const out = openSync(log, "a", 0o600);
   // As a testnet starts them: many on one machine do with little room each.
-  const words = ["--max-semi-space-size=4", program, "start", "--home", home];
+  const words = [...childFlags(MANY), program, "start", "--home", home];
   const child = spawn(process.execPath, words, { stdio: ["ignore", out, out], env: ownEnvironment() });
   return { process: child, control: controlClient(join(home, "control.sock")), log };
 }

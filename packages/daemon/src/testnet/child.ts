@@ -12,28 +12,26 @@ const BIN = fileURLToPath(new URL("../../bin/gridmesh.js", import.meta.url));
 const POLL_MS = 100;
 const ASK_TIMEOUT_MS = 2_000;
 
-/** Thirteen heaps on one machine: a small nursery keeps each a hundred megabytes lower at the same CPU time. */
-const CHILD_FLAGS = [
-  "--max-semi-space-size=4",
-  // Told at the start, the condition costs nothing; the binary would otherwise look at every import.
-  ...(import.meta.url.endsWith(".ts") ? ["--conditions=gridmesh-source"] : []),
-];
+/** Told at the start, the condition costs nothing; the binary would otherwise look at every import. */
+const SOURCE_FLAGS = import.meta.url.endsWith(".ts") ? ["--conditions=gridmesh-source"] : [];
 
 export interface Exit {
   readonly code: number | null;
   readonly signal: string | null;
 }
 
-export interface ChildFolders {
+export interface ChildPlace {
   readonly home: string;
   readonly logs: string;
+  /** Of the runtime; those of how many daemons there are. */
+  readonly flags: readonly string[];
 }
 
 export class Child {
   readonly planned: PlannedDaemon;
   readonly home: string;
   readonly control: ControlClient;
-  readonly #folders: ChildFolders;
+  readonly #place: ChildPlace;
   #process: ChildProcess | undefined;
   #exited: Promise<Exit> | undefined;
   #expected = false;
@@ -42,11 +40,11 @@ export class Child {
   /** Told when it ends although nobody asked it to. */
   onUnasked: (child: Child, exit: Exit) => void = () => {};
 
-  constructor(planned: PlannedDaemon, folders: ChildFolders) {
+  constructor(planned: PlannedDaemon, place: ChildPlace) {
     this.planned = planned;
-    this.home = folders.home;
-    this.#folders = folders;
-    this.control = controlClient(join(folders.home, "control.sock"));
+    this.home = place.home;
+    this.#place = place;
+    this.control = controlClient(join(place.home, "control.sock"));
   }
 
   get name(): string {
@@ -70,7 +68,7 @@ export class Child {
       // Own process group: a Ctrl-C at the terminal reaches the parent alone, which then ends the run in order.
       detached: true,
       stdio: ["ignore", log, log, "ipc"],
-      execArgv: CHILD_FLAGS,
+      execArgv: [...this.#place.flags, ...SOURCE_FLAGS],
       env: cleanEnvironment(),
     });
     closeSync(log);
@@ -126,7 +124,7 @@ export class Child {
   }
 
   get logPath(): string {
-    return join(this.#folders.logs, `${this.name}.log`);
+    return join(this.#place.logs, `${this.name}.log`);
   }
 
   /** The last thing it wrote, at most 300 characters. */

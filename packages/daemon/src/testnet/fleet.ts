@@ -7,6 +7,7 @@ import { createIdentity } from "@gridmesh/node";
 import { ProtocolError } from "@gridmesh/protocol";
 import type { ControlClient } from "../client.ts";
 import type { ClockView } from "../control/types.ts";
+import { childFlags } from "./child-flags.ts";
 import { Child, pause } from "./child.ts";
 import { configText } from "./config-text.ts";
 import type { PlannedAgent, PlannedDaemon, PlannedRole, TestnetPlan } from "./plan.ts";
@@ -56,9 +57,11 @@ export class Fleet {
     this.runDir = mkdtempSync(join(shortTmp(), "gridmesh-testnet-"));
     const logs = join(this.runDir, "logs");
     mkdirSync(logs, { mode: 0o700 });
-    this.children = daemons.map(
-      (daemon) => new Child(withFolders(daemon, this.runDir), { home: join(this.runDir, daemon.name), logs }),
-    );
+    const flags = childFlags(daemons.length);
+    this.children = daemons.map((daemon) => {
+      const home = join(this.runDir, daemon.name);
+      return new Child(withFolders(daemon, this.runDir), { home, logs, flags });
+    });
     this.agents = this.children.flatMap((child) =>
       child.planned.agents.map((agent) => ({ ...agent, child })),
     );

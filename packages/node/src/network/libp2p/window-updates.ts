@@ -12,7 +12,7 @@ interface WindowedStream {
 }
 
 /**
- * Gives a window back once a quarter of it was used; other Yamux wait for half, which is late where the way is long.
+ * Gives a window back once an eighth of it was used; other Yamux wait for half, which is late where the way is long.
  * The library answers every chunk with an update, which doubles the messages of a call.
  */
 export function sparingWindow(stream: Stream): Stream {
@@ -22,7 +22,7 @@ export function sparingWindow(stream: Stream): Stream {
   windowed.sendWindowUpdate = () => {
     const { state, recvWindow = 0, recvWindowCapacity = 0 } = windowed;
     // What has a flag to carry goes at once.
-    if (state === ESTABLISHED && recvWindowCapacity > (recvWindow * 3) / 4) return;
+    if (state === ESTABLISHED && recvWindowCapacity > (recvWindow * 7) / 8) return;
     sendWindowUpdate.call(stream);
   };
   return stream;

@@ -19,6 +19,8 @@ interface Told {
   readonly heard: number;
   readonly repeated: number;
   readonly dials: { readonly started: number; readonly failed: number };
+  /** Dials to one address each, by how they ended. */
+  readonly ended: Readonly<Record<string, number>>;
 }
 
 const { values } = parseArgs({
@@ -83,6 +85,10 @@ try {
   const all = [...told.values()];
   const sum = (of: (one: Told) => number) => all.reduce((total, one) => total + of(one), 0);
   const doubles = sum(({ links, connections }) => connections - links);
+  const ended: Record<string, number> = {};
+  for (const [how, times] of all.flatMap((one) => Object.entries(one.ended))) {
+    ended[how] = (ended[how] ?? 0) + times;
+  }
   console.log(
     JSON.stringify({
       campaign: "processes",
@@ -97,6 +103,7 @@ try {
       repeated: sum(({ repeated }) => repeated),
       dials: sum(({ dials }) => dials.started),
       failed: sum(({ dials }) => dials.failed),
+      ended,
       doubles,
     }),
   );

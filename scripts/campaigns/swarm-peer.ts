@@ -41,16 +41,19 @@ await supervisor.start();
 
 const tell = () => {
   if (!process.connected) return;
-  const { links, connections, topics } = transport.snapshot();
+  const { links, connections, topics, dials } = transport.snapshot();
   const [topic] = topics;
-  process.send?.({
+  const told = {
     ready: (topic?.meshPeers ?? 0) > 0,
     links,
     connections,
     heard: heard.size,
     repeated: [...heard.values()].filter((times) => times > 1).length,
     dials: supervisor.state().dials,
-  });
+    ended: dials,
+  };
+  // A parent that leaves at this moment hears nothing more: that is no error.
+  process.send?.(told, undefined, undefined, () => undefined);
 };
 const timer = setInterval(tell, 50);
 process.on("message", async (message) => {

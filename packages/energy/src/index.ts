@@ -8,6 +8,9 @@ export {
   noBattery,
 } from "./models/battery.ts";
 export type { Battery, BatteryFlow } from "./models/battery.ts";
+export { canPlan, planBattery } from "./models/plan-battery.ts";
+export type { BatteryPlan, BatteryPlanInput, PlannedSlot } from "./models/plan-battery.ts";
+export { leastImportLimit } from "./models/plan-peak.ts";
 export { planHour } from "./models/surplus.ts";
 export type { SlotInput, SlotPlan } from "./models/surplus.ts";
 export { auditBooks } from "./ledger/audit.ts";

@@ -12,6 +12,10 @@ export interface Battery {
   readonly maxMilliW: number;
   readonly etaChargePpm: number;
   readonly etaDischargePpm: number;
+  /** Of what is stored, lost in an hour of rest. */
+  readonly selfDischargePpmPerH: number;
+  /** What a stored or drawn kWh costs in ageing: plans count it, no bill does. */
+  readonly wearMicroPerKWh: number;
 }
 
 export interface BatteryFlow {
@@ -24,7 +28,9 @@ export interface BatteryFlow {
 /** A round trip of 90 %, half of the loss each way. */
 export const defaultEtaPpm = 948_700;
 
-/** Fills in the efficiencies and checks the ranges. @throws AMOUNT_INVALID. */
+const MAX_MICRO_PER_KWH = 1_000_000_000;
+
+/** Fills in what is left out and checks the ranges. @throws AMOUNT_INVALID. */
 export function createBattery(
   fields: Pick<Battery, "capacityMilliWh" | "reserveMilliWh" | "maxMilliW"> & Partial<Battery>,
 ): Battery {
@@ -35,6 +41,11 @@ export function createBattery(
     maxMilliW: checkInteger("maxMilliW", fields.maxMilliW, [0, MAX_MILLI]),
     etaChargePpm: checkInteger("etaChargePpm", fields.etaChargePpm ?? defaultEtaPpm, [1, PPM]),
     etaDischargePpm: checkInteger("etaDischargePpm", fields.etaDischargePpm ?? defaultEtaPpm, [1, PPM]),
+    selfDischargePpmPerH: checkInteger("selfDischargePpmPerH", fields.selfDischargePpmPerH ?? 0, [
+      0,
+      PPM - 1,
+    ]),
+    wearMicroPerKWh: checkInteger("wearMicroPerKWh", fields.wearMicroPerKWh ?? 0, [0, MAX_MICRO_PER_KWH]),
   };
 }
 
@@ -45,7 +56,16 @@ export const noBattery: Battery = {
   maxMilliW: 0,
   etaChargePpm: PPM,
   etaDischargePpm: PPM,
+  selfDischargePpmPerH: 0,
+  wearMicroPerKWh: 0,
 };
+
+/** The share of what is stored that is left after `durationMs` of rest. */
+export function keptShare(battery: Battery, durationMs: number): number {
+  return battery.selfDischargePpmPerH === 0
+    ? 1
+    : (1 - battery.selfDischargePpmPerH / PPM) ** (durationMs / HOUR_MS);
+}
 
 /** Takes as much of `offeredMilliWh` as power and room allow; c at the terminals stores ⌊c·η⌋. */
 export function chargeBattery(

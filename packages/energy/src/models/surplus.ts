@@ -1,7 +1,7 @@
 /** One slot of a home that uses its own sun and storage first and trades only what is left over or missing. */
 
 import { HOUR_MS } from "../units.ts";
-import { chargeBattery, dischargeBattery } from "./battery.ts";
+import { chargeBattery, dischargeBattery, keptShare } from "./battery.ts";
 import type { Battery } from "./battery.ts";
 
 export interface SlotInput {
@@ -32,14 +32,16 @@ export interface SlotPlan {
 /** Greedy: own PV serves the load, its excess charges the battery, its lack is discharged; the rest is traded. */
 export function planHour(input: SlotInput): SlotPlan {
   const durationMs = input.durationMs ?? HOUR_MS;
-  const { battery, storedMilliWh } = input;
+  const { battery } = input;
+  const storedMilliWh = Math.floor(input.storedMilliWh * keptShare(battery, durationMs));
+  const leakedMilliWh = input.storedMilliWh - storedMilliWh;
   const net = input.pvMilliWh - input.loadMilliWh;
   if (net >= 0) {
     const flow = chargeBattery(battery, storedMilliWh, { offeredMilliWh: net, durationMs });
     return {
       chargeMilliWh: flow.movedMilliWh,
       dischargeMilliWh: 0,
-      lossMilliWh: flow.lossMilliWh,
+      lossMilliWh: leakedMilliWh + flow.lossMilliWh,
       surplusMilliWh: net - flow.movedMilliWh,
       needMilliWh: 0,
       storedEndMilliWh: flow.storedMilliWh,
@@ -49,7 +51,7 @@ export function planHour(input: SlotInput): SlotPlan {
   return {
     chargeMilliWh: 0,
     dischargeMilliWh: flow.movedMilliWh,
-    lossMilliWh: flow.lossMilliWh,
+    lossMilliWh: leakedMilliWh + flow.lossMilliWh,
     surplusMilliWh: 0,
     needMilliWh: -net - flow.movedMilliWh,
     storedEndMilliWh: flow.storedMilliWh,

@@ -54,6 +54,7 @@ export function agentContext(
     search: (intent, options) => beckn.search(name, intent, options),
     buy: (options) => beckn.buy(name, options),
     becknCounters: () => beckn.counters(),
+    standFor: (program) => beckn.outside.attach(name, program),
     call: (address, params, wait) => router.call(address, params, wait),
     signal,
   };

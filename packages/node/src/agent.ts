@@ -1,7 +1,14 @@
 /** What a program hands to `createNode` to host an agent, and what the agent gets in return. */
 
 import type { E2eKey, JsonObject, JsonValue } from "@gridmesh/protocol";
-import type { BecknExchange, BuyOptions, BuyOutcome, Offer, SearchIntent } from "./beckn/types.ts";
+import type {
+  BecknExchange,
+  BuyOptions,
+  BuyOutcome,
+  Offer,
+  OutsideProgram,
+  SearchIntent,
+} from "./beckn/types.ts";
 import type { Clock, Random, Wait } from "./clock.ts";
 import type { Log } from "./log.ts";
 import type { MarketClock } from "./market-clock.ts";
@@ -97,6 +104,8 @@ export interface AgentContext {
   search(intent: SearchIntent, options: Wait & { readonly windowMs: number }): AsyncIterable<Offer>;
   buy(options: BuyOptions): Promise<BuyOutcome>;
   becknCounters: BecknExchange["counters"];
+  /** Hands Beckn messages for this agent to a program outside, in place of the node's own trading, until disposed. */
+  standFor(program: OutsideProgram): Disposable;
   /** Calls `node:agent/method` with this agent's rights. */
   call(address: string, params: JsonValue, wait?: Wait): Promise<JsonValue>;
   /** Aborted when the agent is stopped. */

@@ -9,7 +9,18 @@ export type {
   OperationClaim,
   ToolDefinition,
 } from "./agent.ts";
-export type { BecknExchange, BuyOptions, BuyOutcome, BuyStep, Offer, SearchIntent } from "./beckn/types.ts";
+export type {
+  BecknExchange,
+  BuyOptions,
+  BuyOutcome,
+  BuyStep,
+  Offer,
+  OutsideExchange,
+  OutsideMessage,
+  OutsideProgram,
+  OutsideReply,
+  SearchIntent,
+} from "./beckn/types.ts";
 export { type Clock, type Random, systemClock, systemRandom, type Wait } from "./clock.ts";
 export { createNode } from "./create-node.ts";
 export {

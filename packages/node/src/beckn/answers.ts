@@ -20,6 +20,7 @@ import type { Carrier, Frame } from "./carrier.ts";
 import { createHeardSearches, type HeardSearch } from "./heard.ts";
 import { checkTtl, type Opened, openContext, verifyFrame } from "./inbound.ts";
 import { bodyOf, callbackContext } from "./messages.ts";
+import type { OutsideRoom } from "./outside.ts";
 import type { Policy } from "./policy.ts";
 import { ANSWER_SPREAD_MS, type BecknPorts, type LocalAgent } from "./ports.ts";
 import type { SearchParts } from "./search.ts";
@@ -47,6 +48,7 @@ export function createAnswers(
   parts: Pick<SearchParts, "ports" | "audit" | "counters" | "background"> & {
     readonly carrier: Carrier;
     readonly policy: Policy;
+    readonly outside: Pick<OutsideRoom, "programOf" | "tell">;
   },
 ): Answers {
   const { ports } = parts;
@@ -76,7 +78,9 @@ export function createAnswers(
       heard.taken.add(seller.agentId);
       const timer = ports.clock.timer(ports.random.below(ANSWER_SPREAD_MS + 1), () => {
         waiting.delete(timer);
-        tryAnswer(heard, seller);
+        const program = parts.outside.programOf(seller.name);
+        if (program === undefined) tryAnswer(heard, seller);
+        else parts.background(parts.outside.tell(program, seller, search));
       });
       waiting.add(timer);
     }
@@ -136,7 +140,7 @@ function readSearch(
   data: Uint8Array,
   admit: (signerId: string) => void,
 ): Opened & { readonly bytes: number } {
-  const search = openContext(ports, verifyFrame(ports, gossipFrame(data), admit));
+  const search = openContext(ports, verifyFrame(ports, gossipFrame(data), { onSigner: admit }));
   if (search.context.action !== "search") throw new ProtocolError("BECKN_CONTEXT_INVALID", "not a search");
   if (search.context.ttlMs > MAX_TTL_MS) {
     throw new ProtocolError("SCHEMA_INVALID", `a search that lives ${search.context.ttlMs} ms`);

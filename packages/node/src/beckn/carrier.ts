@@ -41,6 +41,13 @@ export interface Letter {
 export interface Carrier {
   /** Signs afresh and sends; resolves on ACK. @throws what a NACK says; PEER_UNREACHABLE, CALL_TIMEOUT, STREAM_RESET. */
   send(letter: Letter, wait?: Wait): Promise<void>;
+  /** One signed request and its reply, both as they are. @throws PEER_UNREACHABLE, CALL_TIMEOUT, STREAM_RESET. */
+  exchange(peerId: string, request: Frame, wait?: CarryWait): Promise<Frame>;
+}
+
+export interface CarryWait extends Wait {
+  /** Of a signer whose name is not its key; only this node's own agents can be told. */
+  readonly publicKey?: Uint8Array | undefined;
 }
 
 /** The request header of a body, signed now; its text is what the journal keeps beside the body. */
@@ -59,27 +66,22 @@ export function signedHeader(letter: Pick<Letter, "action" | "body" | "signer">,
 /** `receive` answers letters between two agents of this node, by the same road as all others. */
 export function createCarrier(
   ports: BecknPorts,
-  receive: (frame: Frame, from: string) => Promise<Frame>,
+  receive: (frame: Frame, from: string, publicKey?: Uint8Array) => Promise<Frame>,
 ): Carrier {
   const { clock } = ports;
+  const exchange: Carrier["exchange"] = async (peerId, request, wait = {}) => {
+    const limitMs = Math.min(wait.timeoutMs ?? ACK_WAIT_MS, ACK_WAIT_MS);
+    using deadline = startDeadline(clock, { ...wait, timeoutMs: limitMs }, limitMs);
+    const { signal } = deadline;
+    if (peerId === ports.peerId) return until(receive(request, ports.peerId, wait.publicKey), signal);
+    const stream = await openStream(ports, peerId, { signal, timeoutMs: limitMs });
+    return exchangeFrames(stream, request, { signal, timeoutMs: deadline.leftMs() });
+  };
   return {
+    exchange,
     async send(letter, wait = {}) {
-      const limitMs = Math.min(wait.timeoutMs ?? ACK_WAIT_MS, ACK_WAIT_MS);
-      using deadline = startDeadline(clock, { ...wait, timeoutMs: limitMs }, limitMs);
-      const { signal } = deadline;
       const request = { header: signedHeader(letter, clock.nowMs()), body: letter.body };
-      const reply =
-        letter.peerId === ports.peerId
-          ? await until(receive(request, ports.peerId), signal)
-          : await exchangeFrames(
-              await openStream(ports, letter.peerId, { signal, timeoutMs: limitMs }),
-              request,
-              {
-                signal,
-                timeoutMs: deadline.leftMs(),
-              },
-            );
-      readReply(ports, letter, { request, reply });
+      readReply(ports, letter, { request, reply: await exchange(letter.peerId, request, wait) });
     },
   };
 }

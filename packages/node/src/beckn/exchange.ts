@@ -9,6 +9,7 @@ import { createCarrier, type Frame, serveStream } from "./carrier.ts";
 import { resendOrder, tellBuyer } from "./courier.ts";
 import { openContext, verifyFrame } from "./inbound.ts";
 import { newId } from "./messages.ts";
+import { createOutside } from "./outside.ts";
 import { createPending } from "./pending.ts";
 import { createPolicy, Recent } from "./policy.ts";
 import { BECKN_PROTOCOL, type BecknPorts, type LocalAgent } from "./ports.ts";
@@ -35,11 +36,12 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
   const audit = createAudit(clock);
   const counters = { searchesPublished: 0, searchesHeard: 0, offersSent: 0, offersReceived: 0 };
   const topic = `gridmesh/${ports.network}/search/${ports.domain}`;
-  const carrier = createCarrier(ports, (frame, from) => receive(frame, from));
-  const shared = { ports, audit, background, carrier, counters };
+  const carrier = createCarrier(ports, (...arrived) => receive(...arrived));
+  const hearOwn = (frame: Frame) => answers.hear(openContext(ports, verifyFrame(ports, frame)));
+  const outside = createOutside({ ports, audit, carrier, topic, hearOwn });
+  const shared = { ports, audit, background, carrier, counters, outside };
   const policy = createPolicy(clock);
   const answers = createAnswers({ ...shared, policy });
-  const hearOwn = (frame: Frame) => answers.hear(openContext(ports, verifyFrame(ports, frame)));
   const parts: ReceiveParts = {
     ...shared,
     policy,
@@ -73,6 +75,7 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
   desk.setCourier({ resend: (terms, order) => resendOrder({ ports, carrier }, terms, order) });
 
   return {
+    outside,
     search: (agent, intent, options) =>
       startSearch(buyerNamed(ports, agent), intent).offers({ ...options, signal: untilStop(options.signal) }),
     buy: async (agent, options: BuyOptions) =>

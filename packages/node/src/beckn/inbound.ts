@@ -53,15 +53,17 @@ export interface BecknReceived extends Opened {
   readonly sender: BecknUri;
 }
 
+export interface VerifyOptions {
+  readonly onSigner?: (agentId: string) => void;
+  readonly publicKey?: Uint8Array | undefined;
+}
+
 /**
- * @param onSigner - told who claims to have signed, before that is checked
+ * @param options.onSigner - told who claims to have signed, before that is checked
+ * @param options.publicKey - of a signer whose name is not its key
  * @throws MESSAGE_MALFORMED, BECKN_SIGNATURE_INVALID, BECKN_SUBSCRIBER_UNKNOWN, BECKN_DOMAIN_UNSUPPORTED.
  */
-export function verifyFrame(
-  ports: BecknPorts,
-  frame: Frame,
-  onSigner: (agentId: string) => void = () => undefined,
-): Verified {
+export function verifyFrame(ports: BecknPorts, frame: Frame, options: VerifyOptions = {}): Verified {
   const header = decodeRequestHeader(frame.header);
   const authorization = parseAuthorization(header.headers.authorization);
   const window = signatureWindow(authorization, Math.floor(ports.clock.nowMs() / 1000));
@@ -73,7 +75,7 @@ export function verifyFrame(
   }
   const wire = becknWire(header.profile);
   if (!wire) throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `${header.profile} is not spoken yet`);
-  const publicKey = selfCertifyingKey(authorization.subscriberId);
+  const publicKey = selfCertifyingKey(authorization.subscriberId) ?? options.publicKey;
   if (!publicKey) {
     throw new ProtocolError(
       "BECKN_SUBSCRIBER_UNKNOWN",
@@ -81,7 +83,7 @@ export function verifyFrame(
     );
   }
   const signerId = agentIdFromKey(publicKey);
-  onSigner(signerId);
+  options.onSigner?.(signerId);
   const digest = becknDigestOf(frame.body);
   verifySignature(authorization, frame.body, { engine: ports.engine, publicKey, digest });
   return {

@@ -23,11 +23,13 @@ import {
   type Verified,
   verifyFrame,
 } from "./inbound.ts";
+import { answerOutside, isFinal, type OutsideRoom } from "./outside.ts";
 import type { PendingCallbacks } from "./pending.ts";
 import { type Policy, Recent } from "./policy.ts";
 import type { BecknPorts, LocalAgent } from "./ports.ts";
 import type { Search } from "./search.ts";
 import type { Callback, Seller } from "./seller.ts";
+import type { OutsideProgram, OutsideReply } from "./types.ts";
 
 /** Callbacks kept so that a repeated request gets the same one again. */
 const MAX_KEPT_CALLBACKS = 4_096;
@@ -44,6 +46,7 @@ export interface ReceiveParts {
   readonly answers: Answers;
   readonly searches: Recent<Search>;
   readonly carrier: Carrier;
+  readonly outside: Pick<OutsideRoom, "programOf">;
   readonly background: (work: Promise<unknown>) => void;
   /** Aborted when the room closes. */
   readonly signal: AbortSignal;
@@ -51,22 +54,32 @@ export interface ReceiveParts {
 
 interface Room extends ReceiveParts {
   readonly callbacks: Recent<Callback>;
+  /** What programs outside said. */
+  readonly answered: Recent<OutsideReply>;
 }
 
 /** Answers one frame; never throws. */
-export function createReceiver(parts: ReceiveParts): (frame: Frame, from: string) => Promise<Frame> {
-  const room: Room = { ...parts, callbacks: new Recent(MAX_KEPT_CALLBACKS) };
-  const { ports, policy, audit } = parts;
-  return async (frame, from) => {
+export function createReceiver(
+  parts: ReceiveParts,
+): (frame: Frame, from: string, publicKey?: Uint8Array) => Promise<Frame> {
+  const room: Room = {
+    ...parts,
+    callbacks: new Recent(MAX_KEPT_CALLBACKS),
+    answered: new Recent(MAX_KEPT_CALLBACKS),
+  };
+  const { ports, policy, audit, outside } = parts;
+  return async (frame, from, publicKey) => {
     let opened: Opened | undefined;
     let to: LocalAgent | undefined;
     try {
       if (from !== ports.peerId) policy.admit("stream", from);
-      const verified = verifyFrame(ports, frame);
+      const verified = verifyFrame(ports, frame, { publicKey });
       policy.admit("stream", verified.signerId);
       opened = openContext(ports, verified);
       const search = opened.context.action === "search";
       to = search ? ports.agents.sellers()[0] : addressee(ports, opened.context);
+      const program = search || to === undefined ? undefined : outside.programOf(to.name);
+      if (program !== undefined) return await passOn(room, { program, opened, to });
       await take(room, opened, to);
       audit.noteMessage(opened.context, "ACK");
       return reply(ports, { verified, to });
@@ -77,6 +90,40 @@ export function createReceiver(parts: ReceiveParts): (frame: Frame, from: string
       return reply(ports, { verified: opened, to, refusal });
     }
   };
+}
+
+/** Unseen and in time: what it means is for the program that stands behind the agent, and so is the answer. */
+async function passOn(
+  room: Room,
+  about: {
+    readonly program: OutsideProgram;
+    readonly opened: Opened;
+    readonly to: LocalAgent | undefined;
+  },
+): Promise<Frame> {
+  const { ports, policy, audit, answered } = room;
+  const { program, opened, to } = about;
+  const { context, digest, signerId } = opened;
+  const key = `${signerId} ${context.messageId} ${context.action}`;
+  const seen = policy.seen(signerId, `${context.action} ${context.messageId}`, digest);
+  if (seen === "other") throw new ProtocolError("ORDER_CONFLICT", "this id was used for another body");
+  const binding = context.action === "confirm" || context.action === "on_confirm";
+  if (seen === "new" && !binding) {
+    policy.count(`${context.transactionId} ${signerId}`);
+    checkTtl(ports, context);
+  }
+  const reply = (seen === "same" && answered.get(key)) || (await answerOutside(program, opened));
+  if (isFinal(reply)) {
+    policy.remember(signerId, `${context.action} ${context.messageId}`, digest);
+    answered.set(key, reply);
+  }
+  audit.noteMessage(context, `outside ${reply.status}`);
+  return replyFrame({
+    ...reply,
+    signer: to?.signer,
+    requestSignature: opened.authorization.signature,
+    nowMs: ports.clock.nowMs(),
+  });
 }
 
 /** Unseen, in time, well-formed: only then does it reach its side. */

@@ -13,16 +13,15 @@ import type { AgentRow } from "../registry/types.ts";
 import type { Audit } from "./audit.ts";
 import { type Carrier, signedHeader } from "./carrier.ts";
 import type { BecknReceived } from "./inbound.ts";
+import { knownSellers, peersOf } from "./known-sellers.ts";
 import { bodyOf, newId, requestContext } from "./messages.ts";
 import {
   type BecknPorts,
   FEW_MESH_PEERS,
   type LocalAgent,
-  MAX_DIRECT_SELLERS,
   MAX_OFFERS_PER_SEARCH,
   QUIET_MS,
   REPEAT_SEARCH_MS,
-  SELL_CAPABILITY,
 } from "./ports.ts";
 import type { Offer, SearchIntent } from "./types.ts";
 
@@ -165,8 +164,7 @@ export class Search {
   /** Few mesh peers may mean that gossip has not formed yet: sellers we know get the same bytes by stream. */
   #askDirectly(body: Uint8Array, sellers: readonly AgentRow[]): void {
     const { ports, carrier, background, signal } = this.#parts;
-    const remote = sellers.filter((row) => !row.local && row.presence !== "gone");
-    const peers = [...new Set(remote.map((row) => row.nodeId))].slice(0, MAX_DIRECT_SELLERS);
+    const peers = peersOf(sellers);
     for (const peerId of peers) {
       const letter = { action: "search", peerId, body, signer: this.buyer.signer, to: undefined } as const;
       background(carrier.send(letter, { signal }));
@@ -175,10 +173,7 @@ export class Search {
   }
 
   #knownSellers(): readonly AgentRow[] {
-    const { registry } = this.#parts.ports;
-    return registry
-      .known()
-      .filter((row) => row.capabilities.includes(SELL_CAPABILITY) && row.agentId !== this.buyer.agentId);
+    return knownSellers(this.#parts.ports, this.buyer.agentId);
   }
 
   #content(): BecknContent {

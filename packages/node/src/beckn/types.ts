@@ -1,6 +1,6 @@
 /** Finding and agreeing: what a buying agent sees of Beckn. Amounts: integer mWh, micro-currency per kWh. */
 
-import type { Slot } from "@gridmesh/protocol";
+import type { BecknAction, BecknProfile, Slot } from "@gridmesh/protocol";
 import type { Wait } from "../clock.ts";
 
 export interface SearchIntent {
@@ -68,7 +68,48 @@ export interface BuyOutcome {
   readonly searchToConfirmMs: number | null;
 }
 
+/** A message as it travels: nobody on the way writes its body anew, since the signature covers its bytes. */
+export interface OutsideMessage {
+  readonly profile: BecknProfile;
+  readonly action: BecknAction;
+  /** The `Authorization` header as it was made. */
+  readonly authorization: string;
+  readonly body: Uint8Array;
+}
+
+export interface OutsideReply {
+  /** As HTTP has it. */
+  readonly status: number;
+  readonly body: Uint8Array;
+  /** The other node's proof that this is its agent's answer, over four lines. */
+  readonly signature?: string;
+}
+
+/** Takes what is addressed to its agent, its signature checked; throws when it cannot be asked. */
+export type OutsideProgram = (
+  message: OutsideMessage,
+  wait: { readonly timeoutMs: number },
+) => Promise<OutsideReply>;
+
+/** Beckn of programs that are no agents: they stand behind one, and their messages pass the mesh unchanged. */
+export interface OutsideExchange {
+  /** Hands all that is addressed to this agent to a program, until disposed. @throws AGENT_NAME_TAKEN. */
+  attach(agent: string, program: OutsideProgram): Disposable;
+  /** Signs a body as an agent of this node. @throws AGENT_NOT_FOUND. */
+  sign(agent: string, message: Omit<OutsideMessage, "authorization">): OutsideMessage;
+  /**
+   * Sends a signed message where its context says: a search to all, others to the peer of `bpp_uri` or `bap_uri`.
+   * `publicKey`: of a signer whose name is not its key, for this node's own agents alone.
+   * @throws what the message itself breaks; PEER_UNREACHABLE, CALL_TIMEOUT, STREAM_RESET.
+   */
+  send(
+    message: OutsideMessage,
+    options?: Wait & { readonly publicKey?: Uint8Array | undefined },
+  ): Promise<OutsideReply>;
+}
+
 export interface BecknExchange {
+  readonly outside: OutsideExchange;
   /** Publishes a search as `agent` and yields the answers as they come, until the window closes. */
   search(
     agent: string,

@@ -1,4 +1,7 @@
-/** Where an agent takes Beckn messages: `libp2p://<PeerId>/<agent>/bap` or `/bpp`; base58 keeps its case. */
+/**
+ * Where an agent takes Beckn messages: `libp2p://<PeerId>/<agent>/bap` or `/bpp`, or the same place through a gateway,
+ * `http(s)://<gateway>/p2p/<PeerId>/<agent>/bap/receiver`; base58 keeps its case.
+ */
 
 import { ProtocolError } from "../errors.ts";
 
@@ -12,13 +15,18 @@ export interface BecknUri {
 
 const URI = /^libp2p:\/\/([A-Za-z0-9]{32,128})\/([a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?)\/(bap|bpp)$/;
 
+const GATEWAY_URI =
+  /^https?:\/\/[A-Za-z0-9.:[\]-]{1,255}\/p2p\/([A-Za-z0-9]{32,128})\/([a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?)\/(bap|bpp)\/receiver\/?$/;
+const MAX_URI = 512;
+
 export function formatBecknUri(uri: BecknUri): string {
   return `libp2p://${uri.peerId}/${uri.agent}/${uri.side}`;
 }
 
 /** @throws BECKN_CONTEXT_INVALID. */
 export function parseBecknUri(text: string): BecknUri {
-  const [, peerId, agent, side] = URI.exec(text.length <= 256 ? text : "") ?? [];
+  const short = text.length <= MAX_URI ? text : "";
+  const [, peerId, agent, side] = URI.exec(short) ?? GATEWAY_URI.exec(short) ?? [];
   if (peerId === undefined || agent === undefined) {
     throw new ProtocolError("BECKN_CONTEXT_INVALID", `no libp2p address of an agent: "${text.slice(0, 80)}"`);
   }

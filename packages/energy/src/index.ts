@@ -52,5 +52,8 @@ export {
 export type { Baseline, OwnUse, Saving, SlotBalance, Tariff } from "./kpi.ts";
 export { ledgerTotals } from "./ledger/totals.ts";
 export type { HouseholdTotals, LedgerTotals } from "./ledger/totals.ts";
-export { clearCallUniform } from "./market/call-auction.ts";
+export { clearCallUniform, clearPayAsBid } from "./market/call-auction.ts";
+export { curveStep, type CurveSum, type DemandCurve, sumCurves } from "./market/curve.ts";
+export { clearGsyPayAsBid, clearPayAsAsk } from "./market/greedy.ts";
 export type { AuctionOrder, AuctionTrade, Clearing } from "./market/order.ts";
+export { clearTradeReduction } from "./market/trade-reduction.ts";

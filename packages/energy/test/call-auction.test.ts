@@ -1,14 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { type AuctionOrder, type Clearing, clearCallUniform } from "@gridmesh/energy";
 import { isProtocolError } from "@gridmesh/protocol";
 import * as fc from "fast-check";
 
-const ORACLES = resolve(dirname(fileURLToPath(import.meta.url)), "../../../../shared/data/energy/oracles");
-const withoutOracles = existsSync(ORACLES) ? false : "no ../shared/data/energy/oracles beside the repository";
 const rules = { kPermille: 500 };
 
 function order(fields: Partial<AuctionOrder> & Pick<AuctionOrder, "orderId" | "side">): AuctionOrder {
@@ -191,100 +186,3 @@ test("a book with a double id, a broken amount or a wrong rule is refused", () =
     );
   }
 });
-
-interface OracleCase {
-  readonly name: string;
-  readonly bids: readonly (readonly [id: string, agent: string, ct: number, kWh: number])[];
-  readonly offers: readonly (readonly [id: string, agent: string, ct: number, kWh: number])[];
-  readonly optimum: { readonly welfare_ct: number; readonly volume_kwh: number };
-}
-
-test(
-  "every case of the clearing oracle: welfare and volume are the optimum's",
-  { skip: withoutOracles },
-  () => {
-    const { cases } = JSON.parse(readFileSync(join(ORACLES, "clearing_cases.json"), "utf8")) as {
-      cases: OracleCase[];
-    };
-    assert.equal(cases.length > 0, true);
-    for (const { name, bids, offers, optimum } of cases) {
-      const side = (rows: OracleCase["bids"], of: "bid" | "ask") =>
-        rows.map(([orderId, agentId, ct, kWh]) =>
-          order({
-            orderId,
-            agentId,
-            side: of,
-            qtyMilliWh: milli(kWh),
-            limitMicroPerKWh: Math.round(ct * 10_000),
-          }),
-        );
-      const orders = [...side(bids, "bid"), ...side(offers, "ask")];
-      const clearing = clearCallUniform(orders, rules);
-      assert.equal(clearing.volumeMilliWh, milli(optimum.volume_kwh), name);
-      assert.equal(clearing.welfareMicro, Math.round(optimum.welfare_ct * 10_000), name);
-      for (const one of orders) noRegret(one, clearing);
-    }
-  },
-);
-
-type Row = readonly [qty: number, price: number, options?: { readonly min_accept_ratio?: number }];
-
-interface Hour {
-  readonly demand: readonly Row[];
-  readonly supply: readonly Row[];
-  readonly expect: {
-    readonly volume: number;
-    readonly price: number;
-    readonly competitive_interval?: readonly [number, number];
-  };
-}
-
-interface Blocks {
-  readonly hours: number;
-  readonly block_demand: readonly { readonly price: number; readonly volume: readonly number[] }[];
-  readonly supply_per_hour: readonly Row[];
-  readonly min_accept?: readonly number[];
-  readonly expect: { readonly volume: readonly number[]; readonly price: readonly number[] };
-}
-
-/** Block demand runs as one auction per hour. */
-function hoursOf(example: Hour | Blocks): readonly Hour[] {
-  if (!("hours" in example)) return [example];
-  const { block_demand, supply_per_hour, min_accept, expect } = example;
-  const supply = supply_per_hour.map(([qty, price], index): Row => [
-    qty,
-    price,
-    { min_accept_ratio: min_accept?.[index] ?? 0 },
-  ]);
-  return Array.from({ length: example.hours }, (_, hour) => ({
-    demand: block_demand.map(({ price, volume }): Row => [volume[hour] ?? 0, price]),
-    supply,
-    expect: { volume: expect.volume[hour] ?? 0, price: expect.price[hour] ?? 0 },
-  }));
-}
-
-test("the worked examples of papers and other projects clear as published", { skip: withoutOracles }, () => {
-  const text = readFileSync(join(ORACLES, "published_examples.json"), "utf8");
-  const hours = (JSON.parse(text) as (Hour | Blocks)[]).flatMap(hoursOf);
-  assert.equal(hours.length, 11);
-  for (const { demand, supply, expect } of hours) {
-    const side = (rows: readonly Row[], of: "bid" | "ask") =>
-      rows.map(([qty, price, options], index) =>
-        order({
-          orderId: `${of}${index}`,
-          side: of,
-          qtyMilliWh: milli(qty),
-          limitMicroPerKWh: price * 1_000,
-          minFillMilliWh: Math.round(milli(qty) * (options?.min_accept_ratio ?? 0)),
-        }),
-      );
-    const clearing = clearCallUniform([...side(demand, "bid"), ...side(supply, "ask")], rules);
-    assert.equal(clearing.volumeMilliWh, milli(expect.volume));
-    const [lo, hi] = expect.competitive_interval ?? [expect.price, expect.price];
-    assert.deepEqual([clearing.loMicroPerKWh, clearing.hiMicroPerKWh], [lo * 1_000, hi * 1_000]);
-  }
-});
-
-function milli(kWh: number): number {
-  return Math.round(kWh * 1_000_000);
-}

@@ -18,6 +18,8 @@ export function mulDiv(a: number, b: number, c: number): number {
   if (!Number.isSafeInteger(a) || !Number.isSafeInteger(b) || !Number.isSafeInteger(c) || c <= 0) {
     throw new ProtocolError("AMOUNT_INVALID", `not safe integers: ${a} × ${b} ÷ ${c}`);
   }
+  const near = a * b;
+  if (Math.abs(near) <= Number.MAX_SAFE_INTEGER) return halfToEven(near, c);
   const product = BigInt(a) * BigInt(b);
   const divisor = BigInt(c);
   const sign = product < 0n ? -1n : 1n;
@@ -30,6 +32,16 @@ export function mulDiv(a: number, b: number, c: number): number {
     throw new ProtocolError("AMOUNT_INVALID", `${a} × ${b} ÷ ${c} is out of range`);
   }
   return result === 0 ? 0 : result;
+}
+
+/** product / c in doubles, which are exact for safe integers. */
+function halfToEven(product: number, c: number): number {
+  const magnitude = Math.abs(product);
+  const rest = magnitude % c;
+  let quotient = (magnitude - rest) / c;
+  // rest against c − rest, as twice the rest may be no safe integer.
+  if (rest > c - rest || (rest === c - rest && quotient % 2 === 1)) quotient += 1;
+  return product < 0 && quotient !== 0 ? -quotient : quotient;
 }
 
 /** Money for energy: mWh × micro-currency per kWh → micro-currency; the one rounding of a trade. */

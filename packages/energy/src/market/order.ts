@@ -1,6 +1,6 @@
 /** What an auction takes and gives; all quantities integer mWh, all prices micro-currency per kWh. */
 
-import { MAX_MICRO_PER_KWH, MAX_MILLI_WH, ProtocolError } from "@gridmesh/protocol";
+import { amountMicro, MAX_MICRO_PER_KWH, MAX_MILLI_WH, ProtocolError } from "@gridmesh/protocol";
 import { checkInteger } from "../units.ts";
 
 export interface AuctionOrder {
@@ -22,6 +22,9 @@ export interface AuctionTrade {
   readonly qtyMilliWh: number;
   readonly priceMicroPerKWh: number;
   readonly amountMicro: number;
+  /** What the buyer pays on top and the seller gets less. */
+  readonly buyerFeesMicro: number;
+  readonly sellerFeesMicro: number;
 }
 
 export interface Clearing {
@@ -45,18 +48,33 @@ export interface Clearing {
 /** Most orders of one book that may ask for a least fill. */
 const MAX_MIN_FILLS = 1_000;
 
-/** Checks ranges and that ids are unique. @throws AMOUNT_INVALID, ORDER_CONFLICT, QUOTA_EXCEEDED. */
+/** A trade of two orders without fees. */
+export function tradeAt(
+  bid: AuctionOrder,
+  ask: AuctionOrder,
+  { qtyMilliWh, price }: { readonly qtyMilliWh: number; readonly price: number },
+): AuctionTrade {
+  return {
+    bidId: bid.orderId,
+    askId: ask.orderId,
+    buyer: bid.agentId,
+    seller: ask.agentId,
+    qtyMilliWh,
+    priceMicroPerKWh: price,
+    amountMicro: amountMicro(qtyMilliWh, price),
+    buyerFeesMicro: 0,
+    sellerFeesMicro: 0,
+  };
+}
+
+/** Checks ranges; whoever sorts the book sees double ids. @throws AMOUNT_INVALID, QUOTA_EXCEEDED. */
 export function checkBook(orders: readonly AuctionOrder[]): void {
-  const ids = new Set<string>();
   let minFills = 0;
   let total = 0;
   for (const order of orders) {
     checkInteger("qtyMilliWh", order.qtyMilliWh, [1, MAX_MILLI_WH]);
     checkInteger("limitMicroPerKWh", order.limitMicroPerKWh, [-MAX_MICRO_PER_KWH, MAX_MICRO_PER_KWH]);
     checkInteger("minFillMilliWh", order.minFillMilliWh, [0, order.qtyMilliWh]);
-    if (ids.has(order.orderId))
-      throw new ProtocolError("ORDER_CONFLICT", `order ${order.orderId} stands twice`);
-    ids.add(order.orderId);
     if (order.minFillMilliWh > 0) minFills += 1;
     total += order.qtyMilliWh;
   }

@@ -1,15 +1,13 @@
 /** Who trades with whom once the fills are known: in sort order, never with oneself. */
 
+import { at } from "./exact.ts";
 import type { AuctionOrder } from "./order.ts";
+import type { Side } from "./sort.ts";
 
-export interface Filled {
-  readonly order: AuctionOrder;
-  left: number;
-}
-
-interface Pair {
-  readonly bid: AuctionOrder;
-  readonly ask: AuctionOrder;
+/** Places of a bid and an ask in their sides, and what goes between them, mWh. */
+export interface Pair {
+  readonly bid: number;
+  readonly ask: number;
   readonly qtyMilliWh: number;
 }
 
@@ -19,64 +17,99 @@ export interface Pairing {
 }
 
 /**
- * Pairs bids and asks of equal sums. What only one agent's own orders are left with is swapped into pairs of others;
- * the rest, exactly max(0, bought + sold − volume) of that agent, is netted.
+ * Pairs the fills of both sides, of equal sums. What only one agent's own orders are left with is swapped into pairs of
+ * others; the rest, exactly max(0, bought + sold − volume) of that agent, is netted.
  */
-export function pairFills(bids: readonly Filled[], asks: readonly Filled[]): Pairing {
-  const pairs = inOrder(bids, asks);
-  const bidsLeft = bids.filter((bid) => bid.left > 0);
-  const asksLeft = asks.filter((ask) => ask.left > 0);
-  const agentId = bidsLeft[0]?.order.agentId;
+export function pairFills(bids: Side, asks: Side): Pairing {
+  const bidLeft = bids.fill.slice();
+  const askLeft = asks.fill.slice();
+  const pairs = inOrder(bids, asks, { bidLeft, askLeft });
+  const openBids = open(bidLeft);
+  const agentId = openBids.length === 0 ? undefined : agentAt(bids, openBids[0] as number);
   if (agentId === undefined) return { pairs, netted: [] };
-  const swapped = swapIn(pairs, { agentId, bids: bidsLeft, asks: asksLeft });
-  const qtyMilliWh = bidsLeft.reduce((sum, bid) => sum + bid.left, 0);
+  const rest = { agentId, bids: openBids, asks: open(askLeft), bidLeft, askLeft };
+  const swapped = pairs.flatMap((pair) => {
+    const own = agentAt(bids, pair.bid) === agentId || agentAt(asks, pair.ask) === agentId;
+    return own ? [pair] : opened(pair, rest);
+  });
+  const qtyMilliWh = openBids.reduce((sum, bid) => sum + at(bidLeft, bid), 0);
   return { pairs: swapped, netted: qtyMilliWh > 0 ? [{ agentId, qtyMilliWh }] : [] };
 }
 
-function inOrder(bids: readonly Filled[], asks: readonly Filled[]): Pair[] {
+interface Left {
+  readonly bidLeft: Float64Array;
+  readonly askLeft: Float64Array;
+}
+
+function agentAt(side: Side, index: number): string {
+  return (side.orders[index] as AuctionOrder).agentId;
+}
+
+function open(left: Float64Array): number[] {
+  const found: number[] = [];
+  left.forEach((value, index) => {
+    if (value > 0) found.push(index);
+  });
+  return found;
+}
+
+/**
+ * One pass. Asks that were passed over are all of one agent: a bid of anybody else takes them first, and passes over
+ * its own only when none of them is left.
+ */
+function inOrder(bids: Side, asks: Side, { bidLeft, askLeft }: Left): Pair[] {
   const pairs: Pair[] = [];
-  let from = 0;
-  for (const bid of bids) {
-    while (from < asks.length && asks[from]?.left === 0) from += 1;
-    for (let at = from; at < asks.length && bid.left > 0; at += 1) {
-      const ask = asks[at];
-      if (ask === undefined || ask.left === 0 || ask.order.agentId === bid.order.agentId) continue;
-      pairs.push(take(bid, ask));
+  const asksInAll = askLeft.length;
+  let passed: number[] = [];
+  let firstPassed = 0;
+  let next = 0;
+  const take = (bid: number, ask: number): void => {
+    const qtyMilliWh = Math.min(at(bidLeft, bid), at(askLeft, ask));
+    bidLeft[bid] = at(bidLeft, bid) - qtyMilliWh;
+    askLeft[ask] = at(askLeft, ask) - qtyMilliWh;
+    if (qtyMilliWh > 0) pairs.push({ bid, ask, qtyMilliWh });
+  };
+  const takePassed = (bid: number): void => {
+    while (at(bidLeft, bid) > 0 && firstPassed < passed.length) {
+      const ask = at(passed, firstPassed);
+      take(bid, ask);
+      if (at(askLeft, ask) === 0) firstPassed += 1;
+    }
+    if (firstPassed < passed.length) return;
+    passed = [];
+    firstPassed = 0;
+  };
+  for (let bid = 0; bid < bidLeft.length; bid += 1) {
+    if (at(bidLeft, bid) === 0) continue;
+    const agentId = agentAt(bids, bid);
+    if (passed.length > 0 && agentAt(asks, at(passed, firstPassed)) !== agentId) takePassed(bid);
+    while (at(bidLeft, bid) > 0 && next < asksInAll) {
+      const isOwn = agentAt(asks, next) === agentId;
+      if (!isOwn) take(bid, next);
+      else if (at(askLeft, next) > 0) passed.push(next);
+      if (isOwn || at(askLeft, next) === 0) next += 1;
     }
   }
   return pairs;
 }
 
-function take(bid: Filled, ask: Filled, most = Number.POSITIVE_INFINITY): Pair {
-  const qtyMilliWh = Math.min(bid.left, ask.left, most);
-  bid.left -= qtyMilliWh;
-  ask.left -= qtyMilliWh;
-  return { bid: bid.order, ask: ask.order, qtyMilliWh };
+interface Rest extends Left {
+  readonly bids: readonly number[];
+  readonly asks: readonly number[];
 }
 
-/** Breaks pairs of others open: their seller sells to the agent, the agent sells to their buyer. */
-function swapIn(
-  pairs: readonly Pair[],
-  rest: { readonly agentId: string; readonly bids: Filled[]; readonly asks: Filled[] },
-): readonly Pair[] {
-  return pairs.flatMap((pair) => {
-    const own = pair.bid.agentId === rest.agentId || pair.ask.agentId === rest.agentId;
-    return own ? [pair] : opened(pair, rest);
-  });
-}
-
-function opened(
-  pair: Pair,
-  rest: { readonly bids: readonly Filled[]; readonly asks: readonly Filled[] },
-): Pair[] {
+/** A pair of others broken open: its seller sells to the agent, the agent sells to its buyer. */
+function opened(pair: Pair, { bids, asks, bidLeft, askLeft }: Rest): Pair[] {
   const result: Pair[] = [];
   let left = pair.qtyMilliWh;
   while (left > 0) {
-    const bid = rest.bids.find((candidate) => candidate.left > 0);
-    const ask = rest.asks.find((candidate) => candidate.left > 0);
+    const bid = bids.find((candidate) => at(bidLeft, candidate) > 0);
+    const ask = asks.find((candidate) => at(askLeft, candidate) > 0);
     if (bid === undefined || ask === undefined) break;
-    const { qtyMilliWh } = take(bid, ask, left);
-    result.push({ bid: bid.order, ask: pair.ask, qtyMilliWh }, { bid: pair.bid, ask: ask.order, qtyMilliWh });
+    const qtyMilliWh = Math.min(at(bidLeft, bid), at(askLeft, ask), left);
+    bidLeft[bid] = at(bidLeft, bid) - qtyMilliWh;
+    askLeft[ask] = at(askLeft, ask) - qtyMilliWh;
+    result.push({ bid, ask: pair.ask, qtyMilliWh }, { bid: pair.bid, ask, qtyMilliWh });
     left -= qtyMilliWh;
   }
   return left > 0 ? [...result, { ...pair, qtyMilliWh: left }] : result;

@@ -57,3 +57,15 @@ export { curveStep, type CurveSum, type DemandCurve, sumCurves } from "./market/
 export { clearGsyPayAsBid, clearPayAsAsk } from "./market/greedy.ts";
 export type { AuctionOrder, AuctionTrade, Clearing } from "./market/order.ts";
 export { clearTradeReduction } from "./market/trade-reduction.ts";
+export type { DayForecaster, ForecastMethod } from "./forecast/method.ts";
+export { mean7, naive168, naive24 } from "./forecast/naive.ts";
+export { holtWinters, smoothing } from "./forecast/smoothing.ts";
+export { ridge } from "./forecast/ridge.ts";
+export { clearSky, clearSkyDayW } from "./forecast/clear-sky.ts";
+export type { ClearSkySite } from "./forecast/clear-sky.ts";
+export { forecastAlerts, reviseForecast, selectForecaster } from "./forecast/forecast.ts";
+export type { DaySelector, Forecast, ForecastAlert, ForecastPoint } from "./forecast/forecast.ts";
+export { alertExperiment, forecastExperiment } from "./experiments/forecast.ts";
+export type { AlertFigures, ForecastRow, ForecastSeries, TableMethod } from "./experiments/forecast.ts";
+export { readDayAheadPrices } from "./data/dayahead.ts";
+export type { DayAheadPrices } from "./data/dayahead.ts";

@@ -50,20 +50,20 @@ export interface Daemon {
   stop(options: { readonly now: boolean }): Promise<void>;
 }
 
+/** What came of the parts of a daemon so far. */
+interface Running {
+  page: string | null;
+  beckn: string | null;
+  stop: Promise<void> | undefined;
+}
+
 /** What is left for closing after the drain, so that a stop ends within 5 s. */
 const CLOSING_MS = 1_800;
 
 /** Starts in order: agents' modules, node, status page, control socket. @throws the code of the step that failed. */
 export async function startDaemon({ paths, loaded, log, lock }: DaemonOptions): Promise<Daemon> {
   const { config } = loaded;
-  const file: DaemonFile = {
-    pid: process.pid,
-    version: version(),
-    bootId: randomUUID(),
-    state: "starting",
-    control: paths.socket,
-    startedAtMs: Date.now(),
-  };
+  const file = startingFile(paths);
   await using undo = new AsyncDisposableStack();
   announceStart(paths, file, undo);
 
@@ -73,7 +73,7 @@ export async function startDaemon({ paths, loaded, log, lock }: DaemonOptions): 
   const node = await openNode({ paths, config, network, agents, market: clock.market, log, lock, undo });
 
   const stopping = Promise.withResolvers<void>();
-  const running: { page: string | null; stop: Promise<void> | undefined } = { page: null, stop: undefined };
+  const running: Running = { page: null, beckn: null, stop: undefined };
   const context: ControlContext = {
     node,
     config,
@@ -84,6 +84,7 @@ export async function startDaemon({ paths, loaded, log, lock }: DaemonOptions): 
     home: paths.home,
     startedAtMs: file.startedAtMs,
     statusPage: () => running.page,
+    becknHttp: () => running.beckn,
     metricsText: metricsOf(node, foreign),
     requestStop: (now) => void stop({ now }),
     stopping: () => running.stop !== undefined,
@@ -93,6 +94,7 @@ export async function startDaemon({ paths, loaded, log, lock }: DaemonOptions): 
   if (config.status.listen !== "") {
     running.page = undo.use(await openStatusPage(config.status.listen, context)).address;
   }
+  running.beckn = await openBeckn({ config, home: paths.home, node, log, undo });
   // Last: a stop may be asked for as soon as the socket listens.
   undo.use(await listenOnSocket(controlApp(context), paths.socket));
   writeDaemonFile(paths, { ...file, state: "running" });
@@ -116,6 +118,32 @@ export async function startDaemon({ paths, loaded, log, lock }: DaemonOptions): 
     return running.stop;
   };
   return { node, context, stopped: stopping.promise, stop };
+}
+
+/** Loaded where it is wanted alone: it costs start time and memory. */
+async function openBeckn(options: {
+  readonly config: Config;
+  readonly home: string;
+  readonly node: AgentNode;
+  readonly log: Log;
+  readonly undo: AsyncDisposableStack;
+}): Promise<string | null> {
+  const { config, home, node, log, undo } = options;
+  if (!config.beckn.http.enabled) return null;
+  const { openBecknGateway } = await import("./gateway/beckn-http/index.ts");
+  return undo.use(await openBecknGateway({ config: config.beckn, home, node, log: log.child("beckn") }))
+    .address;
+}
+
+function startingFile({ socket }: HomePaths): DaemonFile {
+  return {
+    pid: process.pid,
+    version: version(),
+    bootId: randomUUID(),
+    state: "starting",
+    control: socket,
+    startedAtMs: Date.now(),
+  };
 }
 
 /** Tells verbs that wait that somebody is starting; another daemon's file is left alone. */

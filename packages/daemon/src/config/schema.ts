@@ -2,6 +2,7 @@
 
 import type { JsonValue } from "@gridmesh/protocol";
 import { z } from "zod";
+import { beckn } from "./beckn-schema.ts";
 import { discovery, features, interop, limits, multiaddr, peers, reach, routing } from "./network-schema.ts";
 
 const NETWORK_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -75,6 +76,7 @@ export const configSchema = z.strictObject({
       }),
     })
     .prefault({}),
+  beckn,
   metrics: z
     .strictObject({
       libp2p: z.boolean().default(false).meta({

@@ -14,6 +14,8 @@ export interface ControlContext {
   readonly startedAtMs: number;
   /** `host:port` of the status page once it listens. */
   statusPage(): string | null;
+  /** Where Beckn over HTTP is taken, once it is. */
+  becknHttp(): string | null;
   /** Every metric in Prometheus' text form. */
   metricsText(): Promise<{ readonly contentType: string; readonly text: string }>;
   /** Begins to stop, once; `now` skips the drain. */

@@ -64,6 +64,7 @@ function nodeView(context: ControlContext): NodeView {
     startedAtMs: context.startedAtMs,
     rssBytes: process.memoryUsage.rss(),
     statusPage: context.statusPage(),
+    becknHttp: context.becknHttp(),
   };
 }
 

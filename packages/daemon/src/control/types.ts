@@ -33,6 +33,8 @@ export interface NodeView {
   readonly rssBytes: number;
   /** The status page's `host:port`, or null when it is off. */
   readonly statusPage: string | null;
+  /** Where Beckn over HTTP is taken, `http://host:port`, or null when it is off. */
+  readonly becknHttp: string | null;
 }
 
 export interface PeerView {

@@ -45,7 +45,7 @@ export interface Carrier {
   exchange(peerId: string, request: Frame, wait?: CarryWait): Promise<Frame>;
 }
 
-export interface CarryWait extends Wait {
+interface CarryWait extends Wait {
   /** Of a signer whose name is not its key; only this node's own agents can be told. */
   readonly publicKey?: Uint8Array | undefined;
 }

@@ -1,6 +1,7 @@
 /** The Beckn room of a node: one protocol, one topic, and the two sides of a transaction behind them. */
 
 import { MAX_BECKN_BODY_BYTES, ProtocolError } from "@gridmesh/protocol";
+import type { Wait } from "../clock.ts";
 import { createAnswers } from "./answers.ts";
 import { createAudit } from "./audit.ts";
 import { createBackground } from "./background.ts";
@@ -58,9 +59,6 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
     parts.searches.set(search.transactionId, search);
     return search;
   };
-  const untilStop = (signal?: AbortSignal) =>
-    signal ? AbortSignal.any([signal, stopping.signal]) : stopping.signal;
-
   const undo = new DisposableStack();
   undo.use(
     transport.handle(BECKN_PROTOCOL, STREAM_LIMITS, (stream, from) =>
@@ -77,12 +75,9 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
   return {
     outside,
     search: (agent, intent, options) =>
-      startSearch(buyerNamed(ports, agent), intent).offers({ ...options, signal: untilStop(options.signal) }),
+      startSearch(buyerNamed(ports, agent), intent).offers(endingWith(options, stopping.signal)),
     buy: async (agent, options: BuyOptions) =>
-      buy({ ...parts, startSearch }, buyerNamed(ports, agent), {
-        ...options,
-        signal: untilStop(options.signal),
-      }),
+      buy({ ...parts, startSearch }, buyerNamed(ports, agent), endingWith(options, stopping.signal)),
     trace: (transactionId) => audit.lines(transactionId),
     counters: () => ({ ...counters }),
     async stop() {
@@ -91,4 +86,8 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
       await ended();
     },
   };
+}
+
+function endingWith<Options extends Wait>(options: Options, own: AbortSignal): Options {
+  return { ...options, signal: options.signal ? AbortSignal.any([options.signal, own]) : own };
 }

@@ -1,0 +1,77 @@
+/** Beckn over HTTP: the four paths of a Beckn adapter, and the look-ups a plain participant needs. */
+
+import type { AddressInfo } from "node:net";
+import type { AgentNode, Log } from "@gridmesh/node";
+import { ProtocolError } from "@gridmesh/protocol";
+import fastify from "fastify";
+import type { Config } from "../../config/schema.ts";
+import { tokenIn } from "./caller-guard.ts";
+import { addLookUps } from "./look-up-routes.ts";
+import { addPaths } from "./paths.ts";
+import { subscriberKeys } from "./subscriber-keys.ts";
+
+/** As a Beckn body on a stream. */
+const MAX_BODY_BYTES = 256 * 1024;
+const MAX_NAME_CHARACTERS = 512;
+const REQUEST_MS = 10_000;
+
+export interface BecknGateway extends AsyncDisposable {
+  /** `http://host:port` as bound. */
+  readonly address: string;
+}
+
+/** @throws PORT_IN_USE, CONFIG_INVALID, DISK_FAILED. */
+export async function openBecknGateway(options: {
+  readonly config: Config["beckn"];
+  readonly home: string;
+  readonly node: AgentNode;
+  readonly log: Log;
+}): Promise<BecknGateway> {
+  const { config, home, node, log } = options;
+  const { listen, callerAuth, keys, partners } = config.http;
+  const at = listen.lastIndexOf(":");
+  const app = fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_MS,
+    routerOptions: { maxParamLength: MAX_NAME_CHARACTERS },
+  });
+  // The signature covers the bytes: nothing here may read and write a body anew.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => {
+    done(null, body);
+  });
+  const port = () => (app.server.address() as AddressInfo).port;
+  const gateway = {
+    passing: { node, partners, keys: subscriberKeys(keys, config.registries) },
+    log,
+    port,
+    token: callerAuth === "token" ? tokenIn(home) : undefined,
+  };
+  addPaths(app, gateway);
+  addLookUps(app, gateway);
+  try {
+    await app.listen({
+      host: listen.slice(0, at).replace(/^\[|\]$/g, ""),
+      port: Number(listen.slice(at + 1)),
+    });
+  } catch (error) {
+    throw listenFailure(error as NodeJS.ErrnoException, listen);
+  }
+  const address = `http://${listen.slice(0, at)}:${port()}`;
+  log.info("beckn.http", `Beckn over HTTP at ${address}`);
+  return {
+    address,
+    async [Symbol.asyncDispose]() {
+      app.server.closeAllConnections();
+      await app.close();
+    },
+  };
+}
+
+function listenFailure(error: NodeJS.ErrnoException, listen: string): ProtocolError {
+  return error.code === "EADDRINUSE"
+    ? new ProtocolError("PORT_IN_USE", `beckn.http.listen ${listen} is in use; choose another port`, {
+        cause: error,
+      })
+    : new ProtocolError("CONFIG_INVALID", `beckn.http.listen ${listen}: ${error.message}`, { cause: error });
+}

@@ -1,0 +1,70 @@
+/** A body of HTTP seen as Beckn: just enough of its context to know which way it goes. */
+
+import {
+  actionOfPath,
+  type BecknAction,
+  type BecknContext,
+  type BecknProfile,
+  type BecknWire,
+  becknV1,
+  becknWire,
+  isCallback,
+  parseBecknBody,
+  ProtocolError,
+} from "@gridmesh/protocol";
+
+export interface ReadBody {
+  readonly profile: BecknProfile;
+  readonly wire: BecknWire;
+  readonly context: BecknContext;
+}
+
+/** @throws MESSAGE_MALFORMED, BECKN_CONTEXT_INVALID, BECKN_DOMAIN_UNSUPPORTED. */
+export function readBody(body: Uint8Array, action: BecknAction): ReadBody {
+  const json = parseBecknBody(body);
+  const profile = profileOf(json);
+  const wire = becknWire(profile);
+  if (wire === undefined) {
+    throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `${profile} is not spoken yet`, {
+      data: { beckn: "CTX_VERSION_UNSUPPORTED" },
+    });
+  }
+  const context = wire.decodeContext(json);
+  if (context.action !== action) {
+    throw new ProtocolError("BECKN_CONTEXT_INVALID", `action ${context.action} on the path of ${action}`, {
+      data: { beckn: "CTX_ACTION_MISMATCH" },
+    });
+  }
+  return { profile, wire, context };
+}
+
+/** The wire a refusal is written in, whatever there was to read. */
+export function wireFor(body: Uint8Array): BecknWire {
+  try {
+    return becknWire(profileOf(parseBecknBody(body))) ?? becknV1;
+  } catch {
+    return becknV1;
+  }
+}
+
+/** The action a path names, if the side it names takes it. @throws BECKN_CONTEXT_INVALID. */
+export function actionOn(side: "bap" | "bpp", role: "caller" | "receiver", text: string): BecknAction {
+  const rule = actionOfPath(`/${text}`);
+  if (rule === undefined)
+    throw new ProtocolError("BECKN_CONTEXT_INVALID", `no action "${text.slice(0, 48)}"`);
+  // A BAP asks and takes answers; a BPP the other way.
+  const wanted = (side === "bap") === (role === "receiver");
+  if (isCallback(rule.action) !== wanted) {
+    const path = `/${side}/${role}/${rule.action}`;
+    throw new ProtocolError(
+      "BECKN_CONTEXT_INVALID",
+      `${path}: that side does not ${role === "caller" ? "say" : "take"} it`,
+    );
+  }
+  return rule.action;
+}
+
+function profileOf(json: unknown): BecknProfile {
+  const version = (json as { readonly context?: { readonly version?: unknown } } | null)?.context?.version;
+  return typeof version === "string" && version.startsWith("2.") ? "beckn/2" : "beckn/1";
+}

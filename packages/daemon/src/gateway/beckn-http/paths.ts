@@ -1,0 +1,78 @@
+/** The paths by which messages come: unsigned from programs of this machine, signed from participants anywhere. */
+
+import type { Log } from "@gridmesh/node";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { checkCaller } from "./caller-guard.ts";
+import { actionOn } from "./message.ts";
+import { type Passing, receiveSigned, refusal, sendUnsigned, type Told } from "./passing.ts";
+
+export interface Gateway {
+  readonly passing: Passing;
+  readonly log: Log;
+  readonly port: () => number;
+  /** Undefined: any program of this machine may have bodies signed. */
+  readonly token: string | undefined;
+}
+
+interface Named {
+  readonly action: string;
+}
+
+interface Place extends Named {
+  readonly peerId: string;
+  readonly agent: string;
+}
+
+/** What is done with a request's bytes. */
+type Act = (body: Uint8Array) => Promise<Told>;
+
+export function addPaths(app: FastifyInstance, gateway: Gateway): void {
+  const { passing } = gateway;
+  const unsigned = (request: FastifyRequest, side: "bap" | "bpp", action: string): Act => {
+    return async (body) => {
+      checkCaller(request.raw, { port: gateway.port(), token: gateway.token });
+      return sendUnsigned(passing, actionOn(side, "caller", action), body);
+    };
+  };
+  for (const side of ["bap", "bpp"] as const) {
+    app.post<{ Params: Named }>(`/${side}/caller/:action`, (request, reply) =>
+      answer(gateway, { request, reply }, unsigned(request, side, request.params.action)),
+    );
+    app.post<{ Params: Named }>(`/${side}/receiver/:action`, (request, reply) =>
+      answer(gateway, { request, reply }, async (body) => {
+        const action = actionOn(side, "receiver", request.params.action);
+        return receiveSigned(passing, { action, body, authorization: request.headers.authorization });
+      }),
+    );
+    app.post<{ Params: Place }>(`/p2p/:peerId/:agent/${side}/receiver/:action`, (request, reply) =>
+      answer(gateway, { request, reply }, async (body) => {
+        const { peerId, agent, action } = request.params;
+        return receiveSigned(passing, {
+          action: actionOn(side, "receiver", action),
+          body,
+          authorization: request.headers.authorization,
+          place: { peerId, agent, side },
+        });
+      }),
+    );
+  }
+  // Where the Guide's buyers post their searches.
+  app.post("/search", (request, reply) =>
+    answer(gateway, { request, reply }, unsigned(request, "bap", "search")),
+  );
+}
+
+/** Answers with what `act` says, or with a NACK. */
+export async function answer(
+  { log }: Pick<Gateway, "log">,
+  { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+  act: Act,
+): Promise<FastifyReply> {
+  const body = Buffer.isBuffer(request.body) ? new Uint8Array(request.body) : new Uint8Array();
+  const told = await act(body).catch((error: unknown) => refusal(error, body, log));
+  return reply
+    .headers(told.headers ?? {})
+    .code(told.status)
+    .type("application/json")
+    .send(Buffer.from(told.body));
+}

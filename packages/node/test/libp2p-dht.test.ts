@@ -16,6 +16,7 @@ import { CID } from "multiformats/cid";
 import * as raw from "multiformats/codecs/raw";
 import * as Digest from "multiformats/hashes/digest";
 import { GuardedDatastore } from "../src/network/libp2p/guarded-datastore.ts";
+import type { TransportParts } from "../src/network/libp2p/parts.ts";
 import { rigged } from "./libp2p-rig.ts";
 import { until, wait } from "./transport-fixture.ts";
 
@@ -154,3 +155,42 @@ test("a withdrawn record is told no more: libp2p forgets to repeat it", async ()
   // It lives on elsewhere until its time is over.
   assert.equal(b.parts.datastore.records, 1);
 });
+
+test("in a small network a word is told without a walk; a newcomer is walked to once, and told as well", async () => {
+  await using a = await rigged({ profile: "testnet" });
+  await using b = await rigged({ profile: "testnet" });
+  await using c = await rigged({ profile: "testnet" });
+  const { routing, walks } = countWalks(a.parts);
+  const keyOf = (word: string) => new Uint8Array(createHash("sha256").update(word).digest());
+  await a.transport.dial({ addresses: b.transport.addresses() }, wait);
+  await until(() => routing.size === 1, "the first in the table");
+  for (const word of ["one", "two", "three"]) await a.transport.provide(keyOf(word), wait);
+  assert.equal(walks(), 1);
+  await until(() => b.parts.datastore.records === 3, "three records");
+
+  await a.transport.dial({ addresses: c.transport.addresses() }, wait);
+  await until(() => routing.size === 2, "the newcomer in the table");
+  for (const word of ["four", "five"]) await a.transport.provide(keyOf(word), wait);
+  assert.equal(walks(), 2);
+  await until(() => b.parts.datastore.records === 5 && c.parts.datastore.records === 2, "both were told");
+
+  // Who is gone costs no word its time.
+  await c.transport.stop({ deadlineMs: 2_000 });
+  await a.transport.provide(keyOf("six"), wait);
+  await until(() => b.parts.datastore.records === 6, "a record more");
+});
+
+/** Walks to words, whose keys are hashes; the table's own walks are to PeerIds. */
+function countWalks({ node }: TransportParts) {
+  const service = node.services.dht as unknown as SingleKadDHT & { readonly peerRouting: Walking };
+  const { peerRouting } = service;
+  const walk = peerRouting.getClosestPeers.bind(peerRouting);
+  let walks = 0;
+  peerRouting.getClosestPeers = (key, options) => {
+    if (key[0] === 0x12) walks += 1;
+    return walk(key, options);
+  };
+  return { routing: service.routingTable, walks: () => walks };
+}
+
+type Walking = Pick<SingleKadDHT, "getClosestPeers">;

@@ -9,6 +9,7 @@ import type { Clock, Wait } from "../../clock.ts";
 import type { NetworkProfile } from "../profiles.ts";
 import type { PeerHint } from "../transport.ts";
 import { waitSignal } from "../waiting.ts";
+import { spareWalks } from "./closest.ts";
 import type { Gater } from "./gater.ts";
 
 const SHA2_256 = 0x12;
@@ -62,6 +63,7 @@ export function dhtOver(options: DhtOptions): Dht {
   const { service, clock, gater } = options;
   const sighting = service as unknown as TypedEventTarget<{ peer: CustomEvent<PeerInfo> }>;
   sighting.addEventListener("peer", ({ detail }) => options.onSighted(hintOf(detail)));
+  spareWalks(service, clock);
 
   /** Runs one query; its peers may be dialled meanwhile. */
   const query = async <T>(wait: Wait, run: (signal: AbortSignal) => Promise<T>): Promise<T> => {

@@ -25,6 +25,10 @@ const benches: Readonly<Record<string, Bench>> = {
     what: "look-ups of agents, beside a look at each and a dial that needs no look-up",
     load: async () => (await import("./registry.ts")).registry,
   },
+  clearing: {
+    what: "auctions of up to 100,000 orders, beside a plain sort and another library's continuous matching",
+    load: async () => (await import("./clearing.ts")).clearing,
+  },
   start: {
     what: "start and stop of the program and the daemon, beside node -e 0",
     load: async () => (await import("./start.ts")).start,
@@ -32,6 +36,10 @@ const benches: Readonly<Record<string, Bench>> = {
   swarm: {
     what: "twenty daemons at the same instant, until each is linked and what each says has reached all",
     load: async () => (await import("./swarm.ts")).swarm,
+  },
+  offers: {
+    what: "twelve daemons: how soon a search has its first offer, and all",
+    load: async () => (await import("./offers.ts")).offers,
   },
   gossip: {
     what: "signed messages among fifty nodes, beside the library's gossip alone",

@@ -1,6 +1,6 @@
 /** Who gets how much in a call auction: one sweep over both sorted sides, the same for every price rule. */
 
-import { at, share, shareRest } from "./exact.ts";
+import { share, shareRest } from "./exact.ts";
 import { compareIds } from "./order.ts";
 import type { AuctionOrder } from "./order.ts";
 import type { Side } from "./sort.ts";
@@ -53,7 +53,7 @@ export function sweep(bids: Side, asks: Side): Sweep {
   while (bid < bids.qty.length && ask < asks.qty.length) {
     if (bidLeft === 0) bidLeft = bids.qty[(bid += 1)] ?? 0;
     else if (askLeft === 0) askLeft = asks.qty[(ask += 1)] ?? 0;
-    else if (at(bids.limit, bid) < at(asks.limit, ask)) break;
+    else if ((bids.limit[bid] as number) < (asks.limit[ask] as number)) break;
     else {
       const both = Math.min(bidLeft, askLeft);
       volume += both;
@@ -74,8 +74,8 @@ export function fillTo(side: Side, volume: number): void {
   while (from < qty.length && left > 0) {
     let to = from;
     let wanted = 0;
-    while (to < qty.length && at(limit, to) === at(limit, from)) {
-      wanted += at(qty, to);
+    while (to < qty.length && (limit[to] as number) === (limit[from] as number)) {
+      wanted += qty[to] as number;
       to += 1;
     }
     if (wanted <= left) fill.set(qty.subarray(from, to), from);
@@ -88,29 +88,29 @@ export function fillTo(side: Side, volume: number): void {
 
 /** ⌊qty·left/Σqty⌋ each, then 1 mWh by largest remainder, ties in the side's order. */
 export function ration(
-  { qty, fill }: Side,
+  { qty, fill }: Pick<Side, "qty" | "fill">,
   { from, to }: { readonly from: number; readonly to: number },
   { left, wanted }: { readonly left: number; readonly wanted: number },
 ): void {
   const rests = new Float64Array(to - from);
   let given = 0;
   for (let i = from; i < to; i += 1) {
-    const part = share(at(qty, i), left, wanted);
+    const part = share(qty[i] as number, left, wanted);
     fill[i] = part;
     given += part;
-    rests[i - from] = shareRest(at(qty, i), left, { q: part, c: wanted });
+    rests[i - from] = shareRest(qty[i] as number, left, { q: part, c: wanted });
   }
   const odd = left - given;
   if (odd === 0) return;
-  const bound = at(rests.toSorted(), rests.length - odd);
+  const bound = rests.toSorted()[rests.length - odd] as number;
   let above = 0;
   for (const rest of rests) if (rest > bound) above += 1;
   let ties = odd - above;
   for (let i = from; i < to; i += 1) {
-    const rest = at(rests, i - from);
-    if (rest > bound) fill[i] = at(fill, i) + 1;
+    const rest = rests[i - from] as number;
+    if (rest > bound) fill[i] = (fill[i] as number) + 1;
     else if (rest === bound && ties > 0) {
-      fill[i] = at(fill, i) + 1;
+      fill[i] = (fill[i] as number) + 1;
       ties -= 1;
     }
   }
@@ -119,14 +119,14 @@ export function ration(
 function worstFilled({ limit, fill }: Side, none: 1 | -1): number {
   let found = none * Number.POSITIVE_INFINITY;
   for (let i = 0; i < fill.length; i += 1) {
-    if (at(fill, i) > 0) found = at(limit, i);
+    if ((fill[i] as number) > 0) found = limit[i] as number;
   }
   return found;
 }
 
 function bestUnfilled({ qty, limit, fill }: Side, none: 1 | -1): number {
   for (let i = 0; i < fill.length; i += 1) {
-    if (at(fill, i) < at(qty, i)) return at(limit, i);
+    if ((fill[i] as number) < (qty[i] as number)) return limit[i] as number;
   }
   return none * Number.POSITIVE_INFINITY;
 }
@@ -138,11 +138,7 @@ interface Demanding {
 }
 
 function demandingOf(side: Side): Demanding[] {
-  const found: Demanding[] = [];
-  side.orders.forEach((order, index) => {
-    if (order.minFillMilliWh > 0) found.push({ side, index, order });
-  });
-  return found;
+  return side.demanding.map((index) => ({ side, index, order: side.orders[index] as AuctionOrder }));
 }
 
 /** Of the orders whose least fill is not kept the one that gains least, then the larger least fill, then by id. */
@@ -153,7 +149,7 @@ function leastAdvantage(
   let worst: Demanding | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const one of demanding) {
-    const fill = at(one.side.fill, one.index);
+    const fill = one.side.fill[one.index] as number;
     if (fill === 0 || fill >= one.order.minFillMilliWh) continue;
     const { side, limitMicroPerKWh } = one.order;
     const advantage = side === "bid" ? limitMicroPerKWh - lo : hi - limitMicroPerKWh;

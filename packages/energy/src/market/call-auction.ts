@@ -4,8 +4,8 @@ import { MAX_MICRO_PER_KWH } from "@gridmesh/protocol";
 import { checkInteger } from "../units.ts";
 import { allocate } from "./allocation.ts";
 import type { Allocation } from "./allocation.ts";
-import { at, WideSum } from "./exact.ts";
-import { checkBook, tradeAt } from "./order.ts";
+import { WideSum } from "./exact.ts";
+import { tradeAt } from "./order.ts";
 import type { AuctionOrder, AuctionTrade, Clearing } from "./order.ts";
 import { pairFills } from "./pairing.ts";
 import { sortBook } from "./sort.ts";
@@ -43,7 +43,6 @@ interface Pricing {
 }
 
 function clearCall(orders: readonly AuctionOrder[], pricing: Pricing): Clearing {
-  checkBook(orders);
   const sorted = sortBook(orders);
   const { allocation, removed } = allocate(sorted.bids, sorted.asks);
   const { bids, asks, volume, lo, hi } = allocation;
@@ -56,9 +55,8 @@ function clearCall(orders: readonly AuctionOrder[], pricing: Pricing): Clearing 
     const atPrice = price ?? pricing.each?.(buying) ?? MAX_MICRO_PER_KWH;
     trades.push(tradeAt(buying, asks.orders[ask] as AuctionOrder, { qtyMilliWh, price: atPrice }));
   }
-  return {
+  return withFills([bids, asks], {
     trades,
-    fills: fillsOf([bids, asks]),
     priceMicroPerKWh: price,
     loMicroPerKWh: lo,
     hiMicroPerKWh: hi,
@@ -66,7 +64,7 @@ function clearCall(orders: readonly AuctionOrder[], pricing: Pricing): Clearing 
     welfareMicro: welfareOf(bids, asks),
     netted,
     removed,
-  };
+  });
 }
 
 /** What a book without a crossing comes to: the best bid and ask. */
@@ -86,15 +84,26 @@ export function nothingTraded(bids: Side, asks: Side, removed: readonly string[]
 
 function bestOf({ qty, limit }: Side): number | null {
   const first = qty.findIndex((left) => left > 0);
-  return first === -1 ? null : at(limit, first);
+  return first === -1 ? null : (limit[first] as number);
 }
 
-/** Orders that got anything, by orderId. */
-export function fillsOf(sides: readonly Side[]): ReadonlyMap<string, number> {
+/** The map by id is made when it is first asked for: the trades need none, and it costs as much as all the rest. */
+export function withFills(sides: readonly Side[], rest: Omit<Clearing, "fills">): Clearing {
+  let fills: ReadonlyMap<string, number> | undefined;
+  return {
+    ...rest,
+    get fills() {
+      fills ??= fillsOf(sides);
+      return fills;
+    },
+  };
+}
+
+function fillsOf(sides: readonly Side[]): ReadonlyMap<string, number> {
   const fills = new Map<string, number>();
   for (const { orders, fill } of sides) {
     for (let i = 0; i < fill.length; i += 1) {
-      if (at(fill, i) > 0) fills.set((orders[i] as AuctionOrder).orderId, at(fill, i));
+      if ((fill[i] as number) > 0) fills.set((orders[i] as AuctionOrder).orderId, fill[i] as number);
     }
   }
   return fills;
@@ -103,7 +112,7 @@ export function fillsOf(sides: readonly Side[]): ReadonlyMap<string, number> {
 /** Exact sum of what buyers would have paid less what sellers would have taken, rounded half to even once. */
 export function welfareOf(bids: Side, asks: Side): number {
   const sum = new WideSum();
-  for (let i = 0; i < bids.fill.length; i += 1) sum.add(at(bids.fill, i), at(bids.limit, i));
-  for (let i = 0; i < asks.fill.length; i += 1) sum.add(at(asks.fill, i), -at(asks.limit, i));
+  for (let i = 0; i < bids.fill.length; i += 1) sum.add(bids.fill[i] as number, bids.limit[i] as number);
+  for (let i = 0; i < asks.fill.length; i += 1) sum.add(asks.fill[i] as number, -(asks.limit[i] as number));
   return sum.toMicro();
 }

@@ -2,11 +2,6 @@
 
 import { ProtocolError } from "@gridmesh/protocol";
 
-/** An element that is there. */
-export function at(values: ArrayLike<number>, index: number): number {
-  return values[index] as number;
-}
-
 /** 2^27 + 1 cuts a double into two halves whose products are exact. */
 const CUT = 134_217_729;
 /** Below this quotient, divisor and both corrections stay exact. */

@@ -1,7 +1,8 @@
 /** Matching without one price: `pay-as-ask`, the trade that needs no supervisor, and `gsy-pay-as-bid` for comparison. */
 
-import { at, WideSum } from "./exact.ts";
-import { checkBook, tradeAt } from "./order.ts";
+import { withFills } from "./call-auction.ts";
+import { WideSum } from "./exact.ts";
+import { tradeAt } from "./order.ts";
 import type { AuctionOrder, AuctionTrade, Clearing } from "./order.ts";
 import { sortBook } from "./sort.ts";
 import type { Side } from "./sort.ts";
@@ -11,14 +12,13 @@ import type { Side } from "./sort.ts";
  * @throws AMOUNT_INVALID, ORDER_CONFLICT, QUOTA_EXCEEDED for orders no book should hold.
  */
 export function clearPayAsAsk(orders: readonly AuctionOrder[]): Clearing {
-  checkBook(orders);
   const { bids, asks } = sortBook(orders);
   const match = open(bids, asks);
   let first = 0;
   bids.orders.forEach((_, bid) => {
     while (first < asks.orders.length && isFull(asks, first)) first += 1;
     for (let ask = first; ask < asks.orders.length && fits(match, bid, ask); ask += 1) {
-      take(match, { bid, ask, price: at(asks.limit, ask) });
+      take(match, { bid, ask, price: asks.limit[ask] as number });
       if (isFull(bids, bid)) break;
     }
   });
@@ -31,18 +31,17 @@ export function clearPayAsAsk(orders: readonly AuctionOrder[]): Clearing {
  * @throws AMOUNT_INVALID, ORDER_CONFLICT, QUOTA_EXCEEDED for orders no book should hold.
  */
 export function clearGsyPayAsBid(orders: readonly AuctionOrder[]): Clearing {
-  checkBook(orders);
   const { bids, asks } = sortBook(orders);
   const match = open(bids, asks);
   // Asks are cheapest first: backwards they are dearest first and ids descend.
   const bidsInTurn = levelsReversed(bids);
   let first = 0;
   for (let ask = asks.orders.length - 1; ask >= 0; ask -= 1) {
-    while (first < bidsInTurn.length && isFull(bids, at(bidsInTurn, first))) first += 1;
+    while (first < bidsInTurn.length && isFull(bids, bidsInTurn[first] as number)) first += 1;
     for (let turn = first; turn < bidsInTurn.length && !isFull(asks, ask); turn += 1) {
-      const bid = at(bidsInTurn, turn);
+      const bid = bidsInTurn[turn] as number;
       if (!fits(match, bid, ask)) break;
-      take(match, { bid, ask, price: at(bids.limit, bid) });
+      take(match, { bid, ask, price: bids.limit[bid] as number });
     }
   }
   return clearingOf(match);
@@ -59,11 +58,11 @@ function open(bids: Side, asks: Side): Match {
 }
 
 function fits({ bids, asks }: Match, bid: number, ask: number): boolean {
-  return at(bids.limit, bid) >= at(asks.limit, ask);
+  return (bids.limit[bid] as number) >= (asks.limit[ask] as number);
 }
 
 function isFull({ qty, fill }: Side, place: number): boolean {
-  return at(fill, place) === at(qty, place);
+  return (fill[place] as number) === (qty[place] as number);
 }
 
 /** Nothing between own orders, and nothing under a least fill of either. */
@@ -73,38 +72,40 @@ function take(
 ): void {
   const buying = bids.orders[bid] as AuctionOrder;
   const selling = asks.orders[ask] as AuctionOrder;
-  const qtyMilliWh = Math.min(at(bids.qty, bid) - at(bids.fill, bid), at(asks.qty, ask) - at(asks.fill, ask));
+  const qtyMilliWh = Math.min(
+    (bids.qty[bid] as number) - (bids.fill[bid] as number),
+    (asks.qty[ask] as number) - (asks.fill[ask] as number),
+  );
   const least = Math.max(leastOf(bids, bid), leastOf(asks, ask));
   if (qtyMilliWh === 0 || qtyMilliWh < least || buying.agentId === selling.agentId) return;
-  bids.fill[bid] = at(bids.fill, bid) + qtyMilliWh;
-  asks.fill[ask] = at(asks.fill, ask) + qtyMilliWh;
+  bids.fill[bid] = (bids.fill[bid] as number) + qtyMilliWh;
+  asks.fill[ask] = (asks.fill[ask] as number) + qtyMilliWh;
   trades.push(tradeAt(buying, selling, { qtyMilliWh, price }));
 }
 
 function leastOf(side: Side, place: number): number {
-  return (side.orders[place] as AuctionOrder).minFillMilliWh - at(side.fill, place);
+  return (side.orders[place] as AuctionOrder).minFillMilliWh - (side.fill[place] as number);
 }
 
 function levelsReversed({ limit }: Side): number[] {
-  return Array.from(limit, (_, place) => place).sort((a, b) => at(limit, b) - at(limit, a) || b - a);
+  return Array.from(limit, (_, place) => place).sort(
+    (a, b) => (limit[b] as number) - (limit[a] as number) || b - a,
+  );
 }
 
 function clearingOf({ bids, asks, trades }: Match): Clearing {
-  const fills = new Map<string, number>();
   const welfare = new WideSum();
   let volumeMilliWh = 0;
   for (const side of [bids, asks]) {
     side.orders.forEach((order, place) => {
-      const fill = at(side.fill, place);
+      const fill = side.fill[place] as number;
       if (fill === 0) return;
-      fills.set(order.orderId, fill);
       welfare.add(fill, order.side === "bid" ? order.limitMicroPerKWh : -order.limitMicroPerKWh);
       if (order.side === "bid") volumeMilliWh += fill;
     });
   }
-  return {
+  return withFills([bids, asks], {
     trades,
-    fills,
     priceMicroPerKWh: null,
     loMicroPerKWh: asks.limit[0] ?? null,
     hiMicroPerKWh: bids.limit[0] ?? null,
@@ -112,5 +113,5 @@ function clearingOf({ bids, asks, trades }: Match): Clearing {
     welfareMicro: welfare.toMicro(),
     netted: [],
     removed: [],
-  };
+  });
 }

@@ -1,7 +1,6 @@
 /** What an auction takes and gives; all quantities integer mWh, all prices micro-currency per kWh. */
 
-import { amountMicro, MAX_MICRO_PER_KWH, MAX_MILLI_WH, ProtocolError } from "@gridmesh/protocol";
-import { checkInteger } from "../units.ts";
+import { amountMicro } from "@gridmesh/protocol";
 
 export interface AuctionOrder {
   readonly orderId: string;
@@ -45,9 +44,6 @@ export interface Clearing {
   readonly removed: readonly string[];
 }
 
-/** Most orders of one book that may ask for a least fill. */
-const MAX_MIN_FILLS = 1_000;
-
 /** A trade of two orders without fees. */
 export function tradeAt(
   bid: AuctionOrder,
@@ -65,26 +61,6 @@ export function tradeAt(
     buyerFeesMicro: 0,
     sellerFeesMicro: 0,
   };
-}
-
-/** Checks ranges; whoever sorts the book sees double ids. @throws AMOUNT_INVALID, QUOTA_EXCEEDED. */
-export function checkBook(orders: readonly AuctionOrder[]): void {
-  let minFills = 0;
-  let total = 0;
-  for (const order of orders) {
-    checkInteger("qtyMilliWh", order.qtyMilliWh, [1, MAX_MILLI_WH]);
-    checkInteger("limitMicroPerKWh", order.limitMicroPerKWh, [-MAX_MICRO_PER_KWH, MAX_MICRO_PER_KWH]);
-    checkInteger("minFillMilliWh", order.minFillMilliWh, [0, order.qtyMilliWh]);
-    if (order.minFillMilliWh > 0) minFills += 1;
-    total += order.qtyMilliWh;
-  }
-  checkInteger("sum of qtyMilliWh", total, [0, Number.MAX_SAFE_INTEGER]);
-  if (minFills > MAX_MIN_FILLS) {
-    throw new ProtocolError(
-      "QUOTA_EXCEEDED",
-      `${minFills} orders with a least fill, at most ${MAX_MIN_FILLS}`,
-    );
-  }
 }
 
 /** Ascending by UTF-16 code units, which for ids in hex is by bytes. */

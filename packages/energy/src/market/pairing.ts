@@ -1,6 +1,5 @@
 /** Who trades with whom once the fills are known: in sort order, never with oneself. */
 
-import { at } from "./exact.ts";
 import type { AuctionOrder } from "./order.ts";
 import type { Side } from "./sort.ts";
 
@@ -32,7 +31,7 @@ export function pairFills(bids: Side, asks: Side): Pairing {
     const own = agentAt(bids, pair.bid) === agentId || agentAt(asks, pair.ask) === agentId;
     return own ? [pair] : opened(pair, rest);
   });
-  const qtyMilliWh = openBids.reduce((sum, bid) => sum + at(bidLeft, bid), 0);
+  const qtyMilliWh = openBids.reduce((sum, bid) => sum + (bidLeft[bid] as number), 0);
   return { pairs: swapped, netted: qtyMilliWh > 0 ? [{ agentId, qtyMilliWh }] : [] };
 }
 
@@ -63,31 +62,33 @@ function inOrder(bids: Side, asks: Side, { bidLeft, askLeft }: Left): Pair[] {
   let passed: number[] = [];
   let firstPassed = 0;
   let next = 0;
+  const isOwn = (bid: number, ask: number): boolean =>
+    (bids.agentKey[bid] as number) === (asks.agentKey[ask] as number) &&
+    agentAt(bids, bid) === agentAt(asks, ask);
   const take = (bid: number, ask: number): void => {
-    const qtyMilliWh = Math.min(at(bidLeft, bid), at(askLeft, ask));
-    bidLeft[bid] = at(bidLeft, bid) - qtyMilliWh;
-    askLeft[ask] = at(askLeft, ask) - qtyMilliWh;
+    const qtyMilliWh = Math.min(bidLeft[bid] as number, askLeft[ask] as number);
+    bidLeft[bid] = (bidLeft[bid] as number) - qtyMilliWh;
+    askLeft[ask] = (askLeft[ask] as number) - qtyMilliWh;
     if (qtyMilliWh > 0) pairs.push({ bid, ask, qtyMilliWh });
   };
   const takePassed = (bid: number): void => {
-    while (at(bidLeft, bid) > 0 && firstPassed < passed.length) {
-      const ask = at(passed, firstPassed);
+    while ((bidLeft[bid] as number) > 0 && firstPassed < passed.length) {
+      const ask = passed[firstPassed] as number;
       take(bid, ask);
-      if (at(askLeft, ask) === 0) firstPassed += 1;
+      if ((askLeft[ask] as number) === 0) firstPassed += 1;
     }
     if (firstPassed < passed.length) return;
     passed = [];
     firstPassed = 0;
   };
   for (let bid = 0; bid < bidLeft.length; bid += 1) {
-    if (at(bidLeft, bid) === 0) continue;
-    const agentId = agentAt(bids, bid);
-    if (passed.length > 0 && agentAt(asks, at(passed, firstPassed)) !== agentId) takePassed(bid);
-    while (at(bidLeft, bid) > 0 && next < asksInAll) {
-      const isOwn = agentAt(asks, next) === agentId;
-      if (!isOwn) take(bid, next);
-      else if (at(askLeft, next) > 0) passed.push(next);
-      if (isOwn || at(askLeft, next) === 0) next += 1;
+    if ((bidLeft[bid] as number) === 0) continue;
+    if (passed.length > 0 && !isOwn(bid, passed[firstPassed] as number)) takePassed(bid);
+    while ((bidLeft[bid] as number) > 0 && next < asksInAll) {
+      const own = isOwn(bid, next);
+      if (!own) take(bid, next);
+      else if ((askLeft[next] as number) > 0) passed.push(next);
+      if (own || (askLeft[next] as number) === 0) next += 1;
     }
   }
   return pairs;
@@ -103,12 +104,12 @@ function opened(pair: Pair, { bids, asks, bidLeft, askLeft }: Rest): Pair[] {
   const result: Pair[] = [];
   let left = pair.qtyMilliWh;
   while (left > 0) {
-    const bid = bids.find((candidate) => at(bidLeft, candidate) > 0);
-    const ask = asks.find((candidate) => at(askLeft, candidate) > 0);
+    const bid = bids.find((candidate) => (bidLeft[candidate] as number) > 0);
+    const ask = asks.find((candidate) => (askLeft[candidate] as number) > 0);
     if (bid === undefined || ask === undefined) break;
-    const qtyMilliWh = Math.min(at(bidLeft, bid), at(askLeft, ask), left);
-    bidLeft[bid] = at(bidLeft, bid) - qtyMilliWh;
-    askLeft[ask] = at(askLeft, ask) - qtyMilliWh;
+    const qtyMilliWh = Math.min(bidLeft[bid] as number, askLeft[ask] as number, left);
+    bidLeft[bid] = (bidLeft[bid] as number) - qtyMilliWh;
+    askLeft[ask] = (askLeft[ask] as number) - qtyMilliWh;
     result.push({ bid, ask: pair.ask, qtyMilliWh }, { bid: pair.bid, ask, qtyMilliWh });
     left -= qtyMilliWh;
   }

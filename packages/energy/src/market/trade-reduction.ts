@@ -2,9 +2,8 @@
 
 import { amountMicro, ProtocolError } from "@gridmesh/protocol";
 import { ration, sweep } from "./allocation.ts";
-import { fillsOf, nothingTraded, welfareOf } from "./call-auction.ts";
-import { at } from "./exact.ts";
-import { checkBook, compareIds, tradeAt } from "./order.ts";
+import { nothingTraded, welfareOf, withFills } from "./call-auction.ts";
+import { compareIds, tradeAt } from "./order.ts";
 import type { AuctionOrder, Clearing } from "./order.ts";
 import { pairFills } from "./pairing.ts";
 import { sortBook } from "./sort.ts";
@@ -16,7 +15,6 @@ import type { Side } from "./sort.ts";
  * @throws AMOUNT_INVALID, ORDER_CONFLICT; QUOTA_EXCEEDED for a second order of an agent, ORDER_REJECTED for a least fill.
  */
 export function clearTradeReduction(orders: readonly AuctionOrder[]): Clearing {
-  checkBook(orders);
   checkOnePerAgent(orders);
   const { bids, asks } = sortBook(orders);
   const { lastBid, lastAsk } = sweep(bids, asks);
@@ -24,8 +22,8 @@ export function clearTradeReduction(orders: readonly AuctionOrder[]): Clearing {
   const volume = Math.min(sumOf(bids, lastBid), sumOf(asks, lastAsk));
   fillAll(bids, lastBid, volume);
   fillAll(asks, lastAsk, volume);
-  const paid = at(bids.limit, lastBid);
-  const got = at(asks.limit, lastAsk);
+  const paid = bids.limit[lastBid] as number;
+  const got = asks.limit[lastAsk] as number;
   const { pairs, netted } = pairFills(bids, asks);
   const trades = pairs.map(({ bid, ask, qtyMilliWh }) => {
     const trade = tradeAt(bids.orders[bid] as AuctionOrder, asks.orders[ask] as AuctionOrder, {
@@ -34,9 +32,8 @@ export function clearTradeReduction(orders: readonly AuctionOrder[]): Clearing {
     });
     return { ...trade, buyerFeesMicro: amountMicro(qtyMilliWh, paid) - trade.amountMicro };
   });
-  return {
+  return withFills([bids, asks], {
     trades,
-    fills: fillsOf([bids, asks]),
     priceMicroPerKWh: got,
     loMicroPerKWh: got,
     hiMicroPerKWh: paid,
@@ -44,7 +41,7 @@ export function clearTradeReduction(orders: readonly AuctionOrder[]): Clearing {
     welfareMicro: welfareOf(bids, asks),
     netted,
     removed: [],
-  };
+  });
 }
 
 function checkOnePerAgent(orders: readonly AuctionOrder[]): void {
@@ -60,7 +57,7 @@ function checkOnePerAgent(orders: readonly AuctionOrder[]): void {
 
 function sumOf({ qty }: Side, before: number): number {
   let sum = 0;
-  for (let i = 0; i < before; i += 1) sum += at(qty, i);
+  for (let i = 0; i < before; i += 1) sum += qty[i] as number;
   return sum;
 }
 
@@ -80,12 +77,11 @@ function rationById(
   const places = Array.from({ length: before }, (_, place) => place).sort((a, b) =>
     compareIds(idAt(side, a), idAt(side, b)),
   );
-  const orders = places.map((place) => side.orders[place] as AuctionOrder);
-  const qty = Float64Array.from(places, (place) => at(side.qty, place));
-  const shared: Side = { orders, qty, limit: new Int32Array(before), fill: new Float64Array(before) };
+  const qty = Float64Array.from(places, (place) => side.qty[place] as number);
+  const shared = { qty, fill: new Float64Array(before) };
   ration(shared, { from: 0, to: before }, of);
   places.forEach((place, index) => {
-    side.fill[place] = at(shared.fill, index);
+    side.fill[place] = shared.fill[index] as number;
   });
 }
 

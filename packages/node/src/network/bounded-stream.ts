@@ -36,6 +36,7 @@ class Bounded implements BoundedStream {
   readonly protocol: string;
   readonly peerId: string;
   readonly closed: Promise<Error | undefined>;
+  readonly leaving: Promise<void>;
   readonly #raw: RawStream;
   readonly #clock: Clock;
   readonly #reader: StreamReader;
@@ -52,9 +53,11 @@ class Bounded implements BoundedStream {
     // What keeps a peer alive does not wait for room behind what it leaves unread.
     const unsent = limits.unmetered === true ? unsentBudget() : (options.unsent ?? unsentBudget());
     const { promise, resolve } = Promise.withResolvers<Error | undefined>();
+    const leaving = Promise.withResolvers<void>();
     this.protocol = raw.protocol;
     this.peerId = peerId;
     this.closed = promise;
+    this.leaving = leaving.promise;
     this.#resolveClosed = resolve;
     this.#raw = raw;
     this.#clock = clock;
@@ -87,6 +90,7 @@ class Bounded implements BoundedStream {
       },
       onRemoteEnd: () => this.#reader.onRemoteEnd(),
       onClose: (error) => this.#onClose(error),
+      onLeaving: leaving.resolve,
     });
   }
 

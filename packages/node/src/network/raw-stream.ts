@@ -26,4 +26,6 @@ export interface RawListeners {
   onRemoteEnd(): void;
   /** Nothing moves any more; with an error when it was not by agreement. */
   onClose(error: Error | undefined): void;
+  /** New streams to this peer go another way than this one. */
+  onLeaving?(): void;
 }

@@ -56,4 +56,8 @@ export interface BoundedStream {
   reset(reason: string): void;
   /** Resolves when both halves have ended, with the error if it was a reset. */
   readonly closed: Promise<Error | undefined>;
+  /**
+   * Resolves if the way under it is to end: what opened it opens its next one, and ends this once nothing is under way.
+   */
+  readonly leaving: Promise<void>;
 }

@@ -70,7 +70,7 @@ export async function partsOf(
     clock,
     prefix: `gridmesh/${context.network}/`,
     labels,
-    hasLinks: () => links.size > 0,
+    links,
     onMessage: (from) => links.touch(from),
     emitMesh: (event) => events.emit("mesh", event),
   });

@@ -10,7 +10,7 @@ interface Pieces {
 }
 
 /** What this file knows of the library's streams; where one is of another shape, nothing is changed. */
-interface GossipStream {
+export interface GossipStream {
   readonly rawStream?: Stream;
   pushPrefixed?: (bytes: Pieces) => void;
   close?: (options?: unknown) => Promise<void>;
@@ -23,12 +23,14 @@ interface GossipStreams {
 
 /**
  * Gossip's streams at less cost: what is said to a peer in one turn of the event loop leaves as one frame, one cipher
- * message and one write, and windows are given back by halves.
+ * message and one write, and windows are given back by halves. Returns those over which we speak.
  */
-export function thriftyStreams(service: object, turn: Turn): void {
+export function thriftyStreams(service: object, turn: Turn): SpeakingStreams {
   const inside = service as GossipStreams;
-  inside.streamsOutbound = new Watched((stream) => together(stream, turn));
+  const speaking = new SpeakingStreams((stream) => together(stream, turn));
+  inside.streamsOutbound = speaking;
   inside.streamsInbound = new Watched(({ rawStream }) => rawStream && sparingWindow(rawStream));
+  return speaking;
 }
 
 /** What is put off until all that has arrived in this turn of the event loop was read. */
@@ -74,6 +76,51 @@ class Watched extends Map<string, unknown> {
   override set(peerId: string, stream: unknown): this {
     if (typeof stream === "object" && stream !== null) this.#onStream(stream);
     return super.set(peerId, stream);
+  }
+}
+
+/** The streams over which we speak; one may be moved to another connection without a word being lost. */
+export class SpeakingStreams extends Watched {
+  /** Told of each peer that has none any more. */
+  onGone: (peerId: string) => void = () => undefined;
+  /** Told of each that a newer one replaces. */
+  onReplaced: (stream: GossipStream) => void = () => undefined;
+  readonly #moving = new Set<string>();
+
+  /** The library opens none where there is one: to it there is none while the next one is opened. */
+  override has(peerId: string): boolean {
+    return super.has(peerId) && !this.#moving.has(peerId);
+  }
+
+  override set(peerId: string, stream: unknown): this {
+    const older = this.get(peerId) as GossipStream | undefined;
+    this.#moving.delete(peerId);
+    super.set(peerId, stream);
+    if (older !== undefined && older !== stream) {
+      this.onReplaced(older);
+      void older.close?.();
+    }
+    return this;
+  }
+
+  override delete(peerId: string): boolean {
+    this.#moving.delete(peerId);
+    if (!super.delete(peerId)) return false;
+    this.onGone(peerId);
+    return true;
+  }
+
+  /** The stream of now is used until another is set. */
+  letMove(peerId: string): void {
+    if (super.has(peerId)) this.#moving.add(peerId);
+  }
+
+  stay(peerId: string): void {
+    this.#moving.delete(peerId);
+  }
+
+  rawOf(peerId: string): Stream | undefined {
+    return (this.get(peerId) as GossipStream | undefined)?.rawStream;
   }
 }
 

@@ -5,6 +5,8 @@ import type { NetworkEvent, Verdict } from "../transport.ts";
 import { waitFor } from "../waiting.ts";
 import { type TopicLabels, topicScore } from "./gossip-service.ts";
 import { thriftyStreams, Turn } from "./gossip-streams.ts";
+import { GossipWays } from "./gossip-ways.ts";
+import type { LinkTable } from "./links.ts";
 import { type Validate, ValidationQueue } from "./validation-queue.ts";
 
 /** How long a published message waits for a first subscriber. */
@@ -28,6 +30,8 @@ export interface Gossip {
   score(peerId: string): number;
   /** Messages that got no verdict, by rule. */
   readonly ignored: Readonly<Record<string, number>>;
+  /** The streams over which we speak. */
+  readonly ways: GossipWays;
 }
 
 export interface GossipOptions {
@@ -36,7 +40,7 @@ export interface GossipOptions {
   /** Topics of this network begin with it. */
   readonly prefix: string;
   readonly labels: TopicLabels;
-  readonly hasLinks: () => boolean;
+  readonly links: LinkTable;
   readonly onMessage: (from: string) => void;
   readonly emitMesh: (event: NetworkEvent) => void;
 }
@@ -70,7 +74,8 @@ export function gossipOver(options: GossipOptions): Gossip {
   // Who subscribes is told once, when a link opens: whoever publishes to a topic later must have heard it.
   inside.allowedTopics = { has: (topic) => topic.startsWith(prefix) && topic.length <= MAX_TOPIC };
   service.topicValidators = new NotJoined(joined);
-  thriftyStreams(service, turn);
+  const speaking = thriftyStreams(service, turn);
+  const ways = new GossipWays({ service, speaking, clock, links: options.links });
   service.addEventListener("gossipsub:message", ({ detail }) => {
     const { propagationSource, msgId, msg } = detail;
     const queue = joined.get(msg.topic);
@@ -90,6 +95,7 @@ export function gossipOver(options: GossipOptions): Gossip {
 
   return {
     ignored,
+    ways,
     join(topic, validate) {
       if (joined.has(topic)) throw new Error(`${topic} is joined already`);
       options.labels.set(topic, topic.slice(prefix.length).split("/")[0] ?? "");
@@ -105,7 +111,7 @@ export function gossipOver(options: GossipOptions): Gossip {
       };
     },
     async publish(topic, data) {
-      if (options.hasLinks() && service.getSubscribers(topic).length === 0) {
+      if (options.links.size > 0 && service.getSubscribers(topic).length === 0) {
         await firstSubscriber(service, clock, topic);
       }
       const { recipients } = await service.publish(topic, data);

@@ -4,18 +4,28 @@ import type { Link } from "../transport.ts";
 import { linkOf } from "./streams.ts";
 
 interface Entry {
-  readonly connections: Set<Connection>;
+  /** With the monotonic time at which each opened, in that order. */
+  readonly connections: Map<Connection, number>;
+  /** Of several the one that carries what is new. */
+  preferred: Connection | undefined;
   readonly openedAtMs: number;
   readonly openedAtMonotonicMs: number;
   lastByteMs: number;
 }
 
+export interface Twin {
+  readonly connection: Connection;
+  readonly ageMs: number;
+}
+
 /** Within this, a second connection comes of two that dialled each other, not of one that came back. */
 const YOUNG_MS = 5_000;
+/** Further apart, the later one is of a peer that came back, and the earlier may be dead. */
+const TWIN_MS = 15_000;
 /** An outbound connection that stands so long was let in over there. */
 const ACCEPTED_MS = 1_000;
 
-/** The connections of every peer as one link each: the oldest direct one that stands, else the oldest. */
+/** The connections of every peer as one link each: the one preferred, else the oldest direct one, else the oldest. */
 export class LinkTable {
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
@@ -28,15 +38,17 @@ export class LinkTable {
   add(connection: Connection): boolean {
     const peerId = connection.remotePeer.toString();
     const known = this.#entries.get(peerId);
+    const openedAtMonotonicMs = this.#clock.monotonicMs();
     if (known !== undefined) {
-      known.connections.add(connection);
+      known.connections.set(connection, openedAtMonotonicMs);
       return false;
     }
     const nowMs = this.#clock.nowMs();
     this.#entries.set(peerId, {
-      connections: new Set([connection]),
+      connections: new Map([[connection, openedAtMonotonicMs]]),
+      preferred: undefined,
       openedAtMs: nowMs,
-      openedAtMonotonicMs: this.#clock.monotonicMs(),
+      openedAtMonotonicMs,
       lastByteMs: nowMs,
     });
     return true;
@@ -56,15 +68,36 @@ export class LinkTable {
     if (entry !== undefined) entry.lastByteMs = this.#clock.nowMs();
   }
 
-  /** The connection that carries new streams: the oldest, of direct ones where there are any. */
+  /** The connection that carries new streams: the one preferred, else the oldest, of direct ones where there are any. */
   connectionTo(peerId: string): Connection | undefined {
     const open = this.#open(peerId);
+    const preferred = this.#entries.get(peerId)?.preferred;
+    if (preferred !== undefined && open.includes(preferred)) return preferred;
     return open.find(isDirect) ?? open[0];
+  }
+
+  /** New streams go over this one as long as it stands. */
+  prefer(connection: Connection): void {
+    const entry = this.#entries.get(connection.remotePeer.toString());
+    if (entry?.connections.has(connection) === true) entry.preferred = connection;
+  }
+
+  /** Direct connections to this peer that opened with its newest one, oldest first: more than one where two dialled each other. */
+  twins(peerId: string): readonly Twin[] {
+    const nowMs = this.#clock.monotonicMs();
+    const direct = this.#open(peerId).filter(isDirect);
+    const opened = this.#entries.get(peerId)?.connections;
+    const twins = direct.map((connection) => ({
+      connection,
+      ageMs: nowMs - (opened?.get(connection) ?? nowMs),
+    }));
+    const youngestMs = twins.at(-1)?.ageMs ?? 0;
+    return twins.filter(({ ageMs }) => ageMs - youngestMs <= TWIN_MS);
   }
 
   connections(peerId?: string): readonly Connection[] {
     const entries = peerId === undefined ? [...this.#entries.values()] : [this.#entries.get(peerId)];
-    return entries.flatMap((entry) => [...(entry?.connections ?? [])]);
+    return entries.flatMap((entry) => [...(entry?.connections.keys() ?? [])]);
   }
 
   link(peerId: string): Link | undefined {
@@ -104,7 +137,7 @@ export class LinkTable {
 
   #open(peerId: string): readonly Connection[] {
     const entry = this.#entries.get(peerId);
-    return [...(entry?.connections ?? [])].filter(({ status }) => status === "open");
+    return [...(entry?.connections.keys() ?? [])].filter(({ status }) => status === "open");
   }
 }
 

@@ -24,6 +24,7 @@ import type { TransportParts } from "./parts.ts";
 import { openPeerRecord, sealPeerRecord } from "./peer-record.ts";
 import { stopWithin } from "./shutdown.ts";
 import { linkOf, openFailure, Streams } from "./streams.ts";
+import { Twins } from "./twins.ts";
 import { snapshotOf } from "./views.ts";
 
 export class Libp2pTransport implements Transport {
@@ -31,6 +32,7 @@ export class Libp2pTransport implements Transport {
   readonly #parts: TransportParts;
   readonly #streams: Streams;
   readonly #dials: Dials;
+  readonly #twins: Twins;
   /** Why a link goes, when we know before it does. */
   readonly #reasons = new Map<string, string>();
 
@@ -42,6 +44,7 @@ export class Libp2pTransport implements Transport {
     const linkTo = (connection: Connection) => this.#linkOf(connection);
     this.#streams = new Streams({ node, links, clock, log, bounds: parts.context.bounds, linkOf: linkTo });
     this.#dials = new Dials({ node, links, gater, clock, linkOf: linkTo });
+    this.#twins = twinsOf(parts, this.#streams);
     node.addEventListener("connection:open", ({ detail }) => this.#onOpen(detail));
     node.addEventListener("connection:close", ({ detail }) => this.#onClose(detail));
     let told = "";
@@ -69,9 +72,11 @@ export class Libp2pTransport implements Transport {
       );
     }
     this.#parts.reach?.start();
+    this.#parts.gossip.ways.start();
   }
 
   async stop(options: { readonly deadlineMs: number }): Promise<void> {
+    this.#twins.stop();
     await stopWithin(this.#parts, options.deadlineMs);
   }
 
@@ -200,6 +205,7 @@ export class Libp2pTransport implements Transport {
     const address = connection.remoteAddr.toString();
     const peerId = connection.remotePeer.toString();
     if (links.add(connection)) events.emit("link", { peerId, addresses: [address] });
+    else this.#twins.opened(peerId);
   }
 
   #onClose(connection: Connection): void {
@@ -212,4 +218,23 @@ export class Libp2pTransport implements Transport {
     const reason = this.#reasons.get(peerId) ?? "closed";
     events.emit("unlink", { peerId, reason });
   }
+}
+
+/** Where others dial us to prove an address, their connections have time to end by themselves. */
+const SETTLE_MS = 1_000;
+const PROVING_SETTLE_MS = 5_000;
+
+function twinsOf({ context, links, reach, gossip }: TransportParts, streams: Streams): Twins {
+  return new Twins({
+    self: context.peerId,
+    links,
+    clock: context.clock,
+    log: context.log,
+    settleMs: reach === undefined ? SETTLE_MS : PROVING_SETTLE_MS,
+    isStanding: (protocol) => streams.table.limitsOf(protocol).unmetered === true,
+    isOurs: (stream) => streams.isOwn(stream),
+    leave: (connection) => streams.leave(connection),
+    stay: (connection) => streams.stay(connection),
+    moveGossip: (peerId, to) => gossip.ways.move(peerId, to),
+  });
 }

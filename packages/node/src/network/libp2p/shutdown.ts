@@ -3,8 +3,9 @@ import { describe } from "./dial-errors.ts";
 
 /** Stops libp2p within the deadline: a stop that hangs is left alone, and everything it still holds is destroyed. */
 export async function stopWithin(parts: TransportParts, deadlineMs: number): Promise<void> {
-  const { node, context, reach } = parts;
+  const { node, context, reach, gossip } = parts;
   reach?.stop();
+  gossip.ways.stop();
   const late = Promise.withResolvers<"late">();
   using _ = context.clock.timer(deadlineMs, () => late.resolve("late"));
   const stopped = (async () => {

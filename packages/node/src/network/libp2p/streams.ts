@@ -11,8 +11,8 @@ import { describe } from "./dial-errors.ts";
 import type { LinkTable } from "./links.ts";
 import { sparingWindow } from "./window-updates.ts";
 
-/** A libp2p stream as the bounded stream wants it. */
-function rawStream(given: Stream): RawStream {
+/** A libp2p stream as the bounded stream wants it; `onLeaving` is called back when its connection is to end. */
+function rawStream(given: Stream, onLeaving: (tell: () => void) => void): RawStream {
   const stream = sparingWindow(given);
   return {
     protocol: stream.protocol,
@@ -34,6 +34,7 @@ function rawStream(given: Stream): RawStream {
     listen(listeners) {
       // Nobody here has ended it yet: whatever did, it was not by agreement.
       const wasLost = isOver(stream);
+      onLeaving(() => listeners.onLeaving?.());
       stream.addEventListener("remoteCloseWrite", () => listeners.onRemoteEnd());
       stream.addEventListener("close", (event) => listeners.onClose(event.error));
       stream.addEventListener("drain", () => listeners.onDrain());
@@ -79,6 +80,8 @@ export interface StreamsOptions {
 export class Streams {
   readonly table: StreamTable;
   readonly #options: StreamsOptions;
+  readonly #own = new WeakMap<Stream, () => void>();
+  readonly #left = new WeakSet<Connection>();
 
   constructor(options: StreamsOptions) {
     this.#options = options;
@@ -106,7 +109,30 @@ export class Streams {
     } catch (error) {
       throw openFailure(error, limit.signal);
     }
-    return place.opened(rawStream(stream));
+    return place.opened(this.#raw(stream, connection));
+  }
+
+  /** What stands on this connection is to move elsewhere; so is what still opens there. */
+  leave(connection: Connection): void {
+    if (this.#left.has(connection)) return;
+    this.#left.add(connection);
+    for (const stream of connection.streams) this.#own.get(stream)?.();
+  }
+
+  /** It is used after all. */
+  stay(connection: Connection): void {
+    this.#left.delete(connection);
+  }
+
+  isOwn(stream: Stream): boolean {
+    return this.#own.has(stream);
+  }
+
+  #raw(stream: Stream, connection: Connection): RawStream {
+    return rawStream(stream, (tell) => {
+      this.#own.set(stream, tell);
+      if (this.#left.has(connection)) tell();
+    });
   }
 
   handle(
@@ -118,7 +144,7 @@ export class Streams {
     const held = this.table.handle(protocol, limits, on);
     const failed = (error: unknown) => log.error("handle", describe(error), { protocol });
     const onStream = (stream: Stream, connection: Connection) => {
-      this.table.accept(rawStream(stream), linkTo(connection));
+      this.table.accept(this.#raw(stream, connection), linkTo(connection));
     };
     node
       .handle(protocol, onStream, {

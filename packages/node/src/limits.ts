@@ -131,6 +131,18 @@ export const nodeLimits = {
   /** Fetches at once, and the time of each. */
   fetchesAtOnce: 8,
   fetchTimeoutMs: 3_000,
+  /**
+   * Linked peers asked at once for what nobody known has, the time after which one more is asked beside a slow one, how
+   * many in all, for how many words, and when such a peer may be asked again.
+   */
+  linkedAskedAtOnce: 3,
+  linkedPatienceMs: 250,
+  linkedAsked: 12,
+  linkedAskedWords: 8,
+  linkedAgainMs: 2_000,
+  /** Agents of other nodes in the answer to such a question, and the bytes of their records. */
+  othersTold: 8,
+  othersBytes: 64 * 1_024,
   /** Tries to fetch a greeted peer's records, and the wait after the first that failed; each next is doubled. */
   greetFetches: 3,
   greetFetchAgainMs: 1_000,
@@ -150,7 +162,7 @@ export const nodeLimits = {
   failoverPercent: 20,
   failoverSpare: 3,
   failoverWindowMs: 10_000,
-  /** Linked providers that are introduced to a peer that looks for a capability. */
+  /** Linked providers whose addresses are told to a peer that looks for a capability. */
   introducedAtOnce: 3,
   /** Agents of the same words that a refusal names. */
   alternativeAgents: 8,

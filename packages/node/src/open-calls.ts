@@ -75,6 +75,7 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
     record: (name) => advertiser.record(name),
     known: () => registry.known().filter((row) => !row.local),
     knownRecord: (agentId) => registry.message(agentId),
+    others: registry.others,
     onLookUp: (asker, capability) => introduceProviders(parts.links, registry, { asker, capability }),
   });
   const anycast = openAnycast(base, registryRoom, {

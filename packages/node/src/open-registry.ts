@@ -81,6 +81,9 @@ export function openRegistry(base: NodeBase, parts: RegistryParts, rooms: Rooms)
     equivocations: equivocationsOf(base, parts),
     own: () => ownRows(base, identity.peerId, rooms.agents),
     call: (nodeId, call, wait) => rooms.forwarder.call(nodeId, call, wait),
+    greeted: () => greetedBy(links),
+    peerRecord: (peerId) => links.introducer.recordOf(peerId),
+    openPeerRecord: (text) => links.introducer.openRecord(text),
     settling: () => isSettling(base, links),
     open,
     banned: (subject) => bans.banned(subject),
@@ -147,6 +150,13 @@ function equivocationsOf({ clock, log }: NodeBase, { store, links, undo, onFatal
 function isSettling({ choice }: NodeBase, { transport, serve }: LinkRoom): boolean {
   if (transport.links().length === 0) return choice.bootstrap.length > 0 || choice.mdns;
   return serve.sessions().some((session) => session.agreement === undefined);
+}
+
+function greetedBy({ serve }: LinkRoom): readonly string[] {
+  return serve
+    .sessions()
+    .filter(({ agreement }) => agreement !== undefined)
+    .map(({ peerId }) => peerId);
 }
 
 /** What this node says of its agents. */

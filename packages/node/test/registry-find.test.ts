@@ -179,7 +179,10 @@ test("a newcomer hears of providers from whoever it is linked with, without the 
   const rows = await found(asker, { capability: "rare.word", timeoutMs: 5_000 });
   context.diagnostic(`${rows.length} of 2 after ${(performance.now() - startMs).toFixed(0)} ms`);
   assert.deepEqual(namesOf(rows), ["agent-02", "agent-03"]);
-  assert.ok(rows.every((row) => row.confirmed));
+  assert.ok(
+    rows.every((row) => asker.registry.byId(row.agentId)?.confirmed),
+    "by the end each was asked itself",
+  );
 });
 
 test("a query that is none is refused, and a scope keeps to its word", async () => {

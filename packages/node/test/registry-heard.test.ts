@@ -5,82 +5,18 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { canonicalBytes, type JsonObject, type JsonValue } from "@gridmesh/protocol";
+import { canonicalBytes, type JsonObject } from "@gridmesh/protocol";
 import { createNode } from "../src/create-node.ts";
-import { createBans } from "../src/gate/admit.ts";
 import { nodeEngine } from "../src/gate/engine.ts";
-import { createGossipGate } from "../src/gate/gossip.ts";
-import { silentLog } from "../src/log.ts";
 import { memory, memoryHub } from "../src/network/index.ts";
 import { createAbsentMemory } from "../src/registry/absent.ts";
-import { createRecordCache } from "../src/registry/cache.ts";
-import { createEquivocations } from "../src/registry/equivocations.ts";
-import { recordTopic } from "../src/registry/heard.ts";
 import { keepRecords } from "../src/registry/keep.ts";
 import { openRecord } from "../src/registry/record.ts";
-import { createRegistry } from "../src/registry/registry.ts";
-import { memoryStore } from "../src/store/memory.ts";
 import { openStateStore } from "../src/store/sqlite.ts";
 import { manualClock } from "../src/testing/index.ts";
 import { echoAgent, eventually, NETWORK } from "./node-fixture.ts";
-import { keyOf, messageOf, NET, recordOf, type RecordChange } from "./registry-rig.ts";
-
-/** A node's ear on the topic, without a network. */
-function ear() {
-  const clock = manualClock();
-  const nowS = () => Math.floor(clock.nowMs() / 1_000);
-  const bans = createBans(memoryStore(), clock);
-  const cache = createRecordCache({ clock, linksHeard: () => new Map() });
-  const equivocations = createEquivocations(clock);
-  const asked: string[] = [];
-  let answer: JsonValue = { agents: [] };
-  const registry = createRegistry({
-    network: NET,
-    peerId: keyOf("me").peerId,
-    clock,
-    log: silentLog(),
-    transport: { links: () => [] } as never,
-    dht: false,
-    cache,
-    equivocations,
-    own: () => [],
-    call(peerId) {
-      asked.push(peerId);
-      return Promise.resolve(answer);
-    },
-    settling: () => false,
-    open: (bytes) => openRecord(bytes, { network: NET, engine: nodeEngine(), nowS: nowS() }),
-    banned: (subject) => bans.banned(subject),
-    offence: (peerId, code) => void bans.offence(peerId, code),
-    cost: () => 0,
-    notice: () => undefined,
-    remembered: (word) => (word === "old" ? [keyOf(1_000).peerId] : []),
-  });
-  const gate = createGossipGate({ clock, log: silentLog(), bans, load: () => undefined });
-  const validate = gate.validator(
-    recordTopic({
-      network: NET,
-      engine: nodeEngine(),
-      clock,
-      known: (agentId) => registry.record(agentId),
-      take: (record) => registry.take(record, false),
-    }),
-  );
-  const refused: Record<string, number> = {};
-  /** The verdict and, when it was refused, the code. */
-  const hear = async (message: JsonObject | Uint8Array): Promise<string> => {
-    const bytes = message instanceof Uint8Array ? message : canonicalBytes(message);
-    const verdict = await validate(keyOf("relay").peerId, bytes);
-    const code = Object.keys(gate.refused).find((one) => gate.refused[one] !== (refused[one] ?? 0));
-    Object.assign(refused, gate.refused);
-    return code === undefined ? verdict : `${verdict} ${code}`;
-  };
-  const made = (change: RecordChange = {}) => messageOf({ nowS: nowS(), ...change });
-  const answerWith = (next: JsonValue) => {
-    answer = next;
-  };
-  return { clock, nowS, bans, cache, registry, equivocations, hear, made, asked, answerWith };
-}
+import { ear } from "./registry-ear.ts";
+import { keyOf, messageOf, NET, recordOf } from "./registry-rig.ts";
 
 test("each row of the table of verdicts has its record", async () => {
   const { clock, bans, cache, hear, made, nowS, equivocations } = ear();

@@ -54,6 +54,10 @@ export interface Introducer extends Disposable {
    * @throws the call's codes.
    */
   introduce(to: string, introduction: Introduction, wait?: Wait): Promise<boolean>;
+  /** Where a linked peer says it is, signed by it, in base64; undefined where it did not say or it is not to be told. */
+  recordOf(peerId: string): string | undefined;
+  /** What such a record says. @throws RECORD_INVALID: no record, or not signed by the peer it is of. */
+  openRecord(text: string): Promise<PeerHint>;
 }
 
 interface BootstrapAnswer {
@@ -92,6 +96,8 @@ export function startIntroducer(options: IntroducerOptions): Introducer {
     meet: (peerId) => asker.meet(peerId),
     introduce: (to, introduction, wait = {}) =>
       introduce(options, { records, told }, { to, introduction, wait }),
+    recordOf: (peerId) => records.of(peerId),
+    openRecord: (text) => records.open(text),
     [Symbol.dispose]: () => stack.dispose(),
   };
 }

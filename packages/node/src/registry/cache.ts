@@ -43,9 +43,10 @@ export interface RecordCache {
   /**
    * Takes a verified record; false when nothing is new.
    * @param confirmed - told by the very node it names
+   * @param heardMs - wall ms of the proof that it was there; default now
    * @throws RECORD_EXPIRED, RECORD_OUTDATED, EQUIVOCATION, REGISTRY_FULL.
    */
-  take(record: AgentRecord, confirmed?: boolean): boolean;
+  take(record: AgentRecord, confirmed?: boolean, heardMs?: number): boolean;
   /** The newest record of an agent. */
   record(agentId: string): AgentRecord | undefined;
   /** The node itself says that it has no such agent; true when that is news. Later records revive it. */
@@ -60,6 +61,8 @@ export interface RecordCache {
   rows(): readonly AgentRow[];
   /** Rows that answer a word, gone ones left out. */
   answering(words: readonly string[]): readonly AgentRow[];
+  /** Live agents that answer a word, a few hundred at most: those these nodes told of themselves, then any. */
+  live(word: string, nodes: readonly string[]): Iterable<AgentRow>;
   byId(agentId: string): AgentRow | undefined;
   /** Ids of a node's agents whose records are still valid. */
   agentsOf(nodeId: string): readonly string[];
@@ -108,7 +111,7 @@ class Records implements RecordCache {
     return this.#room.bytes;
   }
 
-  take(record: AgentRecord, confirmed = false): boolean {
+  take(record: AgentRecord, confirmed = false, heardMs?: number): boolean {
     const nowMs = this.#options.clock.nowMs();
     if (record.validUntil * 1_000 <= nowMs) {
       throw new ProtocolError("RECORD_EXPIRED", `the record of ${record.name} has expired`);
@@ -120,7 +123,8 @@ class Records implements RecordCache {
     }
     // What a node told once its agent may renew over gossip.
     const renewed = known?.confirmed && known.record.nodeId === record.nodeId;
-    this.#room.put(entryOf(record, { confirmed: confirmed || renewed === true, known, nowMs }), nowMs);
+    const as = { confirmed: confirmed || renewed === true, known, heardMs: heardMs ?? nowMs };
+    this.#room.put(entryOf(record, as), nowMs);
     return true;
   }
 
@@ -174,6 +178,26 @@ class Records implements RecordCache {
     const found = new Set<Entry>();
     for (const word of words) for (const entry of this.#index.find(word)) found.add(entry);
     return this.#present(found);
+  }
+
+  *live(word: string, nodes: readonly string[]): Iterable<AgentRow> {
+    const heard = this.#options.linksHeard();
+    const nowMs = this.#options.clock.nowMs();
+    const told = new Set<Entry>();
+    const isLive = (entry: Entry) => this.#presence(entry, heard, nowMs) === "live";
+    for (const nodeId of nodes) {
+      for (const entry of this.#room.ofNode(nodeId)) {
+        if (!entry.confirmed || !answers(entry.words, word) || !isLive(entry)) continue;
+        told.add(entry);
+        yield toRow(entry, "live");
+      }
+    }
+    let looked = 0;
+    for (const entry of this.#index.find(word)) {
+      if (looked === LOOKED_AT) return;
+      looked += 1;
+      if (!told.has(entry) && isLive(entry)) yield toRow(entry, "live");
+    }
   }
 
   byId(agentId: string): AgentRow | undefined {
@@ -232,7 +256,7 @@ class Records implements RecordCache {
 
 function entryOf(
   record: AgentRecord,
-  as: { readonly confirmed: boolean; readonly known: Entry | undefined; readonly nowMs: number },
+  as: { readonly confirmed: boolean; readonly known: Entry | undefined; readonly heardMs: number },
 ): Entry {
   return {
     agentId: record.agentId,
@@ -240,7 +264,7 @@ function entryOf(
     record,
     confirmed: as.confirmed,
     bytes: bytesOf(record),
-    heardMs: as.nowMs,
+    heardMs: as.heardMs,
     absentMs: undefined,
     keepMs: Math.max(as.known?.keepMs ?? 0, record.validUntil * 1_000),
     rows: new Map(),
@@ -261,6 +285,8 @@ function isNewer(record: AgentRecord, known: AgentRecord): boolean {
 }
 
 const LOST_KEPT = 4_096;
+/** A question of a word that many offer costs no more than one of few. */
+const LOOKED_AT = 256;
 /** An entry beside its message, and each place in the index, as measured on a heap of many. */
 const ENTRY_BYTES = 1_024;
 const PLACE_BYTES = 128;

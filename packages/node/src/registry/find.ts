@@ -4,7 +4,7 @@ import { isCapability, ProtocolError } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 import { startDeadline } from "../deadline.ts";
 import { nodeLimits } from "../limits.ts";
-import { countAnswered } from "../words.ts";
+import { answers, countAnswered } from "../words.ts";
 import type { AgentRow, RegistryQuery } from "./types.ts";
 
 /** A query with its defaults filled in and every part checked. */
@@ -42,11 +42,11 @@ export interface QuerySources {
   readonly answering: (words: readonly string[]) => readonly AgentRow[];
   /** The lower, the sooner an agent is named. */
   readonly cost: (row: AgentRow) => number;
-  /** Yields whenever the network may have told more. */
+  /** Yields whenever the network may have told more; `missing`: words nobody named so far answers. */
   readonly ask: (
     words: readonly string[],
     signal: AbortSignal,
-    isEmpty: () => boolean,
+    missing: () => readonly string[],
   ) => AsyncIterable<void>;
 }
 
@@ -58,18 +58,22 @@ export async function* findRows(
 ): AsyncGenerator<AgentRow> {
   const { words, scope, limit } = query;
   const seen = new Set<string>();
+  const missing = new Set(words);
   const next = (): readonly AgentRow[] => {
     const others = scope === "local" ? [] : sources.answering(words);
     const own = sources.own().filter((row) => countAnswered(row.capabilities, words) > 0);
     const fresh = [...own, ...others].filter((row) => !seen.has(row.agentId));
     const rows = best(fresh, query, sources.cost).slice(0, limit - seen.size);
-    for (const row of rows) seen.add(row.agentId);
+    for (const { agentId, capabilities } of rows) {
+      seen.add(agentId);
+      for (const word of missing) if (answers(capabilities, word)) missing.delete(word);
+    }
     return rows;
   };
   yield* next();
   if (scope !== "network" || seen.size >= limit) return;
   using deadline = startDeadline(sources.clock, wait, nodeLimits.findTimeoutMs);
-  for await (const _news of sources.ask(words, deadline.signal, () => seen.size === 0)) {
+  for await (const _news of sources.ask(words, deadline.signal, () => [...missing])) {
     yield* next();
     if (seen.size >= limit) return;
   }

@@ -1,26 +1,42 @@
-/** Asks whoever the DHT names: every word at once, the union of their providers, eight of them at a time. */
+/**
+ * Asks the network: linked peers at once, beside them the DHT for every word, and eight at a time of whoever these name;
+ * the union of all.
+ */
 
 import { messageOf } from "@gridmesh/protocol";
-import type { Wait } from "../clock.ts";
+import type { Clock, Wait } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
-import type { Log } from "../log.ts";
 import type { PeerHint } from "../network/transport.ts";
+import { LinkedRound, type LinkedSearch } from "./linked.ts";
 
-export interface ProviderSearch {
-  readonly log: Log;
-  /** Who may have this word. */
-  readonly providers: (word: string, wait: Wait) => AsyncIterable<PeerHint>;
+export interface ProviderSearch extends Pick<LinkedSearch, "log" | "greeted" | "answered" | "missing"> {
+  readonly clock: Clock;
+  /** Who may have this word; undefined without a DHT. */
+  readonly providers: ((word: string, wait: Wait) => AsyncIterable<PeerHint>) | undefined;
   /** Need this peer not be asked: it is this node, has told all, or said that it has nothing? */
   readonly isKnown: (peerId: string, word: string) => boolean;
   /** Told where a peer may be reached, before it is asked. */
   readonly notice: (hint: PeerHint) => void;
   /** Told of providers that somebody names while the search lasts. */
-  readonly onNamed?: (fn: (hint: PeerHint, word: string) => void) => Disposable;
-  /** Asks a peer for the records of its agents. */
-  readonly fetch: (peerId: string, wait: Wait) => Promise<void>;
+  readonly onNamed?: ((fn: (hint: PeerHint, word: string) => void) => Disposable) | undefined;
+  /** Asks a peer for the records of its agents that answer one of the words. */
+  readonly fetch: (peerId: string, words: readonly string[], wait: Wait) => Promise<unknown>;
+  /** Asks a linked peer for its agents and those it knows. */
+  readonly askLinked: LinkedSearch["ask"];
+  /** Is the node still meeting its first peers, so that silence proves nothing? */
+  readonly settling: () => boolean;
+  /** Do peers that are asked or were just greeted have yet to tell what they have? */
+  readonly isTold: () => boolean;
+  /** Told when something may be known or somebody may be asked that was not before. */
+  readonly onStir: (fn: () => void) => Disposable;
 }
 
-/** Yields whenever more may be known; ends when every provider answered or failed, or with the signal. */
+/** Who still meets first peers is looked at again this often. */
+const TURN_MS = 100;
+/** Providers asked at once while linked peers have yet to answer. */
+const BESIDE_LINKED = 2;
+
+/** Yields whenever more may be known; ends when everybody answered or failed, or with the signal. */
 export async function* askProviders(
   search: ProviderSearch,
   words: readonly string[],
@@ -30,13 +46,12 @@ export async function* askProviders(
   const stop = () => end.abort(signal.reason);
   if (signal.aborted) return;
   signal.addEventListener("abort", stop, { once: true });
-  const harvest = new Harvest(search, end.signal);
+  const harvest = new Harvest(search, words, end.signal);
   using _named = search.onNamed?.((hint, word) => {
     if (words.includes(word)) harvest.offer(hint, word);
   });
+  using _stir = search.onStir(() => harvest.stir());
   try {
-    // Choosing one word of many would lose matches silently.
-    for (const word of words) harvest.lookUp(word);
     while (await harvest.news()) yield;
   } finally {
     signal.removeEventListener("abort", stop);
@@ -46,53 +61,54 @@ export async function* askProviders(
 
 class Harvest {
   readonly #search: ProviderSearch;
+  readonly #words: readonly string[];
   readonly #signal: AbortSignal;
+  readonly #linked: LinkedRound;
   readonly #seen = new Set<string>();
   readonly #waiting: string[] = [];
-  #lookUps = 0;
+  #walksBegun = false;
+  #walks = 0;
   #fetches = 0;
-  /** Fetches that ended since the last look. */
-  #fresh = 0;
+  /** May more be known than at the last look? */
+  #fresh = false;
   #wake: () => void = () => undefined;
 
-  constructor(search: ProviderSearch, signal: AbortSignal) {
+  constructor(search: ProviderSearch, words: readonly string[], signal: AbortSignal) {
     this.#search = search;
+    this.#words = words;
     this.#signal = signal;
+    const { clock, log, answered, missing, askLinked: ask } = search;
+    // Who was named as a provider is asked as one.
+    const greeted = () => search.greeted().filter((peerId) => !this.#seen.has(peerId));
+    const onHint = (hint: PeerHint, word: string) => this.offer(hint, word);
+    const onAnswer = () => {
+      this.#fetchMore();
+      this.#note();
+    };
+    const onPatienceEnd = () => this.#fetchMore();
+    const linked = { clock, log, greeted, answered, missing, ask, onHint, onAnswer, onPatienceEnd };
+    this.#linked = new LinkedRound(linked, signal);
     signal.addEventListener("abort", () => this.#wake(), { once: true });
-  }
-
-  lookUp(word: string): void {
-    this.#lookUps += 1;
-    void this.#walk(word).finally(() => {
-      this.#lookUps -= 1;
-      this.#wake();
-    });
   }
 
   /** True at news, false at the end. */
   async news(): Promise<boolean> {
     for (;;) {
-      if (this.#fresh > 0) {
-        this.#fresh = 0;
+      if (this.#fresh) {
+        this.#fresh = false;
         return true;
       }
-      const idle = this.#lookUps === 0 && this.#fetches === 0 && this.#waiting.length === 0;
-      if (idle || this.#signal.aborted) return false;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wake = resolve;
-      await promise;
+      if (this.#signal.aborted) return false;
+      this.#linked.look();
+      this.#walk();
+      if (this.#isIdle() && !this.#mayStillCome()) return false;
+      await this.#turn();
     }
   }
 
-  async #walk(word: string): Promise<void> {
-    const { providers, log } = this.#search;
-    try {
-      const wait = { timeoutMs: nodeLimits.findTimeoutMs, signal: this.#signal };
-      for await (const hint of providers(word, wait)) this.offer(hint, word);
-    } catch (error) {
-      // The DHT is one source of several: without it the search ends with what the others gave.
-      log.debug("registry.dht", messageOf(error), { word });
-    }
+  /** What one of many says is news to whoever still lacks it. */
+  stir(): void {
+    if (this.#search.missing().length > 0) this.#note();
   }
 
   offer(hint: PeerHint, word: string): void {
@@ -105,8 +121,55 @@ class Harvest {
     this.#fetchMore();
   }
 
+  #note(): void {
+    this.#fresh = true;
+    this.#wake();
+  }
+
+  #isIdle(): boolean {
+    return this.#walks === 0 && this.#fetches === 0 && this.#waiting.length === 0 && !this.#linked.isOpen;
+  }
+
+  #mayStillCome(): boolean {
+    const { missing, settling, isTold } = this.#search;
+    return missing().length > 0 && (settling() || !isTold());
+  }
+
+  async #turn(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    // What ends the settling is no event of its own.
+    using _turn = this.#search.settling() ? this.#search.clock.timer(TURN_MS, resolve) : undefined;
+    await promise;
+  }
+
+  /** The DHT is of no use before somebody is there to be asked. */
+  #walk(): void {
+    const { providers, greeted, settling } = this.#search;
+    if (this.#walksBegun || providers === undefined) return;
+    if (greeted().length === 0 && settling()) return;
+    this.#walksBegun = true;
+    // Choosing one word of many would lose matches silently.
+    for (const word of this.#words) void this.#walkFor(word, providers);
+  }
+
+  async #walkFor(word: string, providers: NonNullable<ProviderSearch["providers"]>): Promise<void> {
+    this.#walks += 1;
+    try {
+      const wait = { timeoutMs: nodeLimits.findTimeoutMs, signal: this.#signal };
+      for await (const hint of providers(word, wait)) this.offer(hint, word);
+    } catch (error) {
+      // The DHT is one source of several: without it the search ends with what the others gave.
+      this.#search.log.debug("registry.dht", messageOf(error), { word });
+    }
+    this.#walks -= 1;
+    this.#wake();
+  }
+
   #fetchMore(): void {
-    while (this.#fetches < nodeLimits.fetchesAtOnce && !this.#signal.aborted) {
+    // Many dials would only delay what those who are linked are about to say.
+    const atOnce = this.#linked.isAwaited ? BESIDE_LINKED : nodeLimits.fetchesAtOnce;
+    while (this.#fetches < atOnce && !this.#signal.aborted) {
       const peerId = this.#waiting.shift();
       if (peerId === undefined) return;
       this.#fetches += 1;
@@ -117,13 +180,12 @@ class Harvest {
   async #fetch(peerId: string): Promise<void> {
     const { fetch, log } = this.#search;
     try {
-      await fetch(peerId, { timeoutMs: nodeLimits.fetchTimeoutMs, signal: this.#signal });
+      await fetch(peerId, this.#words, { timeoutMs: nodeLimits.fetchTimeoutMs, signal: this.#signal });
     } catch (error) {
       log.debug("registry.fetch", messageOf(error), { peer: peerId });
     }
     this.#fetches -= 1;
-    this.#fresh += 1;
     this.#fetchMore();
-    this.#wake();
+    this.#note();
   }
 }

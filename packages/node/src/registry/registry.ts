@@ -2,27 +2,27 @@
 
 import { createHash } from "node:crypto";
 import {
-  canonicalBytes,
   type ErrorCode,
   type JsonObject,
   type JsonValue,
   parseCanonical,
   ProtocolError,
-  toProtocolError,
 } from "@gridmesh/protocol";
 import type { Clock, Wait } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import type { PeerHint, Transport } from "../network/transport.ts";
 import type { MethodCall } from "../route/forward.ts";
-import { isObject } from "../route/rpc-lines.ts";
 import { answers } from "../words.ts";
 import { createAbsentMemory } from "./absent.ts";
 import type { RecordCache } from "./cache.ts";
 import type { Equivocations } from "./equivocations.ts";
+import { type FetchWait, RecordFetcher } from "./fetch.ts";
 import { findRows, readQuery } from "./find.ts";
-import { askProviders } from "./providers.ts";
-import { type AgentRecord, hashOf } from "./record.ts";
+import { type AnsweredMemory, createAnsweredMemory } from "./linked.ts";
+import { createOthers, type TellOthers } from "./others.ts";
+import { askProviders, type ProviderSearch } from "./providers.ts";
+import type { AgentRecord } from "./record.ts";
 import type { AgentRow, Registry, RegistryQuery } from "./types.ts";
 
 export interface RegistryOptions {
@@ -38,6 +38,12 @@ export interface RegistryOptions {
   readonly own: () => readonly AgentRow[];
   /** Calls a method of another node. */
   readonly call: (peerId: string, call: MethodCall, wait: Wait) => Promise<JsonValue>;
+  /** Linked peers whose hello is over. */
+  readonly greeted: () => readonly string[];
+  /** Where a linked peer says it is, signed by it, to be told to others; undefined where it is not known. */
+  readonly peerRecord: (peerId: string) => string | undefined;
+  /** What such a record of another node says. @throws RECORD_INVALID. */
+  readonly openPeerRecord: (text: string) => Promise<PeerHint>;
   /** Is the node still meeting its first peers, so that silence proves nothing? */
   readonly settling: () => boolean;
   /** Verifies a record as it came. @throws RECORD_INVALID and the codes of the ladder. */
@@ -62,15 +68,18 @@ export interface DistributedRegistry extends Registry {
   /**
    * Takes a verified record and tells listeners.
    * @param confirmed - told by the very node it names
+   * @param heardMs - wall ms of the proof that it was there; default now
    * @throws as `RecordCache.take`; of two contents of one number the proof is kept.
    */
-  take(record: AgentRecord, confirmed: boolean): void;
+  take(record: AgentRecord, confirmed: boolean, heardMs?: number): void;
   /** Asks a peer for the records of its agents. @throws the call's codes. */
   fetch(peerId: string, wait: FetchWait): Promise<void>;
   /** Gives a peer just greeted time to tell of its agents by itself: true when it told of all that were known, and of one at least. */
   toldBy(peerId: string, signal: AbortSignal): Promise<boolean>;
   /** Agents that answer one of the words, own first; gone ones left out. */
   answering(words: readonly string[]): readonly AgentRow[];
+  /** What a peer that looks for a word is told of other nodes' agents. */
+  readonly others: TellOthers;
   /** The newest record of another node's agent, as it was signed. */
   record(agentId: string): AgentRecord | undefined;
   /** The same as JSON. */
@@ -83,18 +92,6 @@ export interface DistributedRegistry extends Registry {
   stir(): void;
   readonly size: number;
 }
-
-/** Words: those somebody looks for; a single one is all that is asked for. */
-type FetchWait = Wait & { readonly words?: readonly string[] | undefined };
-
-/** How often a look-up that found nothing yet looks whether the node still meets its first peers. */
-const SETTLING_TURN_MS = 100;
-/** So many linked peers are asked whether they can name a provider. */
-const LINKED_ASKED = 4;
-/** An introduction takes another way than the answer, and may come later. */
-const NAMED_MS = 250;
-/** So many records of an answer are verified before others have their turn. */
-const VERIFIED_AT_ONCE = 16;
 
 /** Where the DHT keeps who offers a word. */
 export function capabilityKey(network: string, word: string): Uint8Array {
@@ -112,11 +109,25 @@ class NodeRegistry implements DistributedRegistry {
   readonly #absent;
   /** Agents that peers told of since they were greeted. */
   readonly #told = new Map<string, Set<string>>();
-  #fetching = 0;
+  /** Greeted peers that are given time to tell. */
+  #holding = 0;
+  readonly #answered: AnsweredMemory;
+  readonly #fetcher: RecordFetcher;
+  readonly others: TellOthers;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
-    this.#absent = createAbsentMemory(options.clock);
+    const { clock } = options;
+    this.#absent = createAbsentMemory(clock);
+    this.#answered = createAnsweredMemory(clock);
+    this.others = createOthers({ ...options, linked: options.greeted });
+    this.#fetcher = new RecordFetcher({
+      ...options,
+      absent: this.#absent,
+      take: (...told) => this.take(...told),
+      onGone: () => this.touch(),
+      onEnd: () => this.#fetched(),
+    });
   }
 
   get size(): number {
@@ -133,8 +144,7 @@ class NodeRegistry implements DistributedRegistry {
   }
 
   onChange(fn: () => void): Disposable {
-    this.#listeners.add(fn);
-    return { [Symbol.dispose]: () => this.#listeners.delete(fn) };
+    return listenIn(this.#listeners, fn);
   }
 
   known(): readonly AgentRow[] {
@@ -165,11 +175,11 @@ class NodeRegistry implements DistributedRegistry {
     if (this.#options.cache.absent(agentId)) this.touch();
   }
 
-  take(record: AgentRecord, confirmed: boolean): void {
+  take(record: AgentRecord, confirmed: boolean, heardMs?: number): void {
     const { cache, peerId, equivocations } = this.#options;
     if (record.nodeId === peerId) return;
     try {
-      const isNews = cache.take(record, confirmed);
+      const isNews = cache.take(record, confirmed, heardMs);
       if (confirmed) this.#told.get(record.nodeId)?.add(record.agentId);
       if (!isNews) return;
     } catch (error) {
@@ -198,44 +208,46 @@ class NodeRegistry implements DistributedRegistry {
     }
   }
 
-  /** Turns at which more may be known: while the first peers are met, then as providers from the DHT answer. */
-  async *#ask(words: readonly string[], signal: AbortSignal, isEmpty: () => boolean): AsyncGenerator<void> {
-    const { clock, dht, settling, log, notice, remembered, transport } = this.#options;
-    while (isEmpty() && (this.#fetching > 0 || settling()) && !signal.aborted) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#waiting.add(resolve);
-      using _turn = clock.timer(SETTLING_TURN_MS, resolve);
-      await promise;
-      this.#waiting.delete(resolve);
-      yield;
-    }
-    const search = {
+  /** Turns at which more may be known; after all were asked for nothing, those remembered from before a restart. */
+  async *#ask(
+    words: readonly string[],
+    signal: AbortSignal,
+    missing: () => readonly string[],
+  ): AsyncGenerator<void> {
+    const { clock, log, notice, remembered, settling, greeted, onNamed } = this.#options;
+    const search: ProviderSearch = {
+      clock,
       log,
       notice,
-      isKnown: (peerId: string, word: string) => this.#needNotAsk(peerId, word),
-      fetch: (peerId: string, wait: Wait) => this.fetch(peerId, { ...wait, words }),
+      settling,
+      greeted,
+      missing,
+      answered: this.#answered,
+      isTold: () => this.#holding === 0 && this.#fetcher.underWay === 0,
+      isKnown: (peerId, word) => this.#needNotAsk(peerId, word),
+      providers: this.#providers(),
+      onNamed,
+      onStir: (fn) => listenIn(this.#waiting, fn),
+      fetch: (peerId, asked, wait) => this.#fetcher.fetch(peerId, { ...wait, words: asked }),
+      askLinked: (peerId, word, wait) =>
+        this.#fetcher.fetch(peerId, { ...wait, words: [word], others: true }),
     };
-    const { onNamed } = this.#options;
-    const named = onNamed === undefined ? {} : { onNamed };
-    const links = isEmpty() ? transport.links().slice(0, LINKED_ASKED) : [];
-    const linked = links.map(({ peerId }) => ({ peerId, addresses: [] }));
-    const all = (word: string, wait: Wait) => this.#providers(linked, word, wait);
-    if (dht || linked.length > 0) yield* askProviders({ ...search, ...named, providers: all }, words, signal);
-    if (!isEmpty() || remembered === undefined || signal.aborted) return;
+    yield* askProviders(search, words, signal);
+    if (missing().length < words.length || remembered === undefined || signal.aborted) return;
     const before = async function* (word: string) {
       for (const peerId of remembered(word)) yield { peerId, addresses: [] };
     };
-    yield* askProviders({ ...search, providers: before }, words, signal);
+    const nobody = () => [];
+    yield* askProviders(
+      { ...search, greeted: nobody, settling: () => false, providers: before },
+      words,
+      signal,
+    );
   }
 
-  /** Who is linked has told of its own agents, but may name others at once; then the DHT, which takes its time. */
-  async *#providers(linked: readonly PeerHint[], word: string, wait: Wait): AsyncGenerator<PeerHint> {
-    const { transport, network, dht, clock } = this.#options;
-    const startMs = clock.monotonicMs();
-    yield* linked;
-    if (dht) yield* transport.providers(capabilityKey(network, word), wait);
-    const leftMs = NAMED_MS - (clock.monotonicMs() - startMs);
-    if (linked.length > 0 && leftMs > 0) await clock.sleep(leftMs, wait.signal);
+  #providers(): ProviderSearch["providers"] {
+    const { transport, network, dht } = this.#options;
+    return dht ? (word, wait) => transport.providers(capabilityKey(network, word), wait) : undefined;
   }
 
   /** A linked peer tells of its agents by itself: what it told is as fresh as an answer. */
@@ -252,12 +264,12 @@ class NodeRegistry implements DistributedRegistry {
     const told = new Set<string>();
     this.#told.set(peerId, told);
     // Whoever looks for an agent meanwhile waits as for an answer, but not as long as a busy peer may need.
-    this.#fetching += 1;
+    this.#holding += 1;
     const heldMs = nodeLimits.greetHeldMs;
     try {
       await clock.sleep(heldMs, signal);
     } finally {
-      this.#fetching -= 1;
+      this.#holding -= 1;
       this.stir();
     }
     await clock.sleep(nodeLimits.greetToldMs - heldMs, signal);
@@ -266,77 +278,16 @@ class NodeRegistry implements DistributedRegistry {
   }
 
   async fetch(peerId: string, wait: FetchWait): Promise<void> {
-    const { clock, log } = this.#options;
-    const askedMs = clock.nowMs();
-    const told = recordsIn(await this.#askPeer(peerId, wait));
-    const present = new Map<string, readonly string[]>();
-    for (const [at, message] of told.entries()) {
-      // A full answer takes as long to verify as a thousand calls.
-      if (at % VERIFIED_AT_ONCE === VERIFIED_AT_ONCE - 1)
-        await new Promise((resolve) => setImmediate(resolve));
-      try {
-        const record = this.#proven(message);
-        if (record.nodeId !== peerId) throw new ProtocolError("RECORD_INVALID", "a record of another node");
-        present.set(record.agentId, record.words);
-        this.take(record, true);
-      } catch (error) {
-        const { code } = toProtocolError(error, "RECORD_INVALID");
-        if (code === "RECORD_OUTDATED") continue;
-        log.debug("registry.refused", code, { peer: peerId, code });
-        this.#options.offence(peerId, code);
-      }
-    }
-    this.#noteAbsent({ peerId, words: wait.words, askedMs, present });
+    await this.#fetcher.fetch(peerId, wait);
   }
 
-  async #askPeer(peerId: string, { words = [], ...limits }: FetchWait): Promise<JsonValue> {
-    const [capability] = words;
-    const params = {
-      signed: true,
-      ...(words.length === 1 && capability !== undefined ? { capability } : {}),
-    };
-    this.#fetching += 1;
-    try {
-      const method = `${peerId}:node/list_agents`;
-      return await this.#options.call(peerId, { method, params }, limits);
-    } finally {
-      this.#fetching -= 1;
-      // When what was fetched has been read.
-      if (this.#waiting.size > 0) setImmediate(() => this.stir());
-    }
-  }
-
-  /** Told on the control stream or by gossip a moment ago: what was proven once need not be again. */
-  #proven(message: JsonObject): AgentRecord {
-    const { cache, open, banned } = this.#options;
-    const bytes = canonicalBytes(message);
-    const { agent_id: agentId } = message;
-    const known = typeof agentId === "string" ? cache.record(agentId) : undefined;
-    const record = known !== undefined && known.hash === hashOf(bytes) ? known : open(bytes);
-    if (banned(record.agentId)) throw new ProtocolError("PEER_BANNED", "the agent's key is banned");
-    return record;
-  }
-
-  /** What an answer did not name is not there: words nobody answers, agents that should have been among them. */
-  #noteAbsent(asked: {
-    readonly peerId: string;
-    readonly words: readonly string[] | undefined;
-    readonly askedMs: number;
-    readonly present: ReadonlyMap<string, readonly string[]>;
-  }): void {
-    const { peerId, words = [], askedMs, present } = asked;
-    for (const word of words) {
-      if (![...present.values()].some((one) => answers(one, word))) this.#absent.note(peerId, word);
-    }
-    const [only] = words;
-    const complete = words.length === 1 && only !== undefined ? only : undefined;
-    if (this.#options.cache.onlyThese({ nodeId: peerId, word: complete, present, askedMs })) this.touch();
+  #fetched(): void {
+    // When what was fetched has been read.
+    if (this.#waiting.size > 0) setImmediate(() => this.stir());
   }
 }
 
-function recordsIn(answer: JsonValue): readonly JsonObject[] {
-  if (!isObject(answer) || !Array.isArray(answer["agents"])) return [];
-  return (answer["agents"] as readonly JsonValue[])
-    .slice(0, nodeLimits.recordsPerNode)
-    .flatMap((row) => (isObject(row) && isObject(row["record"]) ? [row["record"]] : []));
+function listenIn<T>(listeners: Set<T>, fn: T): Disposable {
+  listeners.add(fn);
+  return { [Symbol.dispose]: () => listeners.delete(fn) };
 }

@@ -54,6 +54,8 @@ export interface NodeMethodsOptions {
   readonly knownRecord: (agentId: string) => JsonObject | undefined;
   /** A peer looks for agents that answer this word. */
   readonly onLookUp: (peerId: string, capability: string) => void;
+  /** The same, and it wants to be told in the answer of agents of other nodes: their records. */
+  readonly others: (peerId: string, capability: string) => readonly JsonObject[];
 }
 
 /** Names without their `node/`. */
@@ -72,7 +74,7 @@ function infoOf(options: NodeMethodsOptions, { caller }: CallContext): JsonValue
 }
 
 function listAgents(options: NodeMethodsOptions, params: JsonValue, context: CallContext): JsonValue {
-  const { scope, capability, signed } = readListParams(params);
+  const { scope, capability, signed, others } = readListParams(params);
   const own = options.agents
     .list()
     .filter((agent) => maySee(agent.access, context.caller))
@@ -87,7 +89,10 @@ function listAgents(options: NodeMethodsOptions, params: JsonValue, context: Cal
       };
     });
   const { kind, peerId } = context.caller;
-  if (kind === "peer" && signed && capability !== undefined) options.onLookUp(peerId, capability);
+  if (kind === "peer" && signed && capability !== undefined) {
+    if (others) return { agents: own, others: [...options.others(peerId, capability)] };
+    options.onLookUp(peerId, capability);
+  }
   if (scope === "local") return { agents: own };
   if (context.caller.kind !== "local") {
     throw new ProtocolError("UNAUTHORIZED", "scope known is for local callers");
@@ -123,18 +128,19 @@ function readListParams(params: JsonValue): {
   readonly scope: "local" | "known";
   readonly capability: string | undefined;
   readonly signed: boolean;
+  readonly others: boolean;
 } {
   const given = (
     typeof params === "object" && params !== null && !Array.isArray(params) ? params : {}
   ) as JsonObject;
-  const { scope = "local", capability, signed } = given;
+  const { scope = "local", capability, signed, others } = given;
   if (scope !== "local" && scope !== "known") {
     throw new ProtocolError("INVALID_PARAMS", "scope is local or known");
   }
   if (capability !== undefined && (typeof capability !== "string" || !isCapability(capability))) {
     throw new ProtocolError("INVALID_PARAMS", "capability is a word");
   }
-  return { scope, capability, signed: signed === true };
+  return { scope, capability, signed: signed === true, others: others === true && scope === "local" };
 }
 
 function listPeers(options: NodeMethodsOptions, context: CallContext): JsonValue {

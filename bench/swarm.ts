@@ -1,45 +1,36 @@
 /** Daemons that all start at the same instant: until each has its links, and until what each says has reached every other. */
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type ControlClient, controlClient } from "../packages/daemon/src/index.ts";
+import type { ControlClient } from "../packages/daemon/src/index.ts";
 import { childFlags } from "../packages/daemon/src/testnet/child-flags.ts";
+import { type Daemon, each, freePort, homeIn, killed, spawned } from "./daemons.ts";
 import { type BenchOptions, line, type Line } from "./measure.ts";
-import { cpuSeconds, ownEnvironment, residentMiB } from "./process.ts";
-import { compiled, program } from "./program.ts";
+import { cpuSeconds, residentMiB } from "./process.ts";
+import { compiled } from "./program.ts";
 
 const agent = fileURLToPath(new URL("./swarm-agent.js", import.meta.url));
 const MANY = 20;
 const FEW = 4;
 /** A node with fewer seeks more at once; whoever has them is in the network. */
 const MIN_LINKS = 4;
-const POLL_MS = 500;
 const LOST_MS = 120_000;
 const TOPICS = ["gridmesh/swarm/capability", "gridmesh/swarm/search/energy"];
-
-interface Daemon {
-  readonly process: ChildProcess;
-  readonly control: ControlClient;
-  readonly log: string;
-}
 
 export async function swarm({ quick }: BenchOptions): Promise<readonly Line[]> {
   const count = quick ? FEW : MANY;
   // A short path: the control sockets lie in the homes.
   const folder = mkdtempSync(join(tmpdir(), "gm-"));
   const port = await freePort();
-  const homes = Array.from({ length: count }, (_, index) => homeIn(folder, index, port));
+  const homes = Array.from({ length: count }, (_, index) => talkersHome(folder, index, port));
   const daemons: Daemon[] = [];
   try {
     if (!quick) await prepare(join(folder, "first"));
     const startMs = performance.now();
-    daemons.push(...homes.map(spawned));
+    daemons.push(...homes.map((home) => spawned(home, count)));
     const phase = async (name: string, reached: Promise<void>): Promise<readonly Line[]> => {
       await reached;
       const ms = performance.now() - startMs;
@@ -112,7 +103,7 @@ async function allConnected(daemons: readonly Daemon[]): Promise<void> {
 async function prepare(folder: string): Promise<void> {
   mkdirSync(folder, { mode: 0o700 });
   const port = await freePort();
-  const pair = [0, 1].map((index) => spawned(homeIn(folder, index, port)));
+  const pair = [0, 1].map((index) => spawned(talkersHome(folder, index, port), MANY));
   try {
     await compiled(["linked"], childFlags(MANY));
   } finally {
@@ -120,47 +111,9 @@ async function prepare(folder: string): Promise<void> {
   }
 }
 
-/** One of them listens where all others look. */
-function homeIn(folder: string, index: number, port: number): string {
-  const home = join(folder, String(index));
-  mkdirSync(home, { mode: 0o700 });
-  const place = `/ip4/127.0.0.1/tcp/${port}`;
-  const own = index === 0 ? `listen = ["${place}"]\n` : "";
-  const bootstrap = index === 0 ? "" : `"${place}"`;
-  writeFileSync(
-    join(home, "config.toml"),
-    `network = "swarm"\nprofile = "testnet"\n${own}[discovery]\nbootstrap = [${bootstrap}]\n` +
-      `[[agents]]\nname = "talker"\naccess = "network"\nmodule = ${JSON.stringify(agent)}\nfactory = "talker"\n`,
-    { mode: 0o600 },
-  );
-  return home;
-}
-
-function spawned(home: string): Daemon {
-  const log = join(home, "out.log");
-  const out = openSync(log, "a", 0o600);
-  // As a testnet starts them: many on one machine do with little room each.
-  const words = [...childFlags(MANY), program, "start", "--home", home];
-  const child = spawn(process.execPath, words, { stdio: ["ignore", out, out], env: ownEnvironment() });
-  return { process: child, control: controlClient(join(home, "control.sock")), log };
-}
-
-/** Resolves once it holds for each of them. @throws when one of them ends, or has not come to it in two minutes */
-async function each(daemons: readonly Daemon[], holds: (daemon: Daemon) => Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + LOST_MS;
-  await Promise.all(
-    daemons.map(async (daemon) => {
-      while (!(await holds(daemon).catch(() => false))) {
-        const ended = daemon.process.exitCode ?? daemon.process.signalCode;
-        assert.equal(ended, null, `a daemon ended: ${readFileSync(daemon.log, "utf8").slice(-500)}`);
-        assert.ok(
-          performance.now() < endMs,
-          `not within two minutes: ${readFileSync(daemon.log, "utf8").slice(-500)}`,
-        );
-        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      }
-    }),
-  );
+function talkersHome(folder: string, index: number, port: number): string {
+  const table = `name = "talker"\nmodule = ${JSON.stringify(agent)}\nfactory = "talker"`;
+  return homeIn({ folder, index, port, network: "swarm", agent: table });
 }
 
 async function heard(control: ControlClient): Promise<number> {
@@ -179,20 +132,4 @@ async function linkedDials(daemons: readonly Daemon[]): Promise<number> {
       .filter(({ labels }) => result === undefined || labels["result"] === result)
       .reduce((total, { value }) => total + value, 0);
   return (100 * sum("linked")) / sum();
-}
-
-async function killed({ process: child }: Daemon): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = once(child, "exit");
-  child.kill("SIGKILL");
-  await exit;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -35,6 +35,7 @@ const lines: Readonly<Record<string, number>> = {
   registry: 6,
   start: 4,
   swarm: 9,
+  offers: 4,
   gossip: 2,
 };
 

@@ -17,7 +17,7 @@ import { openRates } from "./peer.ts";
 const NETWORK = "bench";
 const WORDS = 50;
 const HOSTS = 4;
-const NEWCOMERS = 3;
+const NEWCOMERS = 7;
 /** Words enter the DHT within seconds of the last link. */
 const DHT_WAIT_MS = 30_000;
 
@@ -102,39 +102,24 @@ async function unknown(providers: number): Promise<readonly Line[]> {
       await until("a fresh one is linked", () => node.snapshot().links > 0);
       return node;
     };
-    const newcomerMs: number[] = [];
-    const dialMs: number[] = [];
-    for (let at = 0; at < Math.min(providers, NEWCOMERS); at += 1) {
-      const provider = nodes[at + 1];
-      assert.ok(provider !== undefined);
-      // A query meets those who answer it: each look-up has an asker that knows nobody.
-      const [one, two] = [await fresh(), await fresh()];
-      newcomerMs.push(await took(() => until("the provider is found", () => first(one, `only.p${at}`))));
-      dialMs.push(
-        await took(async () => {
-          await two.connect(provider.addresses[0] ?? "");
-          await two.call(`${provider.id}:p${at}/ping`);
-        }),
-      );
-      await stopAll([one, two]);
-    }
+    const newcomers = await comeOneByOne(nodes, providers);
     const settled = await fresh();
     // Its first query waits until it has looked around in the DHT.
     await namesOf(settled, { capability: "nobody.has", timeoutMs: 5_000 });
     const firstMs: number[] = [];
     for (let at = 0; at < providers; at += 1) {
-      firstMs.push(await took(() => until("the provider is found", () => first(settled, `only.p${at}`))));
+      firstMs.push(await timeOf(() => until("the provider is found", () => first(settled, `only.p${at}`))));
     }
     const isWhole = async () => (await namesOf(settled, all)).length === providers;
-    const wholeMs = await took(() => until("all providers are found", isWhole));
-    const dial = { name: "dial and call", value: median(dialMs), unit: "ms" };
-    const newcomer = {
-      name: "first provider, first query of a newcomer",
-      value: median(newcomerMs),
-      unit: "ms",
-    };
+    const wholeMs = await timeOf(() => until("all providers are found", isWhole));
+    const dial = { name: "dial and call", value: median(newcomers.dialMs), unit: "ms" };
+    const call = { name: "first call on such a link", value: median(newcomers.callMs), unit: "ms" };
+    const trip = { name: "round trip on it", value: median(newcomers.tripMs), unit: "ms" };
+    const newcomer = { name: "first provider, first query of a newcomer", unit: "ms" };
+    const itself = { name: "the same, told by its own node", unit: "ms" };
     return [
-      line(newcomer, dial),
+      line({ ...newcomer, value: median(newcomers.firstMs) }, trip, call, dial),
+      line({ ...itself, value: median(newcomers.confirmedMs) }, trip, dial),
       line({ name: "first provider, median", value: median(firstMs), unit: "ms" }, dial),
       line({ name: `all ${providers} providers of a word`, value: wholeMs, unit: "ms" }, dial),
     ];
@@ -142,6 +127,44 @@ async function unknown(providers: number): Promise<readonly Line[]> {
     await stopAll(nodes);
   }
 }
+
+/** Newcomers that know nobody but the one they have just linked: what each waits for, and what its link takes. */
+async function comeOneByOne(nodes: readonly AgentNode[], providers: number) {
+  const [entry] = nodes;
+  assert.ok(entry !== undefined);
+  const took = { firstMs: [], confirmedMs: [], callMs: [], tripMs: [], dialMs: [] } as Newcomers;
+  const linked = async () => {
+    const node = await startNode(libp2p({ profile: "testnet" }), [], { min: 1, target: 1 });
+    await node.connect(entry.addresses[0] ?? "");
+    return node;
+  };
+  const info = `${entry.id}:node/get_info`;
+  for (let at = 0; at < NEWCOMERS; at += 1) {
+    const provider = 1 + (at % providers);
+    // A query meets those who answer it: each figure has a newcomer of its own.
+    const [asker, caller, dialer] = [await linked(), await linked(), await linked()];
+    const startMs = performance.now();
+    for await (const row of asker.registry.find({ capability: `only.p${provider - 1}`, timeoutMs: 5_000 })) {
+      took.firstMs.push(performance.now() - startMs);
+      await until("its own node tells it", () => asker.registry.byId(row.agentId)?.confirmed === true, 1);
+      took.confirmedMs.push(performance.now() - startMs);
+    }
+    assert.equal(took.firstMs.length, at + 1, "the provider is found");
+    took.callMs.push(await timeOf(() => caller.call(info)));
+    took.tripMs.push(await timeOf(() => caller.call(info)));
+    took.dialMs.push(
+      await timeOf(async () => {
+        await dialer.connect(nodes[provider]?.addresses[0] ?? "");
+        await dialer.call(`${nodes[provider]?.id}:p${provider - 1}/ping`);
+      }),
+    );
+    await stopAll([asker, caller, dialer]);
+  }
+  return took;
+}
+
+/** Milliseconds, one of each newcomer. */
+type Newcomers = Record<"firstMs" | "confirmedMs" | "callMs" | "tripMs" | "dialMs", number[]>;
 
 function startNode(
   network: NetworkChoice,
@@ -175,17 +198,17 @@ async function first(node: AgentNode, capability: string): Promise<boolean> {
   return false;
 }
 
-async function took(work: () => Promise<unknown>): Promise<number> {
+async function timeOf(work: () => Promise<unknown>): Promise<number> {
   const startMs = performance.now();
   await work();
   return performance.now() - startMs;
 }
 
-async function until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
+async function until(what: string, check: () => boolean | Promise<boolean>, everyMs = 50): Promise<void> {
   const endMs = performance.now() + DHT_WAIT_MS;
   while (!(await check())) {
     if (performance.now() > endMs) throw new Error(`not within ${DHT_WAIT_MS} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
 

@@ -9,7 +9,7 @@ export {
 } from "./models/battery.ts";
 export type { Battery, BatteryFlow } from "./models/battery.ts";
 export { canPlan, planBattery } from "./models/plan-battery.ts";
-export type { BatteryPlan, BatteryPlanInput, PlannedSlot } from "./models/plan-battery.ts";
+export type { BatteryPlan, BatteryPlanInput, BatteryTask, PlannedSlot } from "./models/plan-battery.ts";
 export { leastImportLimit } from "./models/plan-peak.ts";
 export { planHour } from "./models/surplus.ts";
 export type { SlotInput, SlotPlan } from "./models/surplus.ts";
@@ -69,3 +69,20 @@ export { alertExperiment, forecastExperiment } from "./experiments/forecast.ts";
 export type { AlertFigures, ForecastRow, ForecastSeries, TableMethod } from "./experiments/forecast.ts";
 export { readDayAheadPrices } from "./data/dayahead.ts";
 export type { DayAheadPrices } from "./data/dayahead.ts";
+export { type Imbalance, imbalanceOf, type ImbalanceTariff, type SlotFlows } from "./ledger/imbalance.ts";
+export { settleMost } from "./ledger/most-settled.ts";
+export {
+  type Deviation,
+  type DeviationSettled,
+  type MeteredTrade,
+  type Meters,
+  settleByDeviation,
+  type Settled,
+  settleInOrder,
+  settleThreeRounds,
+  shareMeter,
+} from "./ledger/settlement.ts";
+export { costCommunities, costExperiment } from "./experiments/cost.ts";
+export type { CostCommunity, CostRow } from "./experiments/cost.ts";
+export { peakExperiment, reboundExperiment } from "./experiments/peak.ts";
+export type { PeakRow, PeakTable, ReboundTable } from "./experiments/peak.ts";

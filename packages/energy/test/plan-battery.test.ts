@@ -311,6 +311,22 @@ test("an import limit one mWh below the least one has no plan, the least one has
   );
 });
 
+test("the plan under the least import limit draws no more than it, however tight", () => {
+  fc.assert(
+    fc.property(cases, (input) => {
+      const { importLimitMilliWh: _, ...free } = input;
+      const priced = { ...free, importMicroPerKWh: Array.from(free.importMicroPerKWh, Math.abs) };
+      const least = leastImportLimit(priced);
+      if (least === null) return;
+      const plan = planBattery({ ...priced, importLimitMilliWh: least });
+      assert.ok(plan !== null);
+      const highest = Math.max(...plan.slots.map((slot) => slot.importMilliWh));
+      assert.equal(highest <= least + 2 * plan.slots.length, true, `${highest} over ${least}`);
+    }),
+    { numRuns: 300 },
+  );
+});
+
 test("nothing is sold for less than nothing: a battery rests while the price of import is negative", () => {
   const plan = planBattery({
     ...home,

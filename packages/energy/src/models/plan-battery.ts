@@ -13,7 +13,8 @@ import type { Convex } from "./piecewise.ts";
 
 const MICRO_PER_MILLI_WH = 1e-6;
 
-export interface BatteryPlanInput {
+/** What there is to do, prices apart. */
+export interface BatteryTask {
   readonly battery: Battery;
   /** In the battery when the first slot begins, mWh. */
   readonly storedMilliWh: number;
@@ -22,13 +23,16 @@ export interface BatteryPlanInput {
   /** One value per slot, mWh ≥ 0; so are the other lists. */
   readonly loadMilliWh: ArrayLike<number>;
   readonly pvMilliWh: ArrayLike<number>;
-  readonly importMicroPerKWh: ArrayLike<number>;
-  /** Counts as the import price where it is above it: buying to sell at once is no use of a battery. */
-  readonly exportMicroPerKWh: ArrayLike<number>;
   /** Most that a slot draws from the grid, mWh; default no limit. */
   readonly importLimitMilliWh?: number;
   /** Default one hour. */
   readonly durationMs?: number;
+}
+
+export interface BatteryPlanInput extends BatteryTask {
+  readonly importMicroPerKWh: ArrayLike<number>;
+  /** Counts as the import price where it is above it: buying to sell at once is no use of a battery. */
+  readonly exportMicroPerKWh: ArrayLike<number>;
 }
 
 export interface PlannedSlot extends BatteryFlow {
@@ -39,7 +43,10 @@ export interface PlannedSlot extends BatteryFlow {
 }
 
 export interface BatteryPlan {
-  /** Whole mWh: load + charge + export = pv + discharge + import in each; the end may miss its least by 1 mWh a slot. */
+  /**
+   * Whole mWh: load + charge + export = pv + discharge + import in each. Rounding may miss
+   * the end, or a limit that leaves no choice, by 1 mWh a slot.
+   */
   readonly slots: readonly PlannedSlot[];
   /** The least cost there is, wear with it. */
   readonly optimumMicro: number;
@@ -72,28 +79,58 @@ export function planBattery(input: BatteryPlanInput): BatteryPlan | null {
     const kept = Math.floor(stored * keep);
     const wanted =
       cost === null || after === undefined ? null : leastAt(after, cost, { shift: kept, wanted: kept });
-    // Rounding may leave the stored mWh just outside of what the rest can start from: then rest is best.
+    // Rounding may leave the stored mWh a little below what the rest can start from: then as near as can be.
     const reserveMilliWh = Math.ceil(floorAt(input, slot + 1));
     const battery = { ...input.battery, reserveMilliWh };
-    const flow = move({ ...input, battery }, { net, stored: kept, change: (wanted ?? kept) - kept });
+    const flow = move(
+      { ...input, battery },
+      { net, stored: kept, change: (wanted ?? after?.from ?? kept) - kept },
+    );
     slots.push({ ...flow, lossMilliWh: flow.lossMilliWh + stored - kept });
     stored = flow.storedMilliWh;
   });
   return { slots, optimumMicro: valueAt(first, input.storedMilliWh) };
 }
 
-/** Whether any plan keeps the import limit and the end. @throws INVALID_PARAMS. */
-export function canPlan(input: Omit<BatteryPlanInput, "importMicroPerKWh" | "exportMicroPerKWh">): boolean {
-  const free = new Float64Array(input.loadMilliWh.length);
-  const first = backward({ ...input, importMicroPerKWh: free, exportMicroPerKWh: free }).rest[0];
-  return first !== undefined && cut(first, input.storedMilliWh, input.storedMilliWh) !== null;
+/** Ends that are nearer than this meet, mWh. */
+const EQUAL_ENDS = 1e-6;
+
+/**
+ * Whether any plan keeps the import limit and the end, discharge at negative prices allowed: only how much may be
+ * stored is followed backward, not what it costs.
+ * @throws INVALID_PARAMS.
+ */
+export function canPlan(input: BatteryTask): boolean {
+  const { battery, importLimitMilliWh: limit = Number.POSITIVE_INFINITY } = input;
+  const count = input.loadMilliWh.length;
+  checkLengths(input, ["pvMilliWh"]);
+  const keep = keptShare(battery, input.durationMs ?? HOUR_MS);
+  const most = mostMilliWh(input);
+  const lowest = (-most * PPM) / battery.etaDischargePpm;
+  let from = Math.max(floorAt(input, count), input.endMinMilliWh);
+  let to = battery.capacityMilliWh;
+  for (let slot = count - 1; slot >= 0 && from <= to + EQUAL_ENDS; slot -= 1) {
+    const room = limit - (input.loadMilliWh[slot] ?? 0) + (input.pvMilliWh[slot] ?? 0);
+    const highest = changeBy(battery, Math.min(most, room));
+    if (highest < lowest - EQUAL_ENDS) return false;
+    from = Math.max(floorAt(input, slot), (from - highest) / keep);
+    to = Math.min(battery.capacityMilliWh, (to - lowest) / keep);
+  }
+  const stored = input.storedMilliWh;
+  return from <= to + EQUAL_ENDS && stored >= from - EQUAL_ENDS && stored <= to + EQUAL_ENDS;
+}
+
+/** What so much at the terminals, in when positive, out when negative, changes of what is stored. */
+function changeBy(battery: Battery, terminalMilliWh: number): number {
+  const share = terminalMilliWh >= 0 ? battery.etaChargePpm / PPM : PPM / battery.etaDischargePpm;
+  return terminalMilliWh * share;
 }
 
 /** The least cost from each slot on, over what is stored when it begins; empty when there is no way to the end. */
 function backward(input: BatteryPlanInput): { costs: readonly SlotCost[]; rest: readonly Convex[] } {
   const { battery } = input;
   const count = input.loadMilliWh.length;
-  checkLengths(input, count);
+  checkLengths(input, ["pvMilliWh", "importMicroPerKWh", "exportMicroPerKWh"]);
   const keep = keptShare(battery, input.durationMs ?? HOUR_MS);
   const costs = Array.from({ length: count }, (_, slot) => slotCost(input, slot));
   const rest = Array.from<Convex | undefined>({ length: count + 1 });
@@ -110,14 +147,18 @@ function backward(input: BatteryPlanInput): { costs: readonly SlotCost[]; rest: 
 }
 
 /** The reserve holds, leaks are made good; what starts below it is not forced up, and leaks on. */
-function floorAt(input: BatteryPlanInput, slot: number): number {
+function floorAt(input: BatteryTask, slot: number): number {
   const { reserveMilliWh } = input.battery;
   if (input.storedMilliWh >= reserveMilliWh) return reserveMilliWh;
   return input.storedMilliWh * keptShare(input.battery, slot * (input.durationMs ?? HOUR_MS));
 }
 
-function checkLengths(input: BatteryPlanInput, count: number): void {
-  for (const name of ["pvMilliWh", "importMicroPerKWh", "exportMicroPerKWh"] as const) {
+function checkLengths<Name extends string>(
+  input: Readonly<Record<Name | "loadMilliWh", ArrayLike<number>>>,
+  names: readonly Name[],
+): void {
+  const count = input.loadMilliWh.length;
+  for (const name of names) {
     if (input[name].length !== count) {
       throw new ProtocolError("INVALID_PARAMS", `${name} has ${input[name].length} slots, load has ${count}`);
     }
@@ -131,8 +172,7 @@ function slotCost(input: BatteryPlanInput, slot: number): SlotCost {
   const sell = Math.min(buy, (input.exportMicroPerKWh[slot] ?? 0) * MICRO_PER_MILLI_WH);
   const whole = withoutLimit(battery, { net, buy, sell }, mostMilliWh(input));
   if (limit === undefined) return { net, cost: whole };
-  const share = limit >= net ? battery.etaChargePpm / PPM : PPM / battery.etaDischargePpm;
-  return { net, cost: cut(whole, Number.NEGATIVE_INFINITY, (limit - net) * share) };
+  return { net, cost: cut(whole, Number.NEGATIVE_INFINITY, changeBy(battery, limit - net)) };
 }
 
 /** Left of 0 the battery gives, first into the grid, then to the load; right of 0 it takes, first the surplus. */
@@ -160,7 +200,7 @@ function withoutLimit(
   ]);
 }
 
-function mostMilliWh(input: BatteryPlanInput): number {
+function mostMilliWh(input: BatteryTask): number {
   return Math.floor((input.battery.maxMilliW * (input.durationMs ?? HOUR_MS)) / HOUR_MS);
 }
 

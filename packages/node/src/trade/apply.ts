@@ -97,6 +97,7 @@ const steps: { readonly [K in RecordKind]: Step<K> } = {
   },
   release(state, record) {
     const { book, half } = stepBuyer(state, record, "release");
+    assert.equal(record.heldMicro, half.heldMicro, "a release frees what was on hold");
     half.answer = record.answer;
     half.reason = record.reason;
     half.heldMicro = 0;
@@ -106,6 +107,8 @@ const steps: { readonly [K in RecordKind]: Step<K> } = {
   },
   receive(state, record) {
     const { book, half } = stepBuyer(state, record, "receive");
+    assert.equal(record.heldMicro, half.heldMicro, "a payment ends its own hold");
+    assert(record.amountMicro + record.feesMicro <= half.heldMicro, "no more is paid than was on hold");
     half.deliveredMilliWh = record.finalMilliWh;
     half.finalMilliWh = record.finalMilliWh;
     half.finalAmountMicro = record.amountMicro;

@@ -58,18 +58,26 @@ export interface TradeDeskOptions {
   readonly successors?: ReadonlyMap<string, string> | undefined;
 }
 
+/** What a simulation watches, and puts in the place of a part; a node has none of it. */
+export interface DeskSeam {
+  /** Given the parts before the first record is booked; what it returns takes their place. */
+  readonly parts?: (context: DeskContext) => Partial<DeskContext>;
+  readonly apply?: typeof apply;
+}
+
 const EPOCH_BYTES = 16;
 
 /**
  * Recovers the journal and answers on `/gridmesh/trade/1` from then on.
  * @throws JOURNAL_DAMAGED, DISK_FAILED.
  */
-export async function openTradeDesk(options: TradeDeskOptions): Promise<TradeDesk> {
+export async function openTradeDesk(options: TradeDeskOptions, seam: DeskSeam = {}): Promise<TradeDesk> {
   const log = options.log.child("trade");
   const state = emptyState();
+  const book = seam.apply ?? apply;
   const journal = await openJournal({
     disk: options.disk,
-    tell: (record) => replay(state, record),
+    tell: (record) => replay(book, state, record),
     onFatal: (error) => {
       log.error("journal.failed", error.message, { code: error.code });
       options.onFatal?.(error);
@@ -79,7 +87,8 @@ export async function openTradeDesk(options: TradeDeskOptions): Promise<TradeDes
     log.warn("journal.torn", "cut a group that was never finished", { bytes: journal.tornBytes });
   }
   const listeners: Listeners = { events: createAudience(log), offers: createAudience(log) };
-  const context = createContext({ ...options, log }, { state, journal, listeners });
+  const context = createContext({ ...options, log }, { state, journal, listeners, book });
+  Object.assign(context, seam.parts?.(context));
   await context.watch.look();
   if (state.boot === undefined) {
     const { network, peerId } = options;
@@ -113,9 +122,9 @@ async function succeed(context: DeskContext, successors: ReadonlyMap<string, str
   }
 }
 
-function replay(state: DeskState, record: JournalRecord): void {
+function replay(book: typeof apply, state: DeskState, record: JournalRecord): void {
   try {
-    apply(state, record);
+    book(state, record);
   } catch (cause) {
     if (!(cause instanceof AssertionError)) throw cause;
     const what = `record ${record.seq} (${record.kind}) cannot follow: ${cause.message}`;
@@ -127,6 +136,7 @@ interface Parts {
   readonly state: DeskState;
   readonly journal: Journal;
   readonly listeners: Listeners;
+  readonly book: typeof apply;
 }
 
 interface Listeners {
@@ -134,7 +144,7 @@ interface Listeners {
   readonly offers: Audience<OpenOffer>;
 }
 
-function createContext(options: TradeDeskOptions, { state, journal, listeners }: Parts): DeskContext {
+function createContext(options: TradeDeskOptions, { state, journal, listeners, book }: Parts): DeskContext {
   const { network, peerId, engine, clock, random, market, log, exchange, disk, reserveBytes } = options;
   const context: DeskContext = {
     state,
@@ -158,7 +168,7 @@ function createContext(options: TradeDeskOptions, { state, journal, listeners }:
       if (journal.closed !== undefined) throw journal.closed;
       // What the disk cannot take must not be booked: the journal would go on behind a gap.
       const bytes = recordBytes(record);
-      apply(state, record);
+      book(state, record);
       return journal.append(record, bytes);
     },
     durable: (seq) => journal.durable(seq),

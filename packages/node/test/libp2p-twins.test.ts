@@ -4,8 +4,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Connection, Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
-import type { BoundedStream } from "../src/network/index.ts";
+import { type BoundedStream, libp2p } from "../src/network/index.ts";
+import { createNode } from "../src/create-node.ts";
+import { settingsOf } from "../src/network/libp2p/choice.ts";
+import { partsOf } from "../src/network/libp2p/create.ts";
+import { Libp2pTransport } from "../src/network/libp2p/node.ts";
+import type { TransportParts } from "../src/network/libp2p/parts.ts";
 import { rigged, type Rigged } from "./libp2p-rig.ts";
+import { NETWORK } from "./node-fixture.ts";
 import { limits, protocol, until, wait } from "./transport-fixture.ts";
 
 const TOPIC = "gridmesh/test/search/energy";
@@ -142,6 +148,71 @@ test("a connection on which something stands as long as the link is kept instead
   assert.equal(first.status, "open");
   await echoes(control, "still here");
   await echoes(next, "and here");
+});
+
+/** A node with an agent that gives its argument back after so many milliseconds. */
+async function nodeOf(): Promise<Rigged & { readonly node: Awaited<ReturnType<typeof createNode>> }> {
+  const made: { parts: TransportParts; transport: Libp2pTransport }[] = [];
+  const options = { dht: false, listen: ["/ip4/127.0.0.1/tcp/0"] };
+  const node = await createNode({
+    networkName: NETWORK,
+    network: {
+      ...libp2p(options),
+      async create(context) {
+        const parts = await partsOf(settingsOf(options), context);
+        parts.gater.denyInboundEncryptedConnection = () => false;
+        const transport = new Libp2pTransport(parts);
+        made.push({ parts, transport });
+        return transport;
+      },
+    },
+    agents: [
+      {
+        name: "echo",
+        definition: {
+          capabilities: [],
+          methods: {
+            after: async (ms) => {
+              await new Promise((resolve) => setTimeout(resolve, Number(ms)));
+              return ms;
+            },
+          },
+        },
+      },
+    ],
+  });
+  const [rig] = made;
+  assert.ok(rig !== undefined);
+  return { ...rig, node, [Symbol.asyncDispose]: () => node.stop({ deadlineMs: 0 }) };
+}
+
+test("no call fails while two nodes leave one of their two connections, however long it takes", async () => {
+  await using one = await nodeOf();
+  await using two = await nodeOf();
+  const first = await connect(one, two);
+  // Greeted, so that control stands here.
+  assert.equal(await one.node.call(`${two.node.id}:echo/after`, 0), 0);
+  const told = linkEvents(one, two);
+  const second = await connect(two, one);
+  // As it is when each side saw another one open first.
+  two.parts.links.prefer(second);
+  const long = two.node.call(`${one.node.id}:echo/after`, 4_000);
+  const calls: Promise<unknown>[] = [long];
+  await until(() => second.streams.some(({ protocol: name }) => name === "/gridmesh/rpc/1"), "a call on it");
+  let isOver = false;
+  void long.finally(() => (isOver = true));
+  while (!isOver) {
+    calls.push(two.node.call(`${one.node.id}:echo/after`, 1), one.node.call(`${two.node.id}:echo/after`, 1));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await Promise.all(calls);
+  await until(() => connections(one) === 1 && connections(two) === 1, "one connection each", 20_000);
+  assert.deepEqual([first.status, second.status], ["open", "closed"]);
+  assert.deepEqual(told, []);
+  assert.deepEqual(
+    [one, two].map(({ transport }) => transport.snapshot().streamResets),
+    [{}, {}],
+  );
 });
 
 for (const end of ["close", "abort"] as const) {

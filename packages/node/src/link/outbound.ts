@@ -130,8 +130,21 @@ export class Outbound implements Pick<SignedExchange, "request" | "tell"> {
     const drop = () => {
       if (session.opened.get(protocol) === opening) session.opened.delete(protocol);
     };
-    opening.then((channel) => channel.stream.closed.then(drop), drop);
+    opening.then((channel) => {
+      void channel.stream.closed.then(drop);
+      // Control has one stream for both sides, and keeps its way alive.
+      if (protocol !== "control") void channel.stream.leaving.then(() => this.#leave(channel, drop));
+    }, drop);
     return opening;
+  }
+
+  /** What is said from now on goes over another stream; this one ends once all is answered. */
+  #leave(channel: Channel, drop: () => void): void {
+    const { stream, peerId } = channel;
+    drop();
+    this.#node.sessionOf(peerId).retire(channel, () => {
+      stream.close({ timeoutMs: nodeLimits.errorFlushMs }).catch(() => stream.reset("not closed"));
+    });
   }
 
   async #open(peerId: string, protocol: SignedProtocol, wait: Wait): Promise<Channel> {

@@ -43,6 +43,7 @@ export class PeerSession {
   #sends: Forms = plain;
   readonly #greeting = Promise.withResolvers<Agreement>();
   readonly #owed = new Map<string, Owed>();
+  readonly #retired = new Map<Channel, () => void>();
   #agreement: Agreement | undefined;
   #ended: ProtocolError | undefined;
 
@@ -135,10 +136,28 @@ export class PeerSession {
 
   giveUp(messageId: string): void {
     this.#owed.delete(messageId);
+    for (const [channel, end] of this.#retired) if (!this.#owes(channel)) this.#endRetired(channel, end);
+  }
+
+  /** Nothing more is said over this stream of ours; `end` is called once all that was asked over it is answered. */
+  retire(channel: Channel, end: () => void): void {
+    this.#retired.set(channel, end);
+    if (!this.#owes(channel)) this.#endRetired(channel, end);
+  }
+
+  #endRetired(channel: Channel, end: () => void): void {
+    this.#retired.delete(channel);
+    end();
+  }
+
+  #owes(channel: Channel): boolean {
+    for (const owed of this.#owed.values()) if (owed.channel === channel) return true;
+    return false;
   }
 
   /** A stream went: what was asked over it will not be answered. */
   lose(channel: Channel, error: ProtocolError): void {
+    this.#retired.delete(channel);
     if (this.accepted.get(channel.protocol) === channel) this.accepted.delete(channel.protocol);
     for (const [messageId, owed] of this.#owed) {
       if (owed.channel !== channel) continue;
@@ -152,6 +171,7 @@ export class PeerSession {
     this.#greeting.reject(error);
     for (const owed of this.#owed.values()) owed.reject(error);
     this.#owed.clear();
+    this.#retired.clear();
     this.opened.clear();
     this.accepted.clear();
   }

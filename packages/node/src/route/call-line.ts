@@ -22,6 +22,7 @@ export class CallLine {
   readonly #options: CallLineOptions;
   readonly #pending = new IdTable<OutboundCall>();
   #lastId = 0;
+  #retired = false;
   #ended = false;
 
   constructor(options: CallLineOptions) {
@@ -46,6 +47,13 @@ export class CallLine {
     } catch {
       // Who reads nothing is told nothing.
     }
+    this.#endIfIdle();
+  }
+
+  /** Takes no more calls, and ends once those under way are answered. */
+  retire(): void {
+    this.#retired = true;
+    this.#endIfIdle();
   }
 
   end(error: ProtocolError): void {
@@ -86,5 +94,11 @@ export class CallLine {
     if (isBig) this.#options.onBigAnswer(call);
     if (message.kind === "result") call.resolve(message.result);
     else this.#options.onFailure(call, message.error);
+    this.#endIfIdle();
+  }
+
+  #endIfIdle(): void {
+    if (!this.#retired || this.#pending.all().length > 0) return;
+    this.end(new ProtocolError("STREAM_RESET", "calls go another way"));
   }
 }

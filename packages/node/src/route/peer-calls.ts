@@ -32,6 +32,8 @@ const BIG_METHODS = 256;
 export class PeerCalls implements CallOwner {
   readonly #options: PeerCallsOptions;
   readonly #lines: Record<Lane, CallLine | undefined> = { small: undefined, bulk: undefined };
+  /** Take no more calls, and end with those under way. */
+  readonly #retired = new Set<CallLine>();
   /** Calls that wait for their stream to open. */
   readonly #opening: Record<Lane, Set<OutboundCall> | undefined> = { small: undefined, bulk: undefined };
   /** Calls that wait for a place, in the order of asking. */
@@ -77,6 +79,7 @@ export class PeerCalls implements CallOwner {
       for (const call of this.#opening[lane] ?? []) call.reject(error);
       this.#lines[lane]?.end(error);
     }
+    for (const line of this.#retired) line.end(error);
     for (const call of this.#waiting) call.reject(error);
     this.#rest();
   }
@@ -164,6 +167,7 @@ export class PeerCalls implements CallOwner {
       stream,
       onEnd: () => {
         if (this.#lines[lane] === line) this.#lines[lane] = undefined;
+        this.#retired.delete(line);
         if (this.#calls === 0) this.#rest();
       },
       onFailure: (call, error) => this.#failed(call, error),
@@ -174,6 +178,15 @@ export class PeerCalls implements CallOwner {
     });
     this.#lines[lane] = line;
     this.#watch();
+    void stream.leaving.then(() => this.#retire(lane, line));
+  }
+
+  /** The next call opens a stream that goes another way. */
+  #retire(lane: Lane, line: CallLine): void {
+    if (this.#lines[lane] !== line) return;
+    this.#lines[lane] = undefined;
+    this.#retired.add(line);
+    line.retire();
   }
 
   /** One too many is sent again, later: it was not acted on. */

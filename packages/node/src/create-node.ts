@@ -75,6 +75,8 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
     clockOffsetMs: () => links.heartbeats.clockOffsetMs(),
   });
   undo.defer(() => desk.stop());
+  // Their partners may speak before they do.
+  for (const { agentId } of desk.books()) links.bindings.expect(agentId);
   undo.use(standing.watch(desk, links.successions));
 
   await links.transport.start();

@@ -8,9 +8,11 @@ import { nodeLimits } from "../limits.ts";
 export interface BindingBook {
   /** Takes an agent in; messages it signs then carry its binding. */
   add(agent: { readonly name: string; readonly signer: Signer }): void;
+  /** Messages for this agent are no strangers' mail, although it does not run yet. */
+  expect(agentId: string): void;
   /** A binding with at least half of its life left; undefined for the node's own key and strangers. */
   of(agentId: string): AgentBinding | undefined;
-  /** Is this agent bound here? */
+  /** Is this agent bound or expected here? */
   has(agentId: string): boolean;
   /** The key of an agent that was added, and its binding. */
   signerOf(agentId: string): { readonly signer: Signer; readonly binding: AgentBinding };
@@ -24,6 +26,7 @@ export function createBindingBook(options: {
   const { network, peerId, clock } = options;
   const agents = new Map<string, { readonly name: string; readonly signer: Signer }>();
   const bindings = new Map<string, AgentBinding>();
+  const expected = new Set<string>();
   const of = (agentId: string): AgentBinding | undefined => {
     const agent = agents.get(agentId);
     if (agent === undefined) return undefined;
@@ -38,7 +41,8 @@ export function createBindingBook(options: {
   return {
     of,
     add: (agent) => void agents.set(agent.signer.agentId, agent),
-    has: (agentId) => agents.has(agentId),
+    expect: (agentId) => void expected.add(agentId),
+    has: (agentId) => agents.has(agentId) || expected.has(agentId),
     signerOf(agentId) {
       const signer = agents.get(agentId)?.signer;
       const binding = of(agentId);

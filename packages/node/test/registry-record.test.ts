@@ -162,3 +162,15 @@ test("an advertisement of version 1.0, which has neither seq nor expiry, is a re
   assert.deepEqual(record.words, ["energy.sell"]);
   assert.ok(record.validUntil > nowS);
 });
+
+test("a record keeps its own bytes alone, whatever buffer it came in", () => {
+  const { bytes, record: first } = recordOf({ nowS });
+  const frame = new Uint8Array(64 * 1_024);
+  frame.set(bytes, 100);
+  const inFrame = frame.subarray(100, 100 + bytes.length);
+  const record = openRecord(inFrame, context);
+  for (const kept of [first.bytes, record.bytes]) {
+    assert.deepEqual(Buffer.from(kept), Buffer.from(bytes));
+    assert.equal(kept.buffer.byteLength, bytes.length);
+  }
+});

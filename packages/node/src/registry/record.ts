@@ -142,8 +142,13 @@ export function readProven(proven: ProvenMessage, bytes: Uint8Array, nowS: numbe
     protocols,
     eras,
     hash: hashOf(bytes),
-    bytes,
+    bytes: alone(bytes),
   };
+}
+
+/** Bytes that came in a larger buffer keep all of it: a record is kept for minutes, and there are thousands. */
+function alone(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
 }
 
 /** Version 1.0 names no agent and numbers nothing: binding and signing time stand in. */

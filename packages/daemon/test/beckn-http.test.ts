@@ -185,6 +185,24 @@ suite("Beckn over HTTP", { timeout: 60_000 }, () => {
       assert.match(text, word, name);
     }
     assert.equal(seller.taken.length, 5, "nothing of it reached the program");
+
+    // What one signer may have carried in its name is this node's to say: others would count it as the node's.
+    answer = () => undefined;
+    const flood = await Promise.all(
+      Array.from({ length: 80 }, async () => {
+        const body = bodyOf({
+          action: "select",
+          bap,
+          bpp,
+          transactionId: randomUUID(),
+          message: order("DRAFT"),
+        });
+        return buyer.say(buyerKeys, "/bap/caller/select", body);
+      }),
+    );
+    const counted = flood.map(({ status }) => status);
+    assert.ok(counted.includes(429), "some are over its rate");
+    assert.deepEqual(new Set(counted), new Set([200, 429]));
   });
 
   test("only who may can have a body signed, only as an agent of the node, and only for places the operator named", async () => {

@@ -39,9 +39,9 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
   const topic = `gridmesh/${ports.network}/search/${ports.domain}`;
   const carrier = createCarrier(ports, (...arrived) => receive(...arrived));
   const hearOwn = (frame: Frame) => answers.hear(openContext(ports, verifyFrame(ports, frame)));
-  const outside = createOutside({ ports, audit, carrier, topic, hearOwn });
-  const shared = { ports, audit, background, carrier, counters, outside };
   const policy = createPolicy(clock);
+  const outside = createOutside({ ports, audit, carrier, policy, topic, hearOwn });
+  const shared = { ports, audit, background, carrier, counters, outside };
   const answers = createAnswers({ ...shared, policy });
   const parts: ReceiveParts = {
     ...shared,

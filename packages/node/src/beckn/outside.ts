@@ -16,6 +16,8 @@ import type { Audit } from "./audit.ts";
 import type { Carrier, Frame } from "./carrier.ts";
 import { knownSellers, peersOf } from "./known-sellers.ts";
 import { checkTtl, type Opened, openContext, verifyFrame } from "./inbound.ts";
+import { Lanes } from "./lanes.ts";
+import type { Policy } from "./policy.ts";
 import { type BecknPorts, FEW_MESH_PEERS, type LocalAgent } from "./ports.ts";
 import type { OutsideExchange, OutsideMessage, OutsideProgram, OutsideReply } from "./types.ts";
 
@@ -38,6 +40,7 @@ export interface OutsideParts {
   readonly ports: BecknPorts;
   readonly audit: Audit;
   readonly carrier: Carrier;
+  readonly policy: Policy;
   readonly topic: string;
   readonly hearOwn: (frame: Frame) => void;
 }
@@ -45,6 +48,7 @@ export interface OutsideParts {
 export function createOutside(parts: OutsideParts): OutsideRoom {
   const { ports, carrier } = parts;
   const programs = new Map<string, OutsideProgram>();
+  const lanes = new Lanes();
 
   return {
     programOf: (agent) => programs.get(agent),
@@ -70,10 +74,13 @@ export function createOutside(parts: OutsideParts): OutsideRoom {
       const verified = verifyFrame(ports, frame, { publicKey: options.publicKey });
       const opened = openContext(ports, verified);
       checkTtl(ports, opened.context);
-      if (opened.context.action === "search") return publish(parts, opened, frame);
+      const isSearch = opened.context.action === "search";
+      // Others count what comes from this node as this node's, whoever signed it.
+      parts.policy.admit(isSearch ? "search" : "stream", `outside ${verified.signerId}`);
+      if (isSearch) return publish(parts, opened, frame);
       const peerId = peerOf(opened);
       parts.audit.noteMessage(opened.context, "sent");
-      return replyOf(await carrier.exchange(peerId, frame, options));
+      return replyOf(await lanes.run(peerId, () => carrier.exchange(peerId, frame, options)));
     },
     async tell(program, seller, search) {
       const fields = { agent: seller.name, transactionId: search.context.transactionId };

@@ -14,6 +14,7 @@ import { subscriberKeys } from "./subscriber-keys.ts";
 const MAX_BODY_BYTES = 256 * 1024;
 const MAX_NAME_CHARACTERS = 512;
 const REQUEST_MS = 10_000;
+const MAX_CONNECTIONS = 256;
 
 export interface BecknGateway extends AsyncDisposable {
   /** `http://host:port` as bound. */
@@ -40,6 +41,7 @@ export async function openBecknGateway(options: {
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => {
     done(null, body);
   });
+  app.server.maxConnections = MAX_CONNECTIONS;
   const port = () => (app.server.address() as AddressInfo).port;
   const gateway = {
     passing: { node, partners, keys: subscriberKeys(keys, config.registries) },

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type JsonObject, signContinuity } from "@gridmesh/protocol";
+import type { JsonObject } from "@gridmesh/protocol";
 import { systemRandom } from "../src/clock.ts";
 import { createNode } from "../src/create-node.ts";
 import type { Finding } from "../src/findings.ts";
@@ -15,6 +15,7 @@ import type { AgentNode } from "../src/node.ts";
 import { rotateKey } from "../src/rotate.ts";
 import { openStateStore } from "../src/store/sqlite.ts";
 import { eventually, NETWORK, rawPeer } from "./node-fixture.ts";
+import { type HandoverChange, signedHandover } from "./succession-rig.ts";
 
 const NOW_MS = Date.now();
 
@@ -54,30 +55,16 @@ async function liar(
 const seeded = (name: string): Identity =>
   identityFromSeed(Uint8Array.from({ length: 32 }, (_unused, n) => (name.charCodeAt(0) * 7 + n) % 256));
 
-/** A handover by whoever has both keys. */
+/** Signed and valid from the start of these tests on, unless another second is told. */
 function handover(
   from: Identity,
   to: Identity,
-  more: {
-    readonly seq?: number;
-    readonly nextKeyHash?: string;
-    readonly reason?: "compromise";
-    readonly notBeforeS?: number;
-  } = {},
+  {
+    notBeforeS = Math.floor(NOW_MS / 1_000),
+    ...more
+  }: HandoverChange & { readonly notBeforeS?: number } = {},
 ): Handover {
-  const nowS = Math.floor(NOW_MS / 1_000);
-  return signContinuity({
-    network: NETWORK,
-    subject: "node",
-    oldSigner: from.signer,
-    newSigner: to.signer,
-    seq: more.seq ?? 1,
-    reason: more.reason ?? "routine",
-    notBeforeS: more.notBeforeS ?? nowS,
-    nextKeyHash: more.nextKeyHash,
-    nowS: more.notBeforeS ?? nowS,
-    random: systemRandom(),
-  }) as unknown as Handover;
+  return signedHandover(from, to, { nowS: notBeforeS, ...more });
 }
 
 const isLinked = (node: AgentNode, peerId: string) =>

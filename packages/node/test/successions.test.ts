@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { canonicalBytes, type Continuity, keyHash, openContinuity, signContinuity } from "@gridmesh/protocol";
-import { systemRandom } from "../src/clock.ts";
+import { canonicalBytes, type Continuity, keyHash, openContinuity } from "@gridmesh/protocol";
 import { createBans } from "../src/gate/admit.ts";
 import { nodeEngine } from "../src/gate/engine.ts";
 import { gossipPurposes } from "../src/gate/gossip.ts";
@@ -14,8 +13,10 @@ import { createStanding } from "../src/standing.ts";
 import { memoryStore } from "../src/store/memory.ts";
 import type { StateStore, StoredSuccession } from "../src/store/types.ts";
 import { manualClock } from "../src/testing/manual-clock.ts";
+import { NETWORK } from "./node-fixture.ts";
+import { type HandoverChange, signedHandover } from "./succession-rig.ts";
 
-const network = "testnet";
+const network = NETWORK;
 const engine = nodeEngine();
 const DAY_MS = 86_400_000;
 const [a, b, c, d] = ["a", "b", "c", "d"].map((_name, n) =>
@@ -50,31 +51,9 @@ function bookOver(store = keepingStore(), clock = manualClock(), relied = "") {
   };
   const book = createSuccessions(options);
   book.onChange((change) => changes.push(change));
-  const handover = (
-    from: Identity,
-    to: Identity,
-    more: {
-      readonly seq?: number;
-      readonly nextKeyHash?: string;
-      readonly reason?: "compromise";
-      readonly inS?: number;
-      readonly subject?: "agent";
-    } = {},
-  ): Continuity => {
+  const handover = (from: Identity, to: Identity, more: HandoverChange = {}): Continuity => {
     const nowS = Math.floor(clock.nowMs() / 1_000);
-    const message = signContinuity({
-      network,
-      subject: more.subject ?? "node",
-      oldSigner: from.signer,
-      newSigner: to.signer,
-      seq: more.seq ?? 1,
-      reason: more.reason ?? "routine",
-      notBeforeS: nowS + (more.inS ?? 0),
-      nextKeyHash: more.nextKeyHash,
-      nowS,
-      random: systemRandom(),
-    });
-    return openContinuity(message, { network, engine, nowS });
+    return openContinuity(signedHandover(from, to, { nowS, ...more }), { network, engine, nowS });
   };
   return { store, clock, bans, book, changes, fatal, handover };
 }

@@ -49,6 +49,8 @@ const seeds = Array.from({ length: count }, () => random.bytes(32));
 const port = await freePort();
 const bootstrap = `/ip4/127.0.0.1/tcp/${port}/p2p/${peerIdOfSeed(seeds[0] ?? new Uint8Array(32))}`;
 const told = new Map<number, Told>();
+/** The most pairs with two connections that one process has had at once. */
+let mostDoubles = 0;
 const startMs = performance.now();
 const children: readonly ChildProcess[] = seeds.map((seed, index) => {
   const words = [
@@ -59,7 +61,10 @@ const children: readonly ChildProcess[] = seeds.map((seed, index) => {
   const child = fork(fileURLToPath(new URL("./swarm-peer.ts", import.meta.url)), words, {
     execArgv: ["--conditions=gridmesh-source"],
   });
-  child.on("message", (message: Told) => told.set(index, message));
+  child.on("message", (message: Told) => {
+    told.set(index, message);
+    mostDoubles = Math.max(mostDoubles, message.connections - message.links);
+  });
   return child;
 });
 
@@ -107,6 +112,7 @@ try {
       failed: sum(({ dials }) => dials.failed),
       ended,
       doubles,
+      mostDoubles,
     }),
   );
 } catch (error) {

@@ -11,8 +11,9 @@ import { describe, dialFailure } from "./dial-errors.ts";
 import type { Gater } from "./gater.ts";
 import type { LinkTable } from "./links.ts";
 
-/** How long the link of a peer that dialled us at the same time may need to open. */
+/** How long the link of a peer that dialled us at the same time may need to open, and while somebody is at the door. */
 const MEANWHILE_MS = 50;
+const AT_THE_DOOR_MS = 1_000;
 
 /** A link that ends sooner was refused. */
 const EARLY_MS = 1_000;
@@ -56,7 +57,9 @@ export class Dials {
     const { open, close } = connection.timeline;
     const peerId = connection.remotePeer.toString();
     if (!this.#own.has(connection)) return;
-    if ((close ?? 0) - open >= EARLY_MS) return this.#counts.held(peerId);
+    // Turned down over there because another connection stands: that one is what was wanted.
+    const isDouble = this.#options.links.connections(peerId).length > 1;
+    if (isDouble || (close ?? 0) - open >= EARLY_MS) return this.#counts.held(peerId);
     const address = connection.remoteAddr.toString();
     this.#counts.add({ ...cutFailure, peerId, address, nowMs: this.#options.clock.nowMs() });
   }
@@ -102,6 +105,8 @@ export class Dials {
         return { result: "linked", link: linkOf(connection) };
       }
     } catch (error) {
+      const meanwhile = peerId === undefined ? undefined : this.#options.links.link(peerId);
+      if (meanwhile !== undefined) return { result: "linked", link: meanwhile };
       if (signal.aborted) return { result: "timeout", reason: "no answer in time", peerId };
       const failure = dialFailure(error);
       if (failure.result !== "cut") return { ...failure, peerId };
@@ -114,8 +119,13 @@ export class Dials {
   /** Whoever dialled us at the same time turned our dial down: its link opens about now. */
   async #linkedMeanwhile(peerId: string | undefined): Promise<Link | undefined> {
     if (peerId === undefined) return undefined;
-    const { links, clock } = this.#options;
-    if (!links.has(peerId)) await clock.sleep(MEANWHILE_MS);
+    const { links, clock, gater } = this.#options;
+    const endMs = clock.monotonicMs() + AT_THE_DOOR_MS;
+    do {
+      const link = links.link(peerId);
+      if (link !== undefined) return link;
+      await clock.sleep(MEANWHILE_MS);
+    } while (gater.pending > 0 && clock.monotonicMs() < endMs);
     return links.link(peerId);
   }
 }

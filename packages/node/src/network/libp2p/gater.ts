@@ -94,6 +94,11 @@ export class Gater implements ConnectionGater {
     };
   }
 
+  /** Inbound connections that have begun and do not stand yet. */
+  get pending(): number {
+    return this.#arrivals.pending;
+  }
+
   /** An inbound connection stands. */
   opened(address: Multiaddr): void {
     this.#arrivals.opened(address);

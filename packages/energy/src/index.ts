@@ -86,3 +86,26 @@ export { costCommunities, costExperiment } from "./experiments/cost.ts";
 export type { CostCommunity, CostRow } from "./experiments/cost.ts";
 export { peakExperiment, reboundExperiment } from "./experiments/peak.ts";
 export type { PeakRow, PeakTable, ReboundTable } from "./experiments/peak.ts";
+export type { AreaOrder, AreaTrade, EnergySource, OrderCondition } from "./market/area-order.ts";
+export type { AreaFee, AreaLimit, AreaRules } from "./market/area-tree.ts";
+export { type AreasClearing, type AreasInput, clearAreas } from "./market/areas.ts";
+export {
+  batteryDroopKW,
+  largestCalmGain,
+  restingGrid,
+  simulateFrequency,
+  smallGrid,
+  SWING_STEP_S,
+  swingStep,
+} from "./grid/frequency.ts";
+export type { FrequencyControl, SwingGrid, SwingState } from "./grid/frequency.ts";
+export { countViolations, feederFlow, lineFeeder } from "./grid/voltage.ts";
+export type { Feeder, FeederFlow, FeederNode, NodePowers } from "./grid/voltage.ts";
+export { nodeLimits } from "./grid/node-limits.ts";
+export type { NodeLimit } from "./grid/node-limits.ts";
+export { gridStages, ladderStart, ladderStep, shedLoads } from "./grid/ladder.ts";
+export type { GridSample, GridStage, LadderState, SheddableLoad } from "./grid/ladder.ts";
+export { readFrequencyEvent, readGridDay } from "./data/grid-day.ts";
+export type { GridRecord } from "./data/grid-day.ts";
+export { frequencyControls, frequencyExperiment, recordExperiment } from "./experiments/frequency.ts";
+export type { FrequencyControlName, FrequencyRow, RecordRow } from "./experiments/frequency.ts";

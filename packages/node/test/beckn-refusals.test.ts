@@ -167,7 +167,7 @@ test("an answer nobody asked for is answered CTX_TRANSACTION_ID_UNKNOWN", async 
   await using _rig = rig;
   for (const action of ["on_select", "on_init", "on_confirm", "on_status", "on_search"] as const) {
     const reply = await sendRaw(seller, buyer.peerId, frame({ context: { action }, signer: seller.signer }));
-    const expected = action === "on_search" ? "SCH_SCHEMA_VALIDATION_FAILED" : "CTX_TRANSACTION_ID_UNKNOWN";
+    const expected = action === "on_search" ? "SCH_REQUIRED_FIELD_MISSING" : "CTX_TRANSACTION_ID_UNKNOWN";
     assert.equal(reply.code, expected, action);
   }
 });

@@ -1,46 +1,26 @@
-/** Everything we write against the published document of core 1.1.1, formats on. */
+/** Everything we write against the published documents of both revisions, formats on. */
 
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
-import { test } from "node:test";
-import { Ajv2020 } from "ajv/dist/2020.js";
-import addFormats from "ajv-formats";
-import * as fc from "fast-check";
-import { parse } from "yaml";
-import { becknActions, becknV1 } from "@gridmesh/protocol";
-import { anyMessage } from "./beckn-messages.ts";
+import { describe, test } from "node:test";
+import type { BecknProfile } from "@gridmesh/protocol";
+import { runEmission, runRoundTrip } from "./beckn-campaign.ts";
+import { absent } from "./beckn-documents.ts";
 
-const FILE = new URL("../../../../shared/data/beckn/spec-v1.1.1/transaction.yaml", import.meta.url);
-const absent = existsSync(FILE) ? false : "Beckn's published schemas are not on this machine";
+const profiles: readonly BecknProfile[] = ["beckn/1", "beckn/2"];
 
-interface Document {
-  readonly paths: Readonly<Record<string, { post: { requestBody: { content: Record<string, object> } } }>>;
-}
-
-test("every message of every action is valid by the published schema", { skip: absent }, () => {
-  const id = "https://schema.beckn.io/core/1.1.1";
-  const ajv = new Ajv2020({ strict: false, allErrors: true });
-  addFormats.default(ajv);
-  ajv.addFormat("phone", true);
-  const document = parse(readFileSync(FILE, "utf8")) as Document;
-  ajv.addSchema({ ...document, $id: id });
-  const valid = new Map(
-    [...becknActions.keys()].map((action) => {
-      const place = `#/paths/~1${action}/post/requestBody/content/application~1json/schema`;
-      return [action, ajv.compile({ $ref: id + place })];
-    }),
-  );
-  const seen = new Set<string>();
-  fc.assert(
-    fc.property(anyMessage, (message) => {
-      const { action } = message.context;
-      seen.add(action);
-      const check = valid.get(action);
-      assert.ok(check);
-      const body: unknown = JSON.parse(new TextDecoder().decode(becknV1.encode(message)));
-      assert.ok(check(body), `${action}: ${JSON.stringify(check.errors)}`);
-    }),
-    { numRuns: 600 },
-  );
-  assert.equal(seen.size, becknActions.size);
+describe("what is written is valid by the published documents", { skip: absent }, () => {
+  for (const profile of profiles) {
+    test(`${profile}: every message of every action, and every pack in it`, () => {
+      const { messages, actions, packs } = runEmission(profile, { numRuns: 500 });
+      assert.equal(messages, 500);
+      assert.equal(actions, profile === "beckn/1" ? 20 : 22);
+      assert.equal(packs, profile === "beckn/1" ? 0 : 7);
+    });
+  }
 });
+
+for (const profile of profiles) {
+  test(`${profile}: any message of any action is read back as it was written`, () => {
+    assert.equal(runRoundTrip(profile, { numRuns: 1_500 }), 1_500);
+  });
+}

@@ -42,6 +42,7 @@ function checkAccepted(content: Extract<BecknContent, { kind: "order" }>, order:
   const accepted = content.order;
   const same =
     accepted.orderId === order.orderId &&
+    accepted.further === undefined &&
     accepted.quantityMilliWh === order.quantityMilliWh &&
     accepted.priceMicroPerKWh === order.priceMicroPerKWh &&
     accepted.currency === order.currency &&

@@ -24,7 +24,7 @@ import {
 } from "@gridmesh/protocol";
 import { becknDigestOf } from "../gate/engine.ts";
 import type { Frame } from "./carrier.ts";
-import type { BecknPorts, LocalAgent } from "./ports.ts";
+import { BECKN_PROFILE, type BecknPorts, type LocalAgent } from "./ports.ts";
 
 /** A frame whose signature has held. */
 export interface Verified {
@@ -74,7 +74,8 @@ export function verifyFrame(ports: BecknPorts, frame: Frame, options: VerifyOpti
     });
   }
   const wire = becknWire(header.profile);
-  if (!wire) throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `${header.profile} is not spoken yet`);
+  if (wire?.profile !== BECKN_PROFILE)
+    throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `${header.profile} is not spoken yet`);
   const publicKey = selfCertifyingKey(authorization.subscriberId) ?? options.publicKey;
   if (!publicKey) {
     throw new ProtocolError(

@@ -154,10 +154,21 @@ function repeated(room: Room, opened: Opened, to: LocalAgent | undefined): boole
   return true;
 }
 
+/** What our own agents take part in; programs outside get every action passed on. */
+const SPOKEN: ReadonlySet<string> = new Set(
+  ["search", "select", "init", "confirm", "status"].flatMap((action) => [action, `on_${action}`]),
+);
+
 async function takeFor(room: Room, opened: Opened, to: LocalAgent): Promise<void> {
+  const { action } = opened.context;
+  if (!SPOKEN.has(action)) {
+    throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `${to.name} takes no part in ${action}`, {
+      data: { beckn: "NET_NOT_IMPLEMENTED" },
+    });
+  }
   const content = opened.wire.decodeContent(opened.json, opened.context);
   const received: BecknReceived = { ...opened, content, to, sender: senderUri(opened.context) };
-  if (isCallback(opened.context.action)) return takeCallback(room, received);
+  if (isCallback(action)) return takeCallback(room, received);
   const callback = await room.seller.answer(received);
   room.callbacks.set(`${opened.signerId} ${opened.context.messageId}`, callback);
   room.background(deliver(room, { callback, to, opened }));
@@ -179,6 +190,9 @@ function takeOffers(room: Room, received: BecknReceived): void {
   const { context, content, to } = received;
   const search = room.searches.get(context.transactionId);
   if (!search?.messageIds.has(context.messageId) || search.buyer.agentId !== to.agentId) throw unexpected();
+  if (content.kind === "openCatalog") {
+    throw new ProtocolError("SCHEMA_INVALID", "the offers leave open what would bind");
+  }
   if (content.kind === "catalog") search.take(received, content.catalog);
 }
 

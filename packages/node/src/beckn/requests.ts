@@ -123,6 +123,7 @@ export async function answerWithin(
 function orderOf(received: BecknReceived): BecknOrder {
   const { content } = received;
   if (content.kind === "fault") throw errorOfFault(content.fault);
-  if (content.kind !== "order") throw new ProtocolError("SCHEMA_INVALID", "the callback holds no order");
+  if (content.kind !== "order" || content.order.further)
+    throw new ProtocolError("SCHEMA_INVALID", "the callback holds no order of one slot");
   return content.order;
 }

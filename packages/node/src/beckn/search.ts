@@ -102,6 +102,8 @@ export class Search {
     this.#sellers.add(signerId);
     const latencyMs = Math.round(clock.monotonicMs() - this.publishedAtMs);
     for (const offer of catalog.offers) {
+      // Orders are of one slot here.
+      if (offer.further) continue;
       this.#parts.counters.offersReceived++;
       this.#queue.push({
         transactionId: this.transactionId,

@@ -289,8 +289,10 @@ function sameTerms(a: BecknOrder, b: BecknOrder): boolean {
 }
 
 function orderOf(received: BecknReceived): BecknOrder {
-  if (received.content.kind !== "order") throw new ProtocolError("SCHEMA_INVALID", "an order is missing");
-  return received.content.order;
+  const { content } = received;
+  if (content.kind !== "order") throw new ProtocolError("SCHEMA_INVALID", "an order is missing");
+  if (content.order.further) throw new ProtocolError("SLOT_INVALID", "an order is of one slot here");
+  return content.order;
 }
 
 /** Runs a step; what Beckn tells in the callback comes back as a value, everything else is thrown for a NACK. */

@@ -1,6 +1,17 @@
-/** The actions of the walking path, who says them, and how long an answer to each is waited for. */
+/** The actions of a trade by their neutral names, who says them, and how long an answer to each is waited for. */
 
-export type BecknRequestAction = "search" | "select" | "init" | "confirm" | "status";
+export type BecknRequestAction =
+  | "search"
+  | "select"
+  | "init"
+  | "confirm"
+  | "status"
+  | "update"
+  | "cancel"
+  | "rating"
+  | "support"
+  | "track"
+  | "publish";
 export type BecknCallbackAction = `on_${BecknRequestAction}`;
 export type BecknAction = BecknRequestAction | BecknCallbackAction;
 
@@ -18,9 +29,15 @@ const requestTtlMs: Readonly<Record<BecknRequestAction, number>> = {
   init: 10_000,
   confirm: 60_000,
   status: 10_000,
+  update: 10_000,
+  cancel: 10_000,
+  rating: 10_000,
+  support: 10_000,
+  track: 10_000,
+  publish: 10_000,
 };
 
-/** Every action spoken, by name. */
+/** Every action spoken, by its neutral name; a revision may spell it otherwise or lack it. */
 export const becknActions: ReadonlyMap<string, ActionRule> = new Map(
   (Object.keys(requestTtlMs) as BecknRequestAction[]).flatMap((action): [string, ActionRule][] => {
     const ttlMs = requestTtlMs[action];
@@ -31,13 +48,56 @@ export const becknActions: ReadonlyMap<string, ActionRule> = new Map(
   }),
 );
 
+/** The action that answers this one. */
+export function callbackOf(action: BecknRequestAction): BecknCallbackAction {
+  return `on_${action}`;
+}
+
 export function isCallback(action: BecknAction): action is BecknCallbackAction {
   return action.startsWith("on_");
 }
 
-/** The rule behind a frame's path (`/select`), if we speak it. */
+/** The rule behind a path of revision 1 (`/select`), if it has one. */
 export function actionOfPath(path: string): ActionRule | undefined {
-  return path.startsWith("/") ? becknActions.get(path.slice(1)) : undefined;
+  const rule = path.startsWith("/") ? becknActions.get(path.slice(1)) : undefined;
+  return rule?.action.endsWith("publish") === true ? undefined : rule;
+}
+
+/** Actions as one revision spells them. */
+export interface ActionNames {
+  /** The path of an action, as `/discover`; undefined when the revision lacks it. */
+  pathOf(action: BecknAction): string | undefined;
+  /** What `context.action` says; undefined when the revision lacks it. */
+  nameOf(action: BecknAction): string | undefined;
+  /** The rule behind a path or a name. */
+  ruleOfPath(path: string): ActionRule | undefined;
+  ruleOfName(name: string): ActionRule | undefined;
+}
+
+/** @param spelled - the revision's name of each action it has, and further names it reads. */
+export function actionNames(
+  spelled: ReadonlyMap<BecknAction, string>,
+  alsoRead: ReadonlyMap<string, BecknAction> = new Map(),
+): ActionNames {
+  const byName = new Map<string, ActionRule>();
+  for (const [name, action] of [...spelled].map(([action, name]) => [name, action] as const)) {
+    const rule = becknActions.get(action);
+    if (rule) byName.set(name, rule);
+  }
+  for (const [name, action] of alsoRead) {
+    const rule = becknActions.get(action);
+    if (rule) byName.set(name, rule);
+  }
+  const nameOf = (action: BecknAction) => spelled.get(action);
+  return {
+    nameOf,
+    pathOf(action) {
+      const name = nameOf(action);
+      return name === undefined ? undefined : `/${name}`;
+    },
+    ruleOfName: (name) => byName.get(name),
+    ruleOfPath: (path) => (path.startsWith("/") ? byName.get(path.slice(1)) : undefined),
+  };
 }
 
 /** A search that would live longer is refused, ms. */

@@ -1,7 +1,7 @@
 /** HTTP-style signatures as Beckn uses them: a header over BLAKE2b-512 of the raw body; a body is never rewritten. */
 
 import { blake2b } from "@noble/hashes/blake2.js";
-import { encodeUtf8, fromBase64, toBase64 } from "../bytes.ts";
+import { encodeUtf8, equalBytes, fromBase64, toBase64 } from "../bytes.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Signer } from "../signer.ts";
 import type { VerifyEngine } from "../strict-verify.ts";
@@ -15,6 +15,8 @@ const MAX_SIGNATURE_AHEAD_S = 5;
 
 const THREE_LINES = "(created) (expires) digest";
 const FOUR_LINES = "(created) (expires) digest request-signature";
+/** The prefix that a later document asks for and nobody's software writes. */
+const NFH_PREFIX = "BLAKE2b-512=";
 const COUNTER_LINES = "(created) (expires) digest (request-digest) (message-id)";
 
 const linesByHeaders: ReadonlyMap<string, AuthorizationHeader["lines"]> = new Map([
@@ -52,13 +54,18 @@ export function becknDigest(body: Uint8Array): string {
 
 /** The text that is signed: three to five lines, no newline at the end. */
 export function signingString(
-  times: { readonly created: number; readonly expires: number; readonly digest: string },
+  times: {
+    readonly created: number;
+    readonly expires: number;
+    readonly digest: string;
+    readonly prefix?: string;
+  },
   binding: SignatureBinding = {},
 ): string {
   const lines = [
     `(created): ${times.created}`,
     `(expires): ${times.expires}`,
-    `digest: BLAKE-512=${times.digest}`,
+    `digest: ${times.prefix ?? "BLAKE-512="}${times.digest}`,
   ];
   if (binding.counter) {
     lines.push(`(request-digest): BLAKE-512=${binding.counter.requestDigest}`);
@@ -69,11 +76,17 @@ export function signingString(
   return lines.join("\n");
 }
 
-/** Signs a body as `ed25519:<base58>`, valid for 300 s from `nowS`. */
+/** The name a signature is made under. */
+export interface SignatureName {
+  readonly subscriberId: string;
+  readonly keyId: string;
+}
+
+/** Signs a body as `ed25519:<base58>`, or under another name of the same key, valid for 300 s from `nowS`. */
 export function signBeckn(
   body: Uint8Array,
   signer: Signer,
-  options: SignatureBinding & { readonly nowS: number },
+  options: SignatureBinding & { readonly nowS: number; readonly as?: SignatureName | undefined },
 ): string {
   const created = Math.floor(options.nowS);
   const expires = created + SIGNATURE_LIFETIME_S;
@@ -84,8 +97,13 @@ export function signBeckn(
     : options.requestSignature === undefined
       ? THREE_LINES
       : FOUR_LINES;
+  const { agentId } = signer;
+  const { subscriberId, keyId } = options.as ?? {
+    subscriberId: agentId,
+    keyId: agentId.replace(/^ed25519:/, ""),
+  };
   return (
-    `Signature keyId="${signer.agentId}|${signer.agentId.replace(/^ed25519:/, "")}|ed25519",algorithm="ed25519",` +
+    `Signature keyId="${subscriberId}|${keyId}|ed25519",algorithm="ed25519",` +
     `created="${created}",expires="${expires}",headers="${covered}",signature="${signature}"`
   );
 }
@@ -121,6 +139,8 @@ export interface BecknVerification extends SignatureBinding {
   /** `becknDigest` of the body, where the caller has it. */
   readonly digest?: string | undefined;
   readonly publicKey: Uint8Array;
+  /** Also take signatures over `digest: BLAKE2b-512=`; off unless an operator wants it. */
+  readonly acceptNfhDigestPrefix?: boolean | undefined;
 }
 
 /** Checks the signature over the raw body; the window is judged by `signatureWindow`. @throws BECKN_SIGNATURE_INVALID. */
@@ -130,11 +150,15 @@ export function verifySignature(
   options: BecknVerification,
 ): void {
   const binding = bindingFor(header, options);
-  const text = signingString({ ...header, digest: options.digest ?? becknDigest(body) }, binding);
+  const { created, expires } = header;
+  const digest = options.digest ?? becknDigest(body);
   const signature = decodeSignature(header.signature);
-  if (!options.engine(signature, encodeUtf8(text), options.publicKey)) {
-    throw invalid("the signature does not hold");
-  }
+  const holds = (times: Parameters<typeof signingString>[0]) =>
+    options.engine(signature, encodeUtf8(signingString(times, binding)), options.publicKey);
+  if (holds({ created, expires, digest })) return;
+  if (options.acceptNfhDigestPrefix === true && holds({ created, expires, digest, prefix: NFH_PREFIX }))
+    return;
+  throw invalid("the signature does not hold");
 }
 
 /** Grammar, window, key and signature in that order. @throws BECKN_SIGNATURE_INVALID, BECKN_SUBSCRIBER_UNKNOWN. */
@@ -157,6 +181,25 @@ export function verifyAuthorization(
   }
   verifySignature(header, body, { ...options, publicKey });
   return { ...header, publicKey };
+}
+
+/** Two signatures of one reply must be of one key. @throws BECKN_SIGNATURE_INVALID. */
+export function sameSigner(
+  a: { readonly publicKey: Uint8Array },
+  b: { readonly publicKey: Uint8Array },
+): void {
+  if (!equalBytes(a.publicKey, b.publicKey)) throw invalid("two proofs by two keys");
+}
+
+/**
+ * What a callback's signature covers besides its body: an asked-for answer of revision 2 binds itself to its request, a
+ * push has none to bind itself to, and version 1 knows no fourth line.
+ */
+export function callbackBinding(
+  profile: "beckn/1" | "beckn/2",
+  requestSignature: string | undefined,
+): SignatureBinding {
+  return profile === "beckn/2" && requestSignature !== undefined ? { requestSignature } : {};
 }
 
 function bindingFor(header: AuthorizationHeader, known: SignatureBinding): SignatureBinding {

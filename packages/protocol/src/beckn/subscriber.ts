@@ -1,8 +1,10 @@
 /** Subscribers whose name is their key: no registry is asked for them. */
 
 import { base58decode, equalBytes } from "../bytes.ts";
-import { isProtocolError } from "../errors.ts";
+import { isProtocolError, ProtocolError } from "../errors.ts";
 import { didKeyFromKey, keyFromAgentId, keyFromPeerId } from "../identity.ts";
+import { isCallback } from "./actions.ts";
+import type { BecknContext } from "./model.ts";
 
 const DID_PREFIX = "did:key:z";
 
@@ -27,4 +29,13 @@ export function sameSubscriber(a: string, b: string): boolean {
   if (a === b) return true;
   const [left, right] = [selfCertifyingKey(a), selfCertifyingKey(b)];
   return left !== undefined && right !== undefined && equalBytes(left, right);
+}
+
+/** Requests are signed by the buyer's side, callbacks by the seller's. @throws IDENTITY_MISMATCH when the signer is another. */
+export function checkParty(context: BecknContext, subscriberId: string): void {
+  const party = isCallback(context.action) ? (context.bppId ?? "") : context.bapId;
+  if (sameSubscriber(party, subscriberId)) return;
+  throw new ProtocolError("IDENTITY_MISMATCH", `signed by ${subscriberId}, not ${party}`, {
+    data: { beckn: "AUT_UNAUTHORIZED_ACTION" },
+  });
 }

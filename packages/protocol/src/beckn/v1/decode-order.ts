@@ -1,99 +1,163 @@
-/** The order of select … status, with the arithmetic that must hold in it. */
+/** The order of select … cancel, with the arithmetic that must hold in it. */
 
 import { ProtocolError } from "../../errors.ts";
-import { amountMicro, parseSlotId } from "../../quantity.ts";
+import { checkSlot, parseSlotId } from "../../quantity.ts";
 import { parseDecimal } from "../decimal.ts";
 import type { BecknDelivery, BecknOrder, BecknQuote } from "../model.ts";
-import { parseDuration, parseInstant } from "../time.ts";
+import { type BecknOpenInterval, type BecknOpenOrder, type BecknWindow, closedOrder } from "../open.ts";
+import { present } from "../present.ts";
+import { checkEnergy, checkTotal, QUOTE_VALID_MS, quoteTitle } from "../quote.ts";
+import { type BecknReading, bodyDuration, bodyInstant, schemaError } from "../reading.ts";
+import { v1Tags } from "./names.ts";
 import {
-  checkWindow,
   currencyPerKWh,
+  decimalOf,
+  fulfillmentOf,
+  meterAt,
   offerIdOf,
   quantityOf,
-  required,
-  schemaError,
+  sourceOf,
   tagValue,
+  windowOf,
 } from "./read.ts";
-import type { V1Order } from "./schema.ts";
+import type { V1Fulfillment, V1Item, V1Order } from "./schema.ts";
 
-/** @throws SCHEMA_INVALID, AMOUNT_INVALID (quote ≠ quantity × price), SLOT_INVALID. */
-export function decodeOrder(order: V1Order): BecknOrder {
-  const item = required(order.items[0], "order.items");
-  const fulfillment = required(order.fulfillments[0], "order.fulfillments");
-  const slot = parseSlotId(required(tagValue(item.tags, "Slot"), "item.tags Slot"));
-  checkWindow(fulfillment, slot);
-  const currency = currencyPerKWh(item.price?.currency);
-  const quantityMilliWh = quantityOf(item.quantity?.selected, "item.quantity.selected");
-  const priceMicroPerKWh = parseDecimal(required(item.price?.value, "item.price.value"));
-  const quote = order.quote && decodeQuote(order.quote, currency);
-  const payment = decodePayment(order.payments, currency);
-  if (quote) checkQuote(quote, amountMicro(quantityMilliWh, priceMicroPerKWh));
+/** The order when it says all that binds, else what it does say. @throws SCHEMA_INVALID, AMOUNT_INVALID, SLOT_INVALID. */
+export function decodeOrder(
+  order: V1Order,
+  reading: BecknReading,
+):
+  | { readonly kind: "order"; readonly order: BecknOrder }
+  | { readonly kind: "openOrder"; readonly order: BecknOpenOrder } {
+  const open = readOrder(order, reading);
+  const closed = closedOrder(open);
+  if (open.quote) checkTotal(open.quote);
+  if (!closed) return { kind: "openOrder", order: open };
+  if (closed.quote) checkEnergy(closed.quote, open.intervals);
+  return { kind: "order", order: closed };
+}
+
+function readOrder(order: V1Order, reading: BecknReading): BecknOpenOrder {
+  const [item] = order.items;
+  const fulfillments = order.fulfillments ?? [];
+  const first = item && fulfillmentOf(item, fulfillments);
+  const currency = currencyOf(order, reading);
+  const until = tagValue(item?.tags, v1Tags.until);
+  const state = first?.state?.descriptor;
   return {
-    seller: order.provider.id,
-    offerId: offerIdOf(item),
-    offerEpoch: required(tagValue(item.tags, "Offer_Epoch"), "item.tags Offer_Epoch"),
-    slot,
-    quantityMilliWh,
-    priceMicroPerKWh,
-    currency,
-    delivery: deliveryOf(tagValue(item.tags, "Delivery")),
-    untilMs: parseInstant(required(tagValue(item.tags, "Until"), "item.tags Until")),
+    intervals: order.items.map((one) => readInterval(one, reading)),
     ...present({
-      sellerName: order.provider.descriptor?.name,
-      quote,
+      ...timeOf(order.items, fulfillments, reading),
+      offerId: offerIdOf(order.items),
+      offerEpoch: tagValue(item?.tags, v1Tags.offerEpoch),
+      seller: order.provider?.id,
+      sellerName: order.provider?.descriptor?.name,
+      currency,
+      delivery: deliveryOf(tagValue(item?.tags, v1Tags.delivery)),
+      untilMs: until === undefined ? undefined : bodyInstant(until, reading),
+      quote: order.quote && decodeQuote(order.quote, currency, reading),
       billingName: order.billing?.name,
-      payment,
+      payment: decodePayment(order.payments, currency),
       orderId: order.id,
-      contractId: tagValue(order.tags, "Contract_Id"),
+      contractId: tagValue(order.tags, v1Tags.contractId),
       status: order.status,
-      state: fulfillment.state?.descriptor?.code,
-      finalMilliWh: finalOf(item.quantity?.allocated),
+      state: state?.code ?? (reading === "tolerant" ? state?.status : undefined),
+      source: sourceOf(item?.tags, reading),
+      sellerMeter: meterAt(first, "start"),
+      buyerMeter: meterAt(first, "end"),
     }),
   };
 }
 
-function decodeQuote(quote: NonNullable<V1Order["quote"]>, currency: string): BecknQuote {
+function readInterval(item: V1Item, reading: BecknReading): BecknOpenInterval {
+  const at = (where: string) => ({ where: `item.quantity.${where}`, reading });
+  return present({
+    quantityMilliWh: quantityOf(item.quantity?.selected, at("selected")),
+    availableMilliWh: quantityOf(item.quantity?.available, { ...at("available"), least: 0 }),
+    finalMilliWh: quantityOf(item.quantity?.allocated, { ...at("allocated"), least: 0 }),
+    priceMicroPerKWh: decimalOf(item.price?.value),
+  });
+}
+
+/** The first window and its area; the tag, the stops and the items after it must agree. @throws SLOT_INVALID. */
+export function timeOf(
+  items: readonly V1Item[],
+  fulfillments: readonly V1Fulfillment[],
+  reading: BecknReading,
+): { readonly area?: string; readonly window?: BecknWindow } {
+  let first: BecknWindow | undefined;
+  let area: string | undefined;
+  for (const [index, item] of items.entries()) {
+    const window = windowOf(fulfillmentOf(item, fulfillments), reading);
+    const tag = tagValue(item.tags, v1Tags.slot);
+    const slot = tag === undefined ? undefined : parseSlotId(tag);
+    if (slot && !(window?.startMs === slot.startS * 1000 && window.durationMs === slot.durationS * 1000)) {
+      throw new ProtocolError("SLOT_INVALID", `the window is not the slot ${tag ?? ""}`);
+    }
+    if (index === 0) {
+      first = window;
+      area = slot && checkSlot(slot).area;
+    } else {
+      checkNext({ first, window, index });
+      if (slot?.area !== area) throw new ProtocolError("SLOT_INVALID", "the items are of several areas");
+    }
+  }
+  return present({ area, window: first });
+}
+
+/** Interval n begins where the one before it ends; windows of a partner's items may be all the same one. */
+function checkNext(at: {
+  readonly first: BecknWindow | undefined;
+  readonly window: BecknWindow | undefined;
+  readonly index: number;
+}): void {
+  const { first, window, index } = at;
+  const follows =
+    first === undefined
+      ? window === undefined
+      : window?.durationMs === first.durationMs &&
+        window.startMs === first.startMs + index * first.durationMs;
+  if (!follows) throw new ProtocolError("SLOT_INVALID", "the items do not follow each other in time");
+}
+
+function currencyOf(order: V1Order, reading: BecknReading): string | undefined {
+  const [first, ...others] = new Set(
+    order.items
+      .map((item) => currencyPerKWh(item.price?.currency, reading))
+      .filter((currency) => currency !== undefined),
+  );
+  if (others.length > 0) throw schemaError("prices in several currencies");
+  return first ?? order.quote?.price.currency ?? order.payments?.[0]?.params?.currency;
+}
+
+function decodeQuote(
+  quote: NonNullable<V1Order["quote"]>,
+  currency: string | undefined,
+  reading: BecknReading,
+): BecknQuote {
   const amount = (cost: { readonly value: string; readonly currency: string }) => {
-    if (cost.currency !== currency) throw schemaError(`quote in ${cost.currency}, price in ${currency}`);
+    if (cost.currency !== currency)
+      throw schemaError(`quote in ${cost.currency}, price in ${currency ?? "?"}`);
     return parseDecimal(cost.value);
   };
   return {
     totalMicro: amount(quote.price),
-    lines: quote.breakup.map((line) => ({ title: line.title, amountMicro: amount(line.price) })),
-    validMs: parseDuration(quote.ttl),
+    lines: quote.breakup.map((line) => ({
+      title: quoteTitle(line.title, reading),
+      amountMicro: amount(line.price),
+    })),
+    validMs: quote.ttl === undefined ? QUOTE_VALID_MS : bodyDuration(quote.ttl),
   };
 }
 
-function decodePayment(payments: V1Order["payments"], currency: string): BecknOrder["payment"] {
+function decodePayment(payments: V1Order["payments"], currency: string | undefined): BecknOrder["payment"] {
   const [payment] = payments ?? [];
-  if (!payment) return undefined;
-  if (payment.params.currency !== currency) throw schemaError(`payment in ${payment.params.currency}`);
+  if (payment?.params?.amount === undefined) return undefined;
+  if (payment.params.currency !== currency) throw schemaError(`payment in ${payment.params.currency ?? "?"}`);
   return { amountMicro: parseDecimal(payment.params.amount), paid: payment.status === "PAID" };
 }
 
-/** The energy line is quantity × price, the total is the sum of the lines. */
-function checkQuote(quote: BecknQuote, energyMicro: number): void {
-  const sum = quote.lines.reduce((total, line) => total + line.amountMicro, 0);
-  const energy = quote.lines.filter((line) => line.title === "ENERGY");
-  if (energy.length !== 1 || energy[0]?.amountMicro !== energyMicro || sum !== quote.totalMicro) {
-    throw new ProtocolError("AMOUNT_INVALID", "the quote is not quantity × price and its parts");
-  }
-}
-
-function deliveryOf(text: string | undefined): BecknDelivery {
-  if (text === "slot" || text === "instant") return text;
+function deliveryOf(text: string | undefined): BecknDelivery | undefined {
+  if (text === undefined || text === "slot" || text === "instant") return text;
   throw schemaError("item.tags Delivery is neither slot nor instant");
-}
-
-/** Nothing delivered is a delivery too, so this one may be 0. */
-function finalOf(
-  quantity: { readonly measure: { readonly value: string; readonly unit: string } } | undefined,
-) {
-  if (quantity === undefined) return undefined;
-  return /^0+(?:\.0+)?$/.test(quantity.measure.value) ? 0 : quantityOf(quantity, "item.quantity.allocated");
-}
-
-function present<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const kept = Object.entries(members).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(kept) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }

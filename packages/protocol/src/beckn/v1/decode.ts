@@ -1,186 +1,179 @@
 /** Core 1.1 read into the neutral model: names, types, and the few rules that make a trade of it. */
 
 import type * as z from "zod";
-import { ProtocolError } from "../../errors.ts";
 import type { JsonValue } from "../../json.ts";
-import { parseSlotId } from "../../quantity.ts";
-import { type BecknAction, becknActions, MAX_SEARCH_TTL_MS } from "../actions.ts";
-import { parseDecimal } from "../decimal.ts";
-import type {
-  BecknCatalog,
-  BecknContent,
-  BecknContext,
-  BecknFault,
-  BecknIntent,
-  BecknOffer,
-} from "../model.ts";
-import { parseDuration, parseInstant } from "../time.ts";
-import { decodeOrder } from "./decode-order.ts";
+import { isCallback } from "../actions.ts";
+import type { BecknContent } from "../content.ts";
+import { readContext } from "../context.ts";
+import type { BecknContext, BecknRating, BecknSupport } from "../model.ts";
 import {
-  contextSchema,
-  faultSchema,
-  messageSchemas,
-  type V1Context,
-  type V1Fulfillment,
-  type V1Intent,
-  type V1Item,
-  type V1Provider,
-} from "./schema.ts";
+  type BecknOpenCatalog,
+  type BecknOpenIntent,
+  type BecknOpenOffer,
+  closedCatalog,
+  closedIntent,
+} from "../open.ts";
+import { present } from "../present.ts";
+import { readRatingValue } from "../ratings.ts";
+import { type BecknReading, bodyInstant, member, readFault, required, schemaError } from "../reading.ts";
+import { decodeOrder, timeOf } from "./decode-order.ts";
+import { v1ContextRules, v1Tags } from "./names.ts";
 import {
-  checkWindow,
   currencyPerKWh,
+  decimalOf,
+  itemsByOffer,
   offerIdOf,
   quantityOf,
-  required,
-  schemaError,
+  sourceOf,
   tagValue,
 } from "./read.ts";
-
-const VERSIONS: ReadonlySet<string> = new Set(["1.1.0", "1.1.1"]);
+import { messageSchemas, type V1Intent, type V1Item, type V1Provider } from "./schema.ts";
 
 /** The context alone, before anything of the message is believed. @throws BECKN_CONTEXT_INVALID, BECKN_DOMAIN_UNSUPPORTED. */
-export function decodeContextV1(body: JsonValue): BecknContext {
-  const parsed = contextSchema.safeParse(member(body, "context"));
-  if (!parsed.success) throw contextError(firstIssue(parsed.error));
-  const context = parsed.data;
-  const action = checkedAction(context);
-  const ttlMs = parseDuration(context.ttl);
-  if (action === "search" && ttlMs > MAX_SEARCH_TTL_MS) {
-    throw contextError("a search lives 10 minutes at most");
-  }
-  return {
-    domain: context.domain,
-    action,
-    version: context.version,
-    bapId: context.bap_id,
-    bapUri: context.bap_uri,
-    bppId: context.bpp_id,
-    bppUri: context.bpp_uri,
-    transactionId: context.transaction_id,
-    messageId: context.message_id,
-    timestampMs: parseInstant(context.timestamp),
-    ttlMs,
-  };
+export function decodeContextV1(body: JsonValue, reading: BecknReading = "strict"): BecknContext {
+  return readContext(body, v1ContextRules, reading);
 }
 
-/** The action, once version and parties are such that it can be spoken of. */
-function checkedAction(context: V1Context): BecknAction {
-  if (!VERSIONS.has(context.version)) {
-    throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `version ${context.version}`, {
-      data: { beckn: "CTX_VERSION_UNSUPPORTED" },
-    });
-  }
-  const action = becknActions.get(context.action)?.action;
-  if (!action) throw contextError(`action "${context.action}"`);
-  if (action !== "search" && (context.bpp_id === undefined || context.bpp_uri === undefined)) {
-    throw contextError("bpp_id and bpp_uri are required after search");
-  }
-  return action;
-}
-
-/** The content for a context already read. @throws SCHEMA_INVALID, AMOUNT_INVALID, SLOT_INVALID. */
-export function decodeContentV1(body: JsonValue, context: BecknContext): BecknContent {
-  const fault = context.action.startsWith("on_") ? member(body, "error") : undefined;
-  if (fault !== undefined) return { kind: "fault", fault: decodeFault(fault) };
-  const message = member(body, "message");
-  if (message === undefined) {
-    throw new ProtocolError("SCHEMA_INVALID", "message is missing", {
-      data: { beckn: "SCH_REQUIRED_FIELD_MISSING" },
-    });
-  }
+/** The content for a context already read. @throws SCHEMA_INVALID, AMOUNT_INVALID, SLOT_INVALID, INVALID_PARAMS. */
+export function decodeContentV1(
+  body: JsonValue,
+  context: BecknContext,
+  reading: BecknReading = "strict",
+): BecknContent {
+  const fault = isCallback(context.action) ? member(body, "error") : undefined;
+  if (fault !== undefined) return { kind: "fault", fault: readFault(fault) };
+  const message = required(member(body, "message"), "message");
   switch (context.action) {
     case "search":
-      return { kind: "intent", intent: decodeIntent(parse(messageSchemas.search, message).intent ?? {}) };
+      return decodeIntent(parse(messageSchemas.search, message).intent ?? {}, reading);
     case "on_search":
-      return {
-        kind: "catalog",
-        catalog: decodeCatalog(parse(messageSchemas.on_search, message).catalog.providers),
-      };
+      return decodeCatalogs(parse(messageSchemas.on_search, message).catalog.providers, reading);
+    case "update":
+      return decodeUpdate(message, reading);
     case "status":
-      return { kind: "orderId", orderId: parse(messageSchemas.status, message).order_id };
+    case "cancel":
+    case "track":
+    case "on_track":
+    case "rating":
+    case "on_rating":
+    case "support":
+    case "on_support":
+      return decodeAbout(message, context.action);
     default:
-      return { kind: "order", order: decodeOrder(parse(messageSchemas.order, message).order) };
+      return decodeOrder(parse(messageSchemas.order, message).order, reading);
   }
 }
 
-/** An ACK or NACK body of version 1; undefined for ACK. @throws SCHEMA_INVALID. */
-export function decodeAckV1(body: JsonValue): BecknFault | undefined {
-  const status = member(member(member(body, "message"), "ack"), "status");
-  if (status === "ACK") return undefined;
-  if (status !== "NACK") throw schemaError("message.ack.status is neither ACK nor NACK");
-  const error = member(body, "error");
-  return error === undefined ? { code: "", message: "refused without a reason" } : decodeFault(error);
+/** What is said about an order after it was made. */
+function decodeAbout(message: JsonValue, action: BecknContext["action"]): BecknContent {
+  switch (action) {
+    case "status":
+      return { kind: "orderId", orderId: parse(messageSchemas.orderId, message).order_id };
+    case "cancel": {
+      const { order_id, cancellation_reason_id, descriptor } = parse(messageSchemas.cancel, message);
+      const reason = descriptor?.short_desc ?? descriptor?.name;
+      return { kind: "cancel", orderId: order_id, ...present({ reasonId: cancellation_reason_id, reason }) };
+    }
+    case "track": {
+      const { order_id, callback_url } = parse(messageSchemas.track, message);
+      return { kind: "track", orderId: order_id, ...present({ callbackUrl: callback_url }) };
+    }
+    case "on_track": {
+      const { id, url, status } = parse(messageSchemas.on_track, message).tracking;
+      return { kind: "tracking", orderId: id, url, active: status === "active" };
+    }
+    case "rating":
+      return { kind: "ratings", ratings: parse(messageSchemas.rating, message).ratings.map(decodeRating) };
+    case "on_rating": {
+      const formUrl = parse(messageSchemas.on_rating, message).feedback_form?.form?.url;
+      return { kind: "rated", ratings: [], ...present({ formUrl }) };
+    }
+    default:
+      return { kind: "support", support: decodeSupport(message) };
+  }
 }
 
-function decodeFault(value: JsonValue): BecknFault {
-  const fault = parse(faultSchema, value);
-  return {
-    code: fault.code,
-    message: fault.message ?? "",
-    ...(fault.paths === undefined ? {} : { paths: fault.paths }),
-  };
+function decodeUpdate(message: JsonValue, reading: BecknReading): BecknContent {
+  const { update_target, order } = parse(messageSchemas.update, message);
+  const targets = update_target.split(",").map((target) => target.trim());
+  const decoded = decodeOrder(order, reading);
+  if (decoded.kind === "openOrder") return { kind: "openOrder", order: { ...decoded.order, targets } };
+  return { kind: "update", targets, order: decoded.order };
+}
+
+function decodeRating(rating: { rating_category: BecknRating["category"]; id: string; value: string }) {
+  return { category: rating.rating_category, id: rating.id, value: readRatingValue(rating.value) };
+}
+
+function decodeSupport(message: JsonValue): BecknSupport {
+  const { ref_id, phone, email, url } = parse(messageSchemas.support, message).support ?? {};
+  return present({ orderId: ref_id, phone, email, url });
 }
 
 /** An empty intent asks everybody for everything. */
-function decodeIntent(intent: V1Intent): BecknIntent | undefined {
+function decodeIntent(intent: V1Intent, reading: BecknReading): BecknContent {
   const { item, fulfillment } = intent;
-  if (!item && !fulfillment) return undefined;
-  const slot = parseSlotId(required(tagValue(intent.tags, "Slot"), "intent.tags Slot"));
-  checkWindow(fulfillment, slot);
-  return {
-    slot,
-    needMilliWh: quantityOf(item?.quantity?.selected, "intent.item.quantity.selected"),
-    maxPriceMicroPerKWh: parseDecimal(
-      required(item?.price?.maximum_value, "intent.item.price.maximum_value"),
-    ),
-    currency: currencyPerKWh(item?.price?.currency),
-  };
+  if (!item && !fulfillment) return { kind: "intent", intent: undefined };
+  const { descriptor, price, quantity } = item ?? {};
+  const selected = quantityOf(quantity?.selected, { where: "intent.item.quantity.selected", reading });
+  const open: BecknOpenIntent = present({
+    ...timeOf([{ ...present({ tags: intent.tags }) }], fulfillment ? [fulfillment] : [], reading),
+    needMilliWh: selected,
+    maxPriceMicroPerKWh: decimalOf(price?.maximum_value),
+    currency: currencyPerKWh(price?.currency, reading),
+    source: sourceOf(item?.tags, reading),
+    words: descriptor?.name,
+  });
+  const closed = closedIntent(open);
+  return closed ? { kind: "intent", intent: closed } : { kind: "openIntent", intent: open };
 }
 
-function decodeCatalog(providers: readonly V1Provider[]): BecknCatalog {
-  const [provider, ...others] = providers;
-  if (!provider || others.length > 0) throw schemaError("one provider per catalog");
+function decodeCatalogs(providers: readonly V1Provider[], reading: BecknReading): BecknContent {
+  const open = providers.map((provider) => decodeProvider(provider, reading));
+  const [only, ...others] = open.map(closedCatalog);
+  return only && others.length === 0
+    ? { kind: "catalog", catalog: only }
+    : { kind: "openCatalog", catalogs: open };
+}
+
+function decodeProvider(provider: V1Provider, reading: BecknReading): BecknOpenCatalog {
+  const offers = itemsByOffer(provider.items ?? []);
   return {
     seller: provider.id,
-    sellerName: required(provider.descriptor?.name, "provider.descriptor.name"),
-    offers: (provider.items ?? []).map((item) => decodeOffer(item, provider.fulfillments ?? [])),
+    ...present({ sellerName: provider.descriptor?.name }),
+    offers: offers.map((items) => decodeOffer(items, provider, reading)),
   };
 }
 
-function decodeOffer(item: V1Item, fulfillments: readonly V1Fulfillment[]): BecknOffer {
-  const slot = parseSlotId(required(tagValue(item.tags, "Slot"), "item.tags Slot"));
-  checkWindow(
-    fulfillments.find((fulfillment) => fulfillment.id === item.fulfillment_ids?.[0]),
-    slot,
-  );
+function decodeOffer(items: readonly V1Item[], provider: V1Provider, reading: BecknReading): BecknOpenOffer {
+  const [first] = items;
+  const until = tagValue(first?.tags, v1Tags.until);
+  const currencies = new Set(items.map((item) => currencyPerKWh(item.price?.currency, reading)));
+  const [currency, ...others] = currencies;
+  if (others.length > 0) throw schemaError("one offer in several currencies");
   return {
-    offerId: offerIdOf(item),
-    offerEpoch: required(tagValue(item.tags, "Offer_Epoch"), "item.tags Offer_Epoch"),
-    slot,
-    availableMilliWh: quantityOf(item.quantity?.available, "item.quantity.available"),
-    priceMicroPerKWh: parseDecimal(required(item.price?.value, "item.price.value")),
-    currency: currencyPerKWh(item.price?.currency),
-    untilMs: parseInstant(required(tagValue(item.tags, "Until"), "item.tags Until")),
+    offerId: required(offerIdOf(items), "item.id"),
+    ...timeOf(items, provider.fulfillments ?? [], reading),
+    intervals: items.map((item) =>
+      present({
+        availableMilliWh: quantityOf(item.quantity?.available, { where: "item.quantity.available", reading }),
+        priceMicroPerKWh: decimalOf(item.price?.value),
+      }),
+    ),
+    ...present({
+      offerEpoch: tagValue(first?.tags, v1Tags.offerEpoch),
+      currency,
+      untilMs: until === undefined ? undefined : bodyInstant(until, reading),
+      source: sourceOf(first?.tags, reading),
+    }),
   };
 }
 
 function parse<T>(schema: z.ZodType<T>, value: JsonValue): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw schemaError(firstIssue(parsed.error));
-}
-
-function firstIssue(error: z.ZodError): string {
-  const issue = error.issues[0];
-  return `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "refused"}`;
-}
-
-function member(value: JsonValue | undefined, key: string): JsonValue | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, key))
-    return undefined;
-  return (value as { readonly [key: string]: JsonValue })[key];
-}
-
-function contextError(why: string): ProtocolError {
-  return new ProtocolError("BECKN_CONTEXT_INVALID", why, { data: { beckn: "CTX_INVALID_FIELD" } });
+  const issue = parsed.error.issues[0];
+  const why = `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "refused"}`;
+  const absent = issue?.code === "invalid_type" && issue.message.endsWith("received undefined");
+  throw schemaError(why, absent ? "SCH_REQUIRED_FIELD_MISSING" : undefined);
 }

@@ -1,44 +1,99 @@
 /** The neutral model as core 1.1 writes it: snake_case, exact decimals in strings. */
 
 import { canonicalBytes } from "../../canonical.ts";
+import { ProtocolError } from "../../errors.ts";
 import type { JsonObject } from "../../json.ts";
-import type { Slot } from "../../messages/trade/book.ts";
-import { slotId } from "../../quantity.ts";
-import { formatDecimal } from "../decimal.ts";
-import type {
-  BecknContent,
-  BecknContext,
-  BecknFault,
-  BecknIntent,
-  BecknMessage,
-  BecknOffer,
-  BecknOrder,
-  BecknCatalog,
-} from "../model.ts";
+import type { BecknContent, BecknMessage } from "../content.ts";
+import type { BecknContext, BecknFault, BecknRating, BecknSupport } from "../model.ts";
+import {
+  type BecknOpenCatalog,
+  type BecknOpenIntent,
+  type BecknOpenOffer,
+  openCatalog,
+  openIntent,
+  openOrder,
+} from "../open.ts";
+import { present } from "../present.ts";
 import { formatDuration, formatInstant } from "../time.ts";
-
-/** What we write; both 1.1.0 and 1.1.1 are read. */
-const V1_VERSION = "1.1.0";
+import {
+  encodeOrder,
+  itemId,
+  measure,
+  nth,
+  pricePerKWh,
+  slotTag,
+  sourceGroup,
+  stops,
+  tagMembers,
+} from "./encode-order.ts";
+import { V1_VERSION, v1Actions, v1Tags } from "./names.ts";
 
 /** No place finer than "somewhere" is made public. */
 const LOCATION = { country: { code: "ZZZ" }, city: { code: "*" } };
-const FULFILLMENT_ID = "1";
 
-/** The body's bytes, ready to be signed. @throws AMOUNT_INVALID when a number has no decimal of ≤ 15 digits. */
+/** The body's bytes, ready to be signed. @throws AMOUNT_INVALID, SLOT_INVALID, BECKN_DOMAIN_UNSUPPORTED (publish). */
 export function encodeV1(message: BecknMessage): Uint8Array {
-  return canonicalBytes({ context: encodeContext(message.context), ...encodeContent(message.content) });
+  return canonicalBytes({ context: encodeContext(message.context), ...encodeContent(message) });
 }
 
-function encodeContent(content: BecknContent): JsonObject {
-  if (content.kind === "fault") return { error: encodeFault(content.fault) };
-  return { message: encodeMessage(content) };
+function encodeContent({ content, context }: BecknMessage): JsonObject {
+  if (content.kind !== "fault") return { message: encodeMessage(content) };
+  // Only on_rating must hold a message even where it refuses.
+  const message = context.action === "on_rating" ? { message: {} } : {};
+  return { error: encodeFault(content.fault), ...message };
 }
 
 function encodeMessage(content: Exclude<BecknContent, { kind: "fault" }>): JsonObject {
-  if (content.kind === "intent") return { intent: content.intent ? encodeIntent(content.intent) : {} };
-  if (content.kind === "catalog") return { catalog: encodeCatalog(content.catalog) };
-  if (content.kind === "orderId") return { order_id: content.orderId };
-  return { order: encodeOrder(content.order) };
+  switch (content.kind) {
+    case "intent":
+      return { intent: content.intent ? encodeIntent(openIntent(content.intent)) : {} };
+    case "openIntent":
+      return { intent: encodeIntent(content.intent) };
+    case "catalog":
+      return { catalog: encodeCatalogs([openCatalog(content.catalog)]) };
+    case "openCatalog":
+      return { catalog: encodeCatalogs(content.catalogs) };
+    case "order":
+      return { order: encodeOrder(openOrder(content.order)) };
+    case "openOrder":
+      return { ...updateTarget(content.order.targets), order: encodeOrder(content.order) };
+    case "update":
+      return { ...updateTarget(content.targets), order: encodeOrder(openOrder(content.order)) };
+    default:
+      return encodeAbout(content);
+  }
+}
+
+/** What is said about an order after it was made. */
+function encodeAbout(content: BecknContent): JsonObject {
+  switch (content.kind) {
+    case "orderId":
+      return { order_id: content.orderId };
+    case "cancel":
+      return {
+        order_id: content.orderId,
+        ...present({ cancellation_reason_id: content.reasonId }),
+        ...(content.reason === undefined ? {} : { descriptor: { short_desc: content.reason } }),
+      };
+    case "track":
+      return { order_id: content.orderId, ...present({ callback_url: content.callbackUrl }) };
+    case "tracking": {
+      const { orderId, url, active } = content;
+      return { tracking: { id: orderId, url, status: active ? "active" : "inactive" } };
+    }
+    case "ratings":
+      return { ratings: content.ratings.map(encodeRating) };
+    case "rated":
+      return content.formUrl === undefined
+        ? {}
+        : { feedback_form: { form: { url: content.formUrl }, required: false } };
+    case "support":
+      return { support: encodeSupport(content.support) };
+    default:
+      throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `core 1.1 has no ${content.kind}`, {
+        data: { beckn: "NET_NOT_IMPLEMENTED" },
+      });
+  }
 }
 
 /** ACK and NACK of version 1. */
@@ -48,15 +103,20 @@ export function encodeAckV1(fault?: BecknFault): Uint8Array {
 }
 
 function encodeContext(context: BecknContext): JsonObject {
+  const action = v1Actions.nameOf(context.action);
+  if (action === undefined) {
+    throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `core 1.1 has no ${context.action}`, {
+      data: { beckn: "NET_NOT_IMPLEMENTED" },
+    });
+  }
   return {
     domain: context.domain,
     location: LOCATION,
-    action: context.action,
+    action,
     version: V1_VERSION,
     bap_id: context.bapId,
-    bap_uri: context.bapUri,
-    ...(context.bppId === undefined ? {} : { bpp_id: context.bppId }),
-    ...(context.bppUri === undefined ? {} : { bpp_uri: context.bppUri }),
+    ...(context.bapUri === "" ? {} : { bap_uri: context.bapUri }),
+    ...present({ bpp_id: context.bppId, bpp_uri: context.bppUri }),
     transaction_id: context.transactionId,
     message_id: context.messageId,
     timestamp: formatInstant(context.timestampMs),
@@ -64,146 +124,92 @@ function encodeContext(context: BecknContext): JsonObject {
   };
 }
 
-function encodeIntent(intent: BecknIntent): JsonObject {
+function encodeIntent(intent: BecknOpenIntent): JsonObject {
+  const { currency, maxPriceMicroPerKWh, needMilliWh, window, source, words } = intent;
+  const selected = measure(needMilliWh);
   return {
     item: {
-      descriptor: { code: "energy" },
-      price: { currency: perKWh(intent.currency), maximum_value: formatDecimal(intent.maxPriceMicroPerKWh) },
-      quantity: { selected: measure(intent.needMilliWh) },
+      descriptor: { code: "energy", ...(words === undefined ? {} : { name: words }) },
+      ...pricePerKWh(currency, { maximum_value: maxPriceMicroPerKWh }),
+      ...(selected === undefined ? {} : { quantity: { selected } }),
+      ...(source === undefined ? {} : { tags: sourceGroup(source) }),
     },
-    fulfillment: { stops: [{ type: "end", time: { range: range(intent.slot) } }] },
-    tags: [tagGroup("Trade_Terms", { Slot: slotId(intent.slot) })],
+    ...(window === undefined ? {} : { fulfillment: { stops: stops(window).slice(1) } }),
+    ...tagMembers(v1Tags.terms, { [v1Tags.slot]: slotTag(intent, 0) }),
   };
 }
 
-function encodeCatalog(catalog: BecknCatalog): JsonObject {
-  const slots = [...new Map(catalog.offers.map((offer) => [slotId(offer.slot), offer.slot])).values()];
-  const fulfillmentIds = new Map(slots.map((slot, index) => [slotId(slot), String(index + 1)]));
+function encodeCatalogs(catalogs: readonly BecknOpenCatalog[]): JsonObject {
+  const [first] = catalogs;
   return {
-    descriptor: { name: catalog.sellerName },
-    providers: [
-      {
-        id: catalog.seller,
-        descriptor: { name: catalog.sellerName },
-        fulfillments: slots.map((slot, index) => ({ id: String(index + 1), stops: stops(slot) })),
-        items: catalog.offers.map((offer) => encodeOffer(offer, fulfillmentIds.get(slotId(offer.slot)))),
-      },
-    ],
+    ...(first?.sellerName === undefined ? {} : { descriptor: { name: first.sellerName } }),
+    providers: catalogs.map(encodeProvider),
   };
 }
 
-function encodeOffer(offer: BecknOffer, fulfillmentId = FULFILLMENT_ID): JsonObject {
+/** A fulfillment per window: offers of the same time share it. */
+function encodeProvider(catalog: BecknOpenCatalog): JsonObject {
+  const { seller, sellerName, offers } = catalog;
+  const ids = new Map<string, string>();
+  const fulfillments: JsonObject[] = [];
+  const idAt = ({ window }: BecknOpenOffer, index: number): string | undefined => {
+    if (window === undefined) return undefined;
+    const at = nth(window, index);
+    const key = `${at.startMs} ${at.durationMs}`;
+    const known = ids.get(key);
+    if (known !== undefined) return known;
+    const id = String(ids.size + 1);
+    ids.set(key, id);
+    fulfillments.push({ id, stops: stops(at) });
+    return id;
+  };
+  const items = offers.flatMap((offer) =>
+    offer.intervals.map((_, index) => encodeOffer(offer, index, idAt(offer, index))),
+  );
   return {
-    id: itemId(offer.offerId),
+    id: seller,
+    ...(sellerName === undefined ? {} : { descriptor: { name: sellerName } }),
+    fulfillments,
+    items,
+  };
+}
+
+function encodeOffer(offer: BecknOpenOffer, index: number, fulfillment: string | undefined): JsonObject {
+  const { offerId, currency, offerEpoch, untilMs, source, intervals } = offer;
+  const { priceMicroPerKWh, availableMilliWh } = intervals[index] ?? {};
+  const available = measure(availableMilliWh);
+  return {
+    id: itemId(offerId, index, intervals.length),
     descriptor: { code: "energy" },
-    price: { currency: perKWh(offer.currency), value: formatDecimal(offer.priceMicroPerKWh) },
-    quantity: { available: measure(offer.availableMilliWh) },
-    fulfillment_ids: [fulfillmentId],
-    tags: [
-      tagGroup("Trade_Terms", {
-        Offer_Epoch: offer.offerEpoch,
-        Slot: slotId(offer.slot),
-        Until: formatInstant(offer.untilMs),
-      }),
-    ],
+    ...pricePerKWh(currency, { value: priceMicroPerKWh }),
+    ...(available === undefined ? {} : { quantity: { available } }),
+    ...(fulfillment === undefined ? {} : { fulfillment_ids: [fulfillment] }),
+    ...tagMembers(
+      v1Tags.terms,
+      {
+        [v1Tags.offerEpoch]: offerEpoch,
+        [v1Tags.slot]: slotTag(offer, index),
+        [v1Tags.until]: untilMs === undefined ? undefined : formatInstant(untilMs),
+      },
+      sourceGroup(source),
+    ),
   };
 }
 
-function encodeOrder(order: BecknOrder): JsonObject {
-  const state = order.state === undefined ? {} : { state: { descriptor: { code: order.state } } };
-  return {
-    ...(order.orderId === undefined ? {} : { id: order.orderId }),
-    ...(order.status === undefined ? {} : { status: order.status }),
-    provider: {
-      id: order.seller,
-      ...(order.sellerName === undefined ? {} : { descriptor: { name: order.sellerName } }),
-    },
-    items: [encodeItem(order)],
-    ...(order.billingName === undefined ? {} : { billing: { name: order.billingName } }),
-    fulfillments: [{ id: FULFILLMENT_ID, stops: stops(order.slot), ...state }],
-    ...(order.quote === undefined ? {} : { quote: encodeQuote(order.quote, order.currency) }),
-    ...(order.payment === undefined ? {} : { payments: [encodePayment(order.payment, order)] }),
-    ...(order.contractId === undefined
-      ? {}
-      : { tags: [tagGroup("Contract", { Contract_Id: order.contractId })] }),
-  };
+/** Version 1 must name what differs; with us that can only be the item's quantity. */
+function updateTarget(targets: readonly string[] | undefined): JsonObject {
+  if (targets === undefined) return {};
+  return { update_target: targets.length === 0 ? "item" : targets.join(",") };
 }
 
-function encodeItem(order: BecknOrder): JsonObject {
-  return {
-    id: itemId(order.offerId),
-    price: { currency: perKWh(order.currency), value: formatDecimal(order.priceMicroPerKWh) },
-    quantity: {
-      selected: measure(order.quantityMilliWh),
-      ...(order.finalMilliWh === undefined ? {} : { allocated: measure(order.finalMilliWh) }),
-    },
-    fulfillment_ids: [FULFILLMENT_ID],
-    tags: [
-      tagGroup("Trade_Terms", {
-        Delivery: order.delivery,
-        Offer_Epoch: order.offerEpoch,
-        Slot: slotId(order.slot),
-        Until: formatInstant(order.untilMs),
-      }),
-    ],
-  };
+function encodeRating(rating: BecknRating): JsonObject {
+  return { rating_category: rating.category, id: rating.id, value: String(rating.value) };
 }
 
-function encodeQuote(quote: NonNullable<BecknOrder["quote"]>, currency: string): JsonObject {
-  return {
-    price: { currency, value: formatDecimal(quote.totalMicro) },
-    breakup: quote.lines.map((line) => ({
-      title: line.title,
-      price: { currency, value: formatDecimal(line.amountMicro) },
-    })),
-    ttl: formatDuration(quote.validMs),
-  };
-}
-
-function encodePayment(payment: NonNullable<BecknOrder["payment"]>, order: BecknOrder): JsonObject {
-  return {
-    collected_by: "BPP",
-    type: order.delivery === "instant" ? "ON-FULFILLMENT" : "POST-FULFILLMENT",
-    params: { amount: formatDecimal(payment.amountMicro), currency: order.currency },
-    status: payment.paid ? "PAID" : "NOT-PAID",
-  };
+function encodeSupport({ orderId, phone, email, url }: BecknSupport): JsonObject {
+  return present({ ref_id: orderId, phone, email, url });
 }
 
 function encodeFault(fault: BecknFault): JsonObject {
-  return {
-    code: fault.code,
-    message: fault.message,
-    ...(fault.paths === undefined ? {} : { paths: fault.paths }),
-  };
-}
-
-/** One item per interval; an order holds one so far. */
-function itemId(offerId: string): string {
-  return `${offerId}#0`;
-}
-
-function perKWh(currency: string): string {
-  return `${currency}/kWh`;
-}
-
-function measure(milliWh: number): JsonObject {
-  return { measure: { unit: "kWh", value: formatDecimal(milliWh) } };
-}
-
-function range(slot: Slot): JsonObject {
-  return {
-    start: formatInstant(slot.startS * 1000),
-    end: formatInstant((slot.startS + slot.durationS) * 1000),
-  };
-}
-
-function stops(slot: Slot): readonly JsonObject[] {
-  return ["start", "end"].map((type) => ({ type, time: { range: range(slot) } }));
-}
-
-function tagGroup(code: string, values: Readonly<Record<string, string>>): JsonObject {
-  return {
-    descriptor: { code },
-    list: Object.entries(values).map(([code, value]) => ({ descriptor: { code }, value })),
-  };
+  return { code: fault.code, message: fault.message, ...present({ paths: fault.paths }) };
 }

@@ -4,10 +4,16 @@ import * as z from "zod";
 
 const name = z.string().min(1).max(256);
 const text = z.string().max(4_096);
+const uri = z.string().max(2_048);
 const decimal = z.string().regex(/^[+-]?\d{1,40}(?:\.\d{1,40})?$/);
 const instant = z.string().max(40);
 
-const descriptor = z.object({ name: text.optional(), code: name.optional() });
+const descriptor = z.object({
+  name: text.optional(),
+  code: name.optional(),
+  short_desc: text.optional(),
+  status: name.optional(),
+});
 const tag = z.object({ descriptor: descriptor.optional(), value: text.optional() });
 const tagGroup = z.object({ descriptor: descriptor.optional(), list: z.array(tag).max(64).optional() });
 const tags = z.array(tagGroup).max(32);
@@ -33,7 +39,10 @@ const item = z.object({
 
 const stop = z.object({
   type: name.optional(),
-  time: z.object({ range: z.object({ start: instant, end: instant }).optional() }).optional(),
+  location: z.object({ address: text.optional() }).optional(),
+  time: z
+    .object({ range: z.object({ start: instant.optional(), end: instant.optional() }).optional() })
+    .optional(),
 });
 
 const fulfillment = z.object({
@@ -46,31 +55,29 @@ const fulfillment = z.object({
 const provider = z.object({
   id: name,
   descriptor: descriptor.optional(),
-  fulfillments: z.array(fulfillment).max(64).optional(),
-  items: z.array(item).max(64).optional(),
+  fulfillments: z.array(fulfillment).max(256).optional(),
+  items: z.array(item).max(256).optional(),
 });
 
 const order = z.object({
   id: name.optional(),
   status: z.enum(["ACTIVE", "COMPLETE", "CANCELLED"]).optional(),
-  provider,
-  items: z.array(item).length(1),
-  fulfillments: z.array(fulfillment).length(1),
+  provider: provider.optional(),
+  items: z.array(item).min(1).max(256),
+  fulfillments: z.array(fulfillment).max(256).optional(),
   billing: z.object({ name: text.optional() }).optional(),
   quote: z
     .object({
       price: cost,
-      breakup: z
-        .array(z.object({ title: z.enum(["ENERGY", "WHEELING_CHARGE", "PLATFORM_CHARGE"]), price: cost }))
-        .max(16),
-      ttl: z.string().max(40),
+      breakup: z.array(z.object({ title: text, price: cost })).max(16),
+      ttl: z.string().max(40).optional(),
     })
     .optional(),
   payments: z
     .array(
       z.object({
-        params: z.object({ amount: decimal, currency: name }),
-        status: z.enum(["PAID", "NOT-PAID"]),
+        params: z.object({ amount: decimal.optional(), currency: name.optional() }).optional(),
+        status: z.enum(["PAID", "NOT-PAID"]).optional(),
       }),
     )
     .max(8)
@@ -84,33 +91,45 @@ const intent = z.object({
   tags: tags.optional(),
 });
 
-export const contextSchema = z.object({
-  domain: name,
-  action: name,
-  version: name,
-  bap_id: name,
-  bap_uri: name,
-  bpp_id: name.optional(),
-  bpp_uri: name.optional(),
-  transaction_id: z.uuid(),
-  message_id: z.uuid(),
-  timestamp: instant,
-  ttl: z.string().max(40),
+const support = z.object({
+  ref_id: name.optional(),
+  phone: text.optional(),
+  email: text.optional(),
+  url: uri.optional(),
 });
 
-export const faultSchema = z.object({ code: name, message: text.optional(), paths: text.optional() });
+const rating = z.object({
+  rating_category: z.enum(["Item", "Order", "Fulfillment", "Provider", "Agent", "Support"]),
+  id: name,
+  value: z.string().max(40),
+});
 
 export const messageSchemas = {
   search: z.object({ intent: intent.optional() }),
   on_search: z.object({ catalog: z.object({ providers: z.array(provider).min(1).max(16) }) }),
   order: z.object({ order }),
-  status: z.object({ order_id: name }),
+  orderId: z.object({ order_id: name }),
+  update: z.object({ update_target: text.min(1), order }),
+  cancel: z.object({
+    order_id: name,
+    cancellation_reason_id: name.optional(),
+    descriptor: descriptor.optional(),
+  }),
+  track: z.object({ order_id: name, callback_url: uri.optional() }),
+  on_track: z.object({
+    tracking: z.object({ id: name, url: uri, status: z.enum(["active", "inactive"]).optional() }),
+  }),
+  rating: z.object({ ratings: z.array(rating).min(1).max(64) }),
+  on_rating: z.object({
+    feedback_form: z.object({ form: z.object({ url: uri.optional() }).optional() }).optional(),
+  }),
+  support: z.object({ support: support.optional() }),
 } as const;
 
-export type V1Context = z.infer<typeof contextSchema>;
 export type V1Item = z.infer<typeof item>;
 export type V1Order = z.infer<typeof order>;
 export type V1Intent = z.infer<typeof intent>;
 export type V1Provider = z.infer<typeof provider>;
 export type V1Fulfillment = z.infer<typeof fulfillment>;
 export type V1TagGroup = z.infer<typeof tagGroup>;
+export type V1Measure = z.infer<typeof measure>;

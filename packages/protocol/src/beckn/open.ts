@@ -90,7 +90,12 @@ export function closedOrder(open: BecknOpenOrder): BecknOrder | undefined {
   if (!slot || !first || further.length + 1 < lines.length) return undefined;
   return {
     ...present(rest),
-    ...{ seller, offerId, offerEpoch, currency, delivery, untilMs },
+    seller,
+    offerId,
+    offerEpoch,
+    currency,
+    delivery,
+    untilMs,
     slot,
     ...first,
     ...(further.length === 0 ? {} : { further }),
@@ -112,7 +117,10 @@ export function closedOffer(open: BecknOpenOffer): BecknOffer | undefined {
   if (!slot || !first || further.length + 1 < lines.length) return undefined;
   return {
     ...present(rest),
-    ...{ offerId, offerEpoch, currency, untilMs },
+    offerId,
+    offerEpoch,
+    currency,
+    untilMs,
     slot,
     ...first,
     ...(further.length === 0 ? {} : { further }),

@@ -40,33 +40,46 @@ export function decodeOrder(
 function readOrder(order: V1Order, reading: BecknReading): BecknOpenOrder {
   const [item] = order.items;
   const fulfillments = order.fulfillments ?? [];
-  const first = item && fulfillmentOf(item, fulfillments);
   const currency = currencyOf(order, reading);
-  const until = tagValue(item?.tags, v1Tags.until);
-  const state = first?.state?.descriptor;
   return {
     intervals: order.items.map((one) => readInterval(one, reading)),
+    ...timeOf(order.items, fulfillments, reading),
+    ...termsOf(item, reading),
+    ...placesOf(item && fulfillmentOf(item, fulfillments), reading),
     ...present({
-      ...timeOf(order.items, fulfillments, reading),
       offerId: offerIdOf(order.items),
-      offerEpoch: tagValue(item?.tags, v1Tags.offerEpoch),
       seller: order.provider?.id,
       sellerName: order.provider?.descriptor?.name,
       currency,
-      delivery: deliveryOf(tagValue(item?.tags, v1Tags.delivery)),
-      untilMs: until === undefined ? undefined : bodyInstant(until, reading),
       quote: order.quote && decodeQuote(order.quote, currency, reading),
       billingName: order.billing?.name,
       payment: decodePayment(order.payments, currency),
       orderId: order.id,
       contractId: tagValue(order.tags, v1Tags.contractId),
       status: order.status,
-      state: state?.code ?? (reading === "tolerant" ? state?.status : undefined),
-      source: sourceOf(item?.tags, reading),
-      sellerMeter: meterAt(first, "start"),
-      buyerMeter: meterAt(first, "end"),
     }),
   };
+}
+
+/** What the first item says for all intervals. */
+function termsOf(item: V1Item | undefined, reading: BecknReading) {
+  const until = tagValue(item?.tags, v1Tags.until);
+  return present({
+    offerEpoch: tagValue(item?.tags, v1Tags.offerEpoch),
+    delivery: deliveryOf(tagValue(item?.tags, v1Tags.delivery)),
+    untilMs: until === undefined ? undefined : bodyInstant(until, reading),
+    source: sourceOf(item?.tags, reading),
+  });
+}
+
+/** How far the delivery is, and between which meters. */
+function placesOf(fulfillment: V1Fulfillment | undefined, reading: BecknReading) {
+  const state = fulfillment?.state?.descriptor;
+  return present({
+    state: state?.code ?? (reading === "tolerant" ? state?.status : undefined),
+    sellerMeter: meterAt(fulfillment, "start"),
+    buyerMeter: meterAt(fulfillment, "end"),
+  });
 }
 
 function readInterval(item: V1Item, reading: BecknReading): BecknOpenInterval {

@@ -2,10 +2,10 @@
 
 import type * as z from "zod";
 import type { JsonValue } from "../../json.ts";
-import { isCallback } from "../actions.ts";
+import { type BecknAction, isCallback } from "../actions.ts";
 import type { BecknContent } from "../content.ts";
 import { readContext } from "../context.ts";
-import type { BecknContext, BecknRating, BecknSupport } from "../model.ts";
+import type { BecknContext, BecknRating } from "../model.ts";
 import {
   type BecknOpenCatalog,
   type BecknOpenIntent,
@@ -43,54 +43,57 @@ export function decodeContentV1(
   const fault = isCallback(context.action) ? member(body, "error") : undefined;
   if (fault !== undefined) return { kind: "fault", fault: readFault(fault) };
   const message = required(member(body, "message"), "message");
-  switch (context.action) {
-    case "search":
-      return decodeIntent(parse(messageSchemas.search, message).intent ?? {}, reading);
-    case "on_search":
-      return decodeCatalogs(parse(messageSchemas.on_search, message).catalog.providers, reading);
-    case "update":
-      return decodeUpdate(message, reading);
-    case "status":
-    case "cancel":
-    case "track":
-    case "on_track":
-    case "rating":
-    case "on_rating":
-    case "support":
-    case "on_support":
-      return decodeAbout(message, context.action);
-    default:
-      return decodeOrder(parse(messageSchemas.order, message).order, reading);
-  }
+  return (readers.get(context.action) ?? readOrder)(message, reading);
 }
 
-/** What is said about an order after it was made. */
-function decodeAbout(message: JsonValue, action: BecknContext["action"]): BecknContent {
-  switch (action) {
-    case "status":
-      return { kind: "orderId", orderId: parse(messageSchemas.orderId, message).order_id };
-    case "cancel": {
-      const { order_id, cancellation_reason_id, descriptor } = parse(messageSchemas.cancel, message);
-      const reason = descriptor?.short_desc ?? descriptor?.name;
-      return { kind: "cancel", orderId: order_id, ...present({ reasonId: cancellation_reason_id, reason }) };
-    }
-    case "track": {
-      const { order_id, callback_url } = parse(messageSchemas.track, message);
-      return { kind: "track", orderId: order_id, ...present({ callbackUrl: callback_url }) };
-    }
-    case "on_track": {
-      const { id, url, status } = parse(messageSchemas.on_track, message).tracking;
-      return { kind: "tracking", orderId: id, url, active: status === "active" };
-    }
-    case "rating":
-      return { kind: "ratings", ratings: parse(messageSchemas.rating, message).ratings.map(decodeRating) };
-    case "on_rating": {
-      const formUrl = parse(messageSchemas.on_rating, message).feedback_form?.form?.url;
-      return { kind: "rated", ratings: [], ...present({ formUrl }) };
-    }
-    default:
-      return { kind: "support", support: decodeSupport(message) };
-  }
+type Reader = (message: JsonValue, reading: BecknReading) => BecknContent;
+
+const readOrder: Reader = (message, reading) =>
+  decodeOrder(parse(messageSchemas.order, message).order, reading);
+
+/** Everything that is not simply an order. */
+const readers: ReadonlyMap<BecknAction, Reader> = new Map<BecknAction, Reader>([
+  ["search", (message, reading) => decodeIntent(parse(messageSchemas.search, message).intent ?? {}, reading)],
+  [
+    "on_search",
+    (message, reading) => decodeCatalogs(parse(messageSchemas.on_search, message).catalog.providers, reading),
+  ],
+  ["update", decodeUpdate],
+  ["status", (message) => ({ kind: "orderId", orderId: parse(messageSchemas.orderId, message).order_id })],
+  ["cancel", decodeCancel],
+  ["track", decodeTrack],
+  ["on_track", decodeTracking],
+  [
+    "rating",
+    (message) => ({
+      kind: "ratings",
+      ratings: parse(messageSchemas.rating, message).ratings.map(decodeRating),
+    }),
+  ],
+  ["on_rating", decodeRated],
+  ["support", decodeSupport],
+  ["on_support", decodeSupport],
+]);
+
+function decodeCancel(message: JsonValue): BecknContent {
+  const { order_id, cancellation_reason_id, descriptor } = parse(messageSchemas.cancel, message);
+  const reason = descriptor?.short_desc ?? descriptor?.name;
+  return { kind: "cancel", orderId: order_id, ...present({ reasonId: cancellation_reason_id, reason }) };
+}
+
+function decodeTrack(message: JsonValue): BecknContent {
+  const { order_id, callback_url } = parse(messageSchemas.track, message);
+  return { kind: "track", orderId: order_id, ...present({ callbackUrl: callback_url }) };
+}
+
+function decodeTracking(message: JsonValue): BecknContent {
+  const { id, url, status } = parse(messageSchemas.on_track, message).tracking;
+  return { kind: "tracking", orderId: id, url, active: status === "active" };
+}
+
+function decodeRated(message: JsonValue): BecknContent {
+  const formUrl = parse(messageSchemas.on_rating, message).feedback_form?.form?.url;
+  return { kind: "rated", ratings: [], ...present({ formUrl }) };
 }
 
 function decodeUpdate(message: JsonValue, reading: BecknReading): BecknContent {
@@ -105,9 +108,9 @@ function decodeRating(rating: { rating_category: BecknRating["category"]; id: st
   return { category: rating.rating_category, id: rating.id, value: readRatingValue(rating.value) };
 }
 
-function decodeSupport(message: JsonValue): BecknSupport {
+function decodeSupport(message: JsonValue): BecknContent {
   const { ref_id, phone, email, url } = parse(messageSchemas.support, message).support ?? {};
-  return present({ orderId: ref_id, phone, email, url });
+  return { kind: "support", support: present({ orderId: ref_id, phone, email, url }) };
 }
 
 /** An empty intent asks everybody for everything. */

@@ -56,17 +56,19 @@ export function currencyPerKWh(text: string | undefined, reading: BecknReading):
  */
 export function offerIdOf(items: readonly V1Item[]): string | undefined {
   const ids = items.map((item) => item.id);
-  const [first] = ids;
-  if (ids.length === 1) {
-    if (first !== undefined && !ITEM.test(first)) throw schemaError(`item.id "${first.slice(0, 40)}"`);
-    const [, ours = first, index = "0"] = OUR_ITEM.exec(first ?? "") ?? [];
-    if (index !== "0") throw schemaError(`item ${first ?? ""} without those before it`);
-    return ours;
-  }
+  const [first, ...others] = ids;
+  if (others.length === 0) return first === undefined ? undefined : singleOffer(first);
   const [, offerId] = NUMBERED_ITEM.exec(first ?? "") ?? [];
   if (offerId === undefined || ids.some((id, index) => id !== `${offerId}#${index}`)) {
     throw schemaError("the items are not the intervals of one offer");
   }
+  return offerId;
+}
+
+function singleOffer(id: string): string {
+  if (!ITEM.test(id)) throw schemaError(`item.id "${id.slice(0, 40)}"`);
+  const [, offerId = id, index = "0"] = OUR_ITEM.exec(id) ?? [];
+  if (index !== "0") throw schemaError(`item ${id} without those before it`);
   return offerId;
 }
 

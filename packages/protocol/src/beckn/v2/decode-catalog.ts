@@ -4,7 +4,7 @@ import type { JsonValue } from "../../json.ts";
 import { type BecknOpenCatalog, type BecknOpenOffer } from "../open.ts";
 import { present } from "../present.ts";
 import { type BecknReading, bodyInstant, membersOf, text } from "../reading.ts";
-import { readSource, readTerms } from "./decode-contract.ts";
+import { offerOf, readSource, readTerms } from "./decode-contract.ts";
 import { readPack } from "./packs.ts";
 import { packSchemas, seriesSchema, type V2Catalog } from "./schema.ts";
 import { decodeSeries, type Table } from "./series.ts";
@@ -28,21 +28,18 @@ function decodeOffer(offer: V2Offer, catalog: V2Catalog, reading: BecknReading):
   const trade = readPack(packSchemas.offer, offer.offerAttributes, "EnergyTradeOffer");
   const series = readPack(seriesSchema, trade?.commitmentAttributes, "TimeSeries");
   const table: Table = series ? decodeSeries(series, reading) : { intervals: [] };
-  const terms = readTerms(offer.provider?.providerAttributes);
-  const resourceId = offer.resourceIds?.[0];
-  const resource = catalog.resources?.find(({ id }) => id === resourceId);
-  const until = offer.validity?.endDate ?? windowEnd(trade?.validityWindow);
+  const { area, offerEpoch } = readTerms(offer.provider?.providerAttributes) ?? {};
+  const resource = catalog.resources?.find(({ id }) => id === offer.resourceIds?.[0]);
+  const end = windowEnd(trade?.validityWindow);
+  const { sellerName: _name, untilMs, ...named } = offerOf(offer, reading);
   return {
-    offerId: offer.id,
-    intervals: table.intervals,
+    ...named,
+    ...table,
     ...present({
-      window: table.window,
-      currency: table.currency,
-      area: terms?.area,
-      offerEpoch: terms?.offerEpoch,
-      untilMs: until === undefined ? undefined : bodyInstant(until, reading),
+      area,
+      offerEpoch,
+      untilMs: untilMs ?? (end === undefined ? undefined : bodyInstant(end, reading)),
       source: readSource(resource?.resourceAttributes),
-      resourceId: resourceId === offer.id ? undefined : resourceId,
     }),
   };
 }

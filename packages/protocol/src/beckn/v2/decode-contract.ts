@@ -27,8 +27,6 @@ export interface ContractReading {
   readonly reading: BecknReading;
 }
 
-type Terms = ReturnType<typeof readTerms>;
-
 /** The order when it says all that binds, else what it does say. @throws SCHEMA_INVALID, AMOUNT_INVALID, SLOT_INVALID. */
 export function decodeContract(
   contract: V2Contract,
@@ -49,40 +47,50 @@ export function contractId(contract: V2Contract, reading: BecknReading): string 
 }
 
 function readContract(contract: V2Contract, at: ContractReading): BecknOpenOrder {
-  const { reading } = at;
   const [commitment, ...others] = contract.commitments;
   if (!commitment || others.length > 0) throw schemaError("one commitment per contract");
   const { offer, resources } = commitment;
-  const terms = readTerms(offer.provider?.providerAttributes);
   const series = readPack(seriesSchema, commitment.commitmentAttributes, "TimeSeries");
-  const table: Table = series ? decodeSeries(series, reading) : { intervals: [] };
-  const parties = readParties(contract, at);
-  const { status } = contract;
-  const resourceId = offer.resourceIds?.[0];
+  const { intervals, ...table }: Table = series ? decodeSeries(series, at.reading) : { intervals: [] };
+  const { quoteTtl, ...terms } = readTerms(offer.provider?.providerAttributes) ?? {};
+  const { seller: sellerInRole, ...parties } = readParties(contract, at);
+  const { currency } = table;
+  return {
+    intervals,
+    ...present({
+      ...table,
+      ...terms,
+      ...offerOf(offer, at.reading),
+      ...parties,
+      seller: offer.provider?.id ?? sellerInRole,
+      quote: readQuote(contract, { ...at, currency, quoteTtl }),
+      payment: readPayment(contract, currency),
+      ...standingOf(contract, at.reading),
+      source: readSource(resources.find(({ id }) => id === offer.resourceIds?.[0])?.resourceAttributes),
+    }),
+  };
+}
+
+/** Which order it is, and how far it has come; a draft has come nowhere. */
+function standingOf(contract: V2Contract, reading: BecknReading) {
+  const status = contract.status?.code;
+  return {
+    orderId: contract.id === undefined ? undefined : contractId(contract, reading),
+    status: status === "DRAFT" ? undefined : status,
+    state: contract.performance?.[0]?.status?.code,
+  };
+}
+
+/** What an offer is called, who makes it and until when. */
+export function offerOf(offer: V2Contract["commitments"][number]["offer"], reading: BecknReading) {
+  const [resourceId] = offer.resourceIds ?? [];
   const until = offer.validity?.endDate;
   return {
-    intervals: table.intervals,
+    offerId: offer.id,
     ...present({
-      window: table.window,
-      area: terms?.area,
-      offerEpoch: terms?.offerEpoch,
-      delivery: terms?.delivery,
-      contractId: terms?.contractId,
-      offerId: offer.id === "" ? undefined : offer.id,
       resourceId: resourceId === offer.id ? undefined : resourceId,
-      seller: offer.provider?.id ?? parties.seller,
       sellerName: offer.provider?.descriptor?.name,
-      currency: table.currency,
       untilMs: until === undefined ? undefined : bodyInstant(until, reading),
-      quote: readQuote(contract, { ...at, currency: table.currency, terms }),
-      payment: readPayment(contract, table.currency),
-      orderId: contract.id === undefined ? undefined : contractId(contract, reading),
-      status: status?.code === "DRAFT" ? undefined : status?.code,
-      state: contract.performance?.[0]?.status?.code,
-      source: readSource(resources.find(({ id }) => id === resourceId)?.resourceAttributes),
-      billingName: parties.billingName,
-      buyerMeter: parties.buyerMeter,
-      sellerMeter: parties.sellerMeter,
     }),
   };
 }
@@ -119,9 +127,9 @@ function readMeter(attributes: V2Pack | undefined): BecknMeter | undefined {
 
 function readQuote(
   contract: V2Contract,
-  at: ContractReading & { readonly currency: string | undefined; readonly terms: Terms },
+  at: ContractReading & { readonly currency: string | undefined; readonly quoteTtl: string | undefined },
 ): BecknQuote | undefined {
-  const { reading, currency, terms } = at;
+  const { reading, currency, quoteTtl } = at;
   for (const { status, considerationAttributes } of contract.consideration ?? []) {
     if (reading === "strict") required(status as JsonValue | undefined, "consideration.status");
     const flows = readPack(packSchemas.flows, considerationAttributes, "RevenueFlow")?.revenueFlows;
@@ -135,7 +143,7 @@ function readQuote(
       lines: flows
         .filter(({ role }) => role !== roles.buyer)
         .map((flow) => ({ title: titleOf(flow), amountMicro: amount(flow) })),
-      validMs: terms?.quoteTtl === undefined ? QUOTE_VALID_MS : bodyDuration(terms.quoteTtl),
+      validMs: quoteTtl === undefined ? QUOTE_VALID_MS : bodyDuration(quoteTtl),
     };
   }
   return undefined;

@@ -1,10 +1,10 @@
 /** Core 2.0.0 LTS read into the neutral model. */
 
 import type { JsonValue } from "../../json.ts";
-import { isCallback } from "../actions.ts";
+import { type BecknAction, isCallback } from "../actions.ts";
 import type { BecknContent } from "../content.ts";
 import { readContext, shortText } from "../context.ts";
-import type { BecknContext, BecknRating, BecknSupport } from "../model.ts";
+import { type BecknContext, type BecknRating, ratingCategories } from "../model.ts";
 import { closedCatalog, closedIntent } from "../open.ts";
 import { present } from "../present.ts";
 import { readRatingValue } from "../ratings.ts";
@@ -63,28 +63,35 @@ export function decodeContentV2(
   const fault = isCallback(context.action) ? member(body, "error") : undefined;
   if (fault !== undefined) return decodeRefusal(fault, member(body, "message"), at);
   const message = required(member(body, "message"), "message");
-  switch (context.action) {
-    case "search":
-      return decodeIntent(message, reading);
-    case "on_search":
-    case "publish":
-      return decodeCatalogs(message, at);
-    case "on_publish":
-      return decodePublished(message);
-    case "rating":
-      return { kind: "ratings", ratings: parse(messageSchemas.rate, message).ratingInputs.map(decodeRating) };
-    case "on_rating":
-      return { kind: "rated", ratings: parse(messageSchemas.rated, message).ratings.map(decodeRating) };
-    case "support":
-    case "on_support":
-      return { kind: "support", support: decodeSupport(message) };
-    case "track":
-    case "on_track":
-      return decodeTrack(message, at);
-    default:
-      return decodeTrade(parse(messageSchemas.contract, message).contract, at);
-  }
+  return (readers.get(context.action) ?? readTrade)(message, at);
 }
+
+type Reader = (message: JsonValue, at: ContractReading) => BecknContent;
+
+const readTrade: Reader = (message, at) => decodeTrade(parse(messageSchemas.contract, message).contract, at);
+
+/** Everything that is not a contract. */
+const readers: ReadonlyMap<BecknAction, Reader> = new Map<BecknAction, Reader>([
+  ["search", decodeIntent],
+  ["on_search", decodeCatalogs],
+  ["publish", decodeCatalogs],
+  ["on_publish", decodePublished],
+  [
+    "rating",
+    (message) => ({
+      kind: "ratings",
+      ratings: parse(messageSchemas.rate, message).ratingInputs.map(decodeRating),
+    }),
+  ],
+  [
+    "on_rating",
+    (message) => ({ kind: "rated", ratings: parse(messageSchemas.rated, message).ratings.map(decodeRating) }),
+  ],
+  ["support", decodeSupport],
+  ["on_support", decodeSupport],
+  ["track", decodeTrack],
+  ["on_track", decodeTrack],
+]);
 
 /** Packs are looked up in a table and never fetched. @throws SCHEMA_INVALID. */
 function checkContexts(value: JsonValue | undefined): void {
@@ -122,7 +129,7 @@ function decodeRefusal(fault: JsonValue, message: JsonValue | undefined, at: Con
 }
 
 /** An intent without words or filter asks everybody for everything. */
-function decodeIntent(message: JsonValue, reading: BecknReading): BecknContent {
+function decodeIntent(message: JsonValue, { reading }: ContractReading): BecknContent {
   const { intent, textSearch, text_search } = parse(messageSchemas.discover, message);
   if (intent.filters) checkFilter(intent.filters);
   const words = intent.textSearch ?? textSearch ?? text_search;
@@ -166,15 +173,6 @@ function decodeTrack(message: JsonValue, at: ContractReading): BecknContent {
   return { kind: "track", ...about, ...(url === at.context.bapUri ? {} : { callbackUrl: url }) };
 }
 
-const categories: ReadonlySet<string> = new Set([
-  "Item",
-  "Order",
-  "Fulfillment",
-  "Provider",
-  "Agent",
-  "Support",
-] satisfies BecknRating["category"][]);
-
 function decodeRating(rating: {
   readonly target: {
     readonly id: string;
@@ -182,18 +180,19 @@ function decodeRating(rating: {
   };
   readonly range: { readonly value: number };
 }): BecknRating {
-  const category = rating.target.descriptor?.code ?? "Order";
-  if (!categories.has(category)) throw schemaError(`rating of a "${category.slice(0, 40)}"`);
+  const said = rating.target.descriptor?.code ?? "Order";
+  const category = ratingCategories.find((one) => one === said);
+  if (!category) throw schemaError(`rating of a "${said.slice(0, 40)}"`);
   return {
-    category: category as BecknRating["category"],
+    category,
     id: rating.target.id,
     value: readRatingValue(rating.range.value),
   };
 }
 
-function decodeSupport(message: JsonValue): BecknSupport {
+function decodeSupport(message: JsonValue): BecknContent {
   const { orderId, channels = [] } = parse(messageSchemas.support, message).support;
   const [first] = channels;
   const channel = readPack(packSchemas.channel, first, "SupportChannel") ?? {};
-  return present({ orderId, ...channel });
+  return { kind: "support", support: present({ orderId, ...channel }) };
 }

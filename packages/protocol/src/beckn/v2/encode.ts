@@ -3,7 +3,14 @@
 import { canonicalBytes } from "../../canonical.ts";
 import type { JsonObject, JsonValue } from "../../json.ts";
 import type { BecknContent, BecknMessage } from "../content.ts";
-import type { BecknContext, BecknFault, BecknOrder, BecknRating, BecknSupport } from "../model.ts";
+import type {
+  BecknContext,
+  BecknFault,
+  BecknOrder,
+  BecknPublishResult,
+  BecknRating,
+  BecknSupport,
+} from "../model.ts";
 import { type BecknOpenCatalog, type BecknOpenOffer, openCatalog, openIntent, openOrder } from "../open.ts";
 import { present } from "../present.ts";
 import { RATING_BEST, RATING_WORST } from "../ratings.ts";
@@ -84,56 +91,60 @@ function encodeMessage(content: BecknContent, context: BecknContext): JsonObject
 }
 
 /** What is said about an order after it was made, and about catalogs. */
-function encodeAbout(
-  content: Exclude<
-    BecknContent,
-    {
-      kind:
-        | "intent"
-        | "openIntent"
-        | "catalog"
-        | "openCatalog"
-        | "publish"
-        | "order"
-        | "update"
-        | "openOrder"
-        | "fault";
-    }
-  >,
-  context: BecknContext,
-): JsonObject {
+function encodeAbout(content: AboutContent, context: BecknContext): JsonObject {
   switch (content.kind) {
     case "orderId":
       return { contract: encodeOrderName(content, context) };
-    case "cancel": {
-      const descriptor = present({ code: content.reasonId, shortDesc: content.reason });
-      const said = Object.keys(descriptor).length > 0;
-      return { contract: { ...encodeOrderName(content, context), ...(said ? { descriptor } : {}) } };
-    }
-    case "track": {
-      const url = content.callbackUrl ?? (context.bapUri || NOWHERE);
-      return { tracking: { contract: encodeOrderName(content, context), url, status: "INACTIVE" } };
-    }
-    case "tracking": {
-      const { url, active } = content;
-      const contract = encodeOrderName({ orderId: content.orderId }, context);
-      return { tracking: { contract, url, status: active ? "ACTIVE" : "INACTIVE" } };
-    }
+    case "cancel":
+      return { contract: encodeCancel(content, context) };
+    case "track":
+    case "tracking":
+      return { tracking: encodeTracking(content, context) };
     case "ratings":
       return { ratingInputs: content.ratings.map(encodeRating) };
     case "rated":
       return { ratings: content.ratings.map(encodeRating) };
     case "support":
       return { support: encodeSupport(content.support) };
-    case "published":
-      return {
-        results: content.results.map(({ catalogId, status, faults }) => ({
-          catalogId,
-          status,
-          ...(faults === undefined ? {} : { errors: faults.map(encodeFaultV2) }),
-        })),
-      };
+    default:
+      return { results: content.results.map(encodeResult) };
   }
+}
+
+type AboutContent = Exclude<
+  BecknContent,
+  {
+    kind:
+      | "intent"
+      | "openIntent"
+      | "catalog"
+      | "openCatalog"
+      | "publish"
+      | "order"
+      | "update"
+      | "openOrder"
+      | "fault";
+  }
+>;
+type Of<Kind> = Extract<BecknContent, { kind: Kind }>;
+
+function encodeCancel(content: Of<"cancel">, context: BecknContext): JsonObject {
+  const descriptor = present({ code: content.reasonId, shortDesc: content.reason });
+  const said = Object.keys(descriptor).length > 0;
+  return { ...encodeOrderName(content, context), ...(said ? { descriptor } : {}) };
+}
+
+function encodeTracking(content: Of<"track"> | Of<"tracking">, context: BecknContext): JsonObject {
+  if (content.kind === "track") {
+    const url = content.callbackUrl ?? (context.bapUri || NOWHERE);
+    return { contract: encodeOrderName(content, context), url, status: "INACTIVE" };
+  }
+  const { orderId, url, active } = content;
+  return { contract: encodeOrderName({ orderId }, context), url, status: active ? "ACTIVE" : "INACTIVE" };
+}
+
+function encodeResult({ catalogId, status, faults }: BecknPublishResult): JsonObject {
+  return { catalogId, status, ...present({ errors: faults?.map(encodeFaultV2) }) };
 }
 
 /** A refusal still holds what its action must hold. */

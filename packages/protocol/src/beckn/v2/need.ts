@@ -33,22 +33,30 @@ export function needText(intent: BecknOpenIntent): string {
 /** What the text asks for; text that is not ours is kept as words. @throws AMOUNT_INVALID, SCHEMA_INVALID, SLOT_INVALID. */
 export function readNeed(text: string, reading: BecknReading): BecknOpenIntent {
   if (!/^energy(?: |$)/.test(text)) return { words: text.slice(0, MAX_WORDS) };
-  const said = new Map<string, { readonly value: string; readonly currency?: string | undefined }>();
+  const said = new Map<string, Word>();
   for (const [, key = "", value = "", currency] of text.slice(0, MAX_WORDS).matchAll(WORD)) {
     said.set(key, { value, currency });
   }
-  const need = said.get("need")?.value;
-  const max = said.get("max");
-  const source = said.get("source")?.value;
   return present({
-    needMilliWh: need === undefined ? undefined : milliWhOf(need.replace(/kWh$/i, ""), "need"),
+    ...amountsOf(said.get("need")?.value, said.get("max")),
     window: windowOf(said.get("from")?.value, said.get("to")?.value, reading),
-    maxPriceMicroPerKWh: max === undefined ? undefined : parseDecimal(max.value),
-    currency: max?.currency,
-    source: becknSources.find((known) => known === source),
+    source: becknSources.find((known) => known === said.get("source")?.value),
     area: said.get("area")?.value,
     words: spoken(said.get("about")?.value),
   });
+}
+
+interface Word {
+  readonly value: string;
+  readonly currency?: string | undefined;
+}
+
+function amountsOf(need: string | undefined, max: Word | undefined) {
+  return {
+    needMilliWh: need === undefined ? undefined : milliWhOf(need.replace(/kWh$/i, ""), "need"),
+    maxPriceMicroPerKWh: max === undefined ? undefined : parseDecimal(max.value),
+    currency: max?.currency,
+  };
 }
 
 function spoken(encoded: string | undefined): string | undefined {

@@ -5,6 +5,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { checkAreas } from "../../packages/energy/test/area-cases.ts";
 import {
   checkOthers,
   checkTradeReduction,
@@ -63,6 +64,13 @@ console.log(
 
 const otherTook = run(count, (roll) => checkOthers(randomBook(roll), roll));
 console.log(`pay-as-bid, pay-as-ask   ${count}, ${otherTook}: all hold`);
+
+const areas = { trades: 0, fees: 0, conditions: 0 };
+const areasTook = run(count, (roll) => checkAreas(roll, areas));
+console.log(
+  `books over areas         ${count}, ${areasTook}: buyer pays = seller gets + path fees, no limit exceeded`,
+);
+console.log(`  trades ${areas.trades}, by conditions ${areas.conditions}, fees ${areas.fees} micro`);
 
 const lies = Number(values.lies);
 const liesTook = run(lies, (roll) => {

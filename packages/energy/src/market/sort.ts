@@ -23,6 +23,8 @@ export interface Side {
 
 const DIGIT_BITS = 11;
 const DIGITS = 1 << DIGIT_BITS;
+/** Below so many comparing is faster. */
+const SMALL = 200;
 
 /**
  * Both sides sorted, whatever the order of arrival.
@@ -96,6 +98,9 @@ function sortRun(orders: readonly AuctionOrder[], run: Uint32Array): void {
 
 /** Stable: positions by ascending key. */
 function radix(positions: Uint32Array, keys: Uint32Array): Uint32Array {
+  if (positions.length < SMALL) {
+    return positions.toSorted((a, b) => (keys[a] as number) - (keys[b] as number));
+  }
   let from = positions;
   let to: Uint32Array = new Uint32Array(positions.length);
   const counts = new Uint32Array(DIGITS);

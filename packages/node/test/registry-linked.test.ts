@@ -48,11 +48,11 @@ async function withoutDht(count: number, words: (index: number) => readonly stri
 
 test(
   "over libp2p a newcomer without a DHT finds each word's provider, and all of a common one",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async (context) => {
     await using net = await withoutDht(8, (index) => (index === 0 ? [] : [`only.w${index}`, "each.one"]));
     const [hub] = net.nodes as [AgentNode];
-    await eventually("the first knows all", () => hub.registry.known().length === 7, 20_000);
+    await eventually("the first knows all", () => hub.registry.known().length === 7, 60_000);
     const firstMs: number[] = [];
     for (let index = 1; index < 8; index += 2) {
       const newcomer = await net.add([]);
@@ -66,9 +66,9 @@ test(
         assert.equal(row.confirmed, false);
       }
       assert.deepEqual(linksThen, [1]);
-      const known = newcomer.registry.known().find(({ name }) => name === `agent-0${index}`);
-      assert.equal(known?.confirmed, true, "by the end of the search its own node has said the same");
-      assert.deepEqual(await newcomer.call(`${known.address}/ping`), {});
+      const known = () => newcomer.registry.known().find(({ name }) => name === `agent-0${index}`);
+      assert.deepEqual(await newcomer.call(`${known()?.address}/ping`), {});
+      await eventually("its own node has said the same", () => known()?.confirmed === true, 20_000);
     }
     context.diagnostic(`first providers after ${firstMs.map((ms) => ms.toFixed(0)).join(", ")} ms`);
 
@@ -84,7 +84,7 @@ test(
 
     const gone = net.nodes[3];
     await gone?.agents.unregister("agent-03");
-    await eventually("the first knows that it went", () => hub.registry.known().length === 6);
+    await eventually("the first knows that it went", () => hub.registry.known().length === 6, 20_000);
     const late = await net.add([]);
     assert.deepEqual(await found(late.registry, "only.w3"), [], "nor does anybody name what was withdrawn");
   },
@@ -92,7 +92,7 @@ test(
 
 test(
   "a newcomer hears of the agents of the peer it is linked with before it has asked",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     await using net = await withoutDht(1, () => ["own.word"]);
     const newcomer = await net.add([]);
@@ -174,16 +174,16 @@ test("what a peer says of others is hearsay, asked of their nodes; these have th
   const { registry, asked, noticed } = naming((made, nowS) => [
     { record: made({ nowS: nowS - 1 }), peer_record: "there" },
   ]);
-  const rows = await found(registry, "energy.sell");
+  const rows: AgentRow[] = [];
+  for await (const row of registry.find({ capability: "energy.sell", timeoutMs: 5_000 })) {
+    rows.push(row);
+    assert.equal(noticed[0]?.peerId, PROVIDER, "whoever hears of it can reach it");
+  }
   assert.deepEqual(
     rows.map(({ name, confirmed }) => [name, confirmed]),
     [["agent-1", false]],
   );
   assert.deepEqual(asked, [PEERS[0], PROVIDER]);
-  assert.deepEqual(
-    noticed.map(({ peerId }) => peerId),
-    [PROVIDER],
-  );
   assert.deepEqual(registry.known(), [], "its node knows of none");
   assert.deepEqual(await found(registry, "energy.sell"), []);
   assert.deepEqual(registry.known(), [], "and nobody else's word revives it");

@@ -39,6 +39,8 @@ export interface FetchOptions {
   readonly offence: (peerId: string, code: ErrorCode) => void;
   /** @throws as `RecordCache.take`. */
   readonly take: (record: AgentRecord, confirmed: boolean, heardMs?: number) => void;
+  /** Told where a peer may be reached. */
+  readonly notice: (hint: PeerHint) => void;
   /** Told when an answer shows that agents went. */
   readonly onGone: () => void;
   /** Told when a fetch ended. */
@@ -138,13 +140,18 @@ export class RecordFetcher {
     words: readonly string[],
     named: readonly NamedAgent[],
   ): Promise<readonly PeerHint[]> {
-    const { log, offence, take } = this.#options;
-    const where = new Map<string, string>();
+    const { log, offence, take, notice } = this.#options;
+    const hints: PeerHint[] = [];
     for (const { record: message, peerRecord } of named) {
       try {
         const record = this.#proven(message);
         if (!this.#isWanted(record, words)) continue;
-        if (peerRecord !== undefined) where.set(record.nodeId, peerRecord);
+        const hint = peerRecord === undefined ? undefined : await this.#hintOf(record.nodeId, peerRecord);
+        // Whoever is told of the agent may call it at once.
+        if (hint !== undefined) {
+          notice(hint);
+          hints.push(hint);
+        }
         take(record, false, record.validUntil * 1_000 - record.lifeMs);
       } catch (error) {
         const { code } = toProtocolError(error, "RECORD_INVALID");
@@ -153,8 +160,7 @@ export class RecordFetcher {
         if (FORGED.has(code)) offence(peerId, code);
       }
     }
-    const opened = [...where].map(([nodeId, text]) => this.#hintOf(nodeId, text));
-    return (await Promise.all(opened)).filter((hint) => hint !== undefined);
+    return hints;
   }
 
   /** Does it answer, of a node that did not say itself that it has none such? */

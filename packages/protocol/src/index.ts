@@ -95,7 +95,16 @@ export {
   verifyAuthorization,
   verifySignature,
 } from "./beckn/index.ts";
-export { base58decode, base58encode, equalBytes, fromBase64, toBase64, toHex } from "./bytes.ts";
+export {
+  base58decode,
+  base58encode,
+  concatBytes,
+  encodeUtf8,
+  equalBytes,
+  fromBase64,
+  toBase64,
+  toHex,
+} from "./bytes.ts";
 export { type BindingCheck, type BindingTerms, checkTerms, signBinding, verifyBinding } from "./binding.ts";
 export { canonicalBytes, canonicalize, parseCanonical, parseTolerant } from "./canonical.ts";
 export { contentId } from "./content-id.ts";
@@ -170,6 +179,7 @@ export {
   frameFlags,
   MAX_UVARINT_BYTES,
 } from "./frame.ts";
+export { sha256 } from "./hash.ts";
 export {
   agentIdFromKey,
   agentIdFromPeerId,

@@ -8,11 +8,14 @@
 import { strict as assert } from "node:assert";
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { flippedBit } from "./one-bit.ts";
 
 export const HEADER_BYTES = 64;
 export const CHAIN_BYTES = 32;
 export const MAX_BODY_BYTES = 1024 * 1024;
 
+/** What a disk writes whole or not at all. */
+const SECTOR_BYTES = 512;
 const FRAME_HEAD_BYTES = 8 + CHAIN_BYTES;
 const MAGIC = 0x4c4a4d47;
 const VERSION = 1;
@@ -106,6 +109,45 @@ function frameBodyAt(bytes: Uint8Array, at: number): Uint8Array | undefined {
   if (length === 0 || length > MAX_BODY_BYTES || end > bytes.length) return undefined;
   if (crc32(bytes.subarray(at + 8, end)) !== view.getUint32(at + 4, true)) return undefined;
   return bytes.subarray(at + FRAME_HEAD_BYTES, end);
+}
+
+/**
+ * The byte of a bad frame at `at` that one flipped bit would make whole: such a frame was synced, and has rotted since.
+ * A torn one lacks whole sectors.
+ */
+export function changedByteAt(bytes: Uint8Array, at: number, chainBefore: Uint8Array): number | undefined {
+  if (at + FRAME_HEAD_BYTES > bytes.length) return undefined;
+  const copy = bytes.slice(at);
+  const isWhole = (bit: number) => {
+    const byte = Math.floor(bit / 8);
+    copy[byte] = (copy[byte] ?? 0) ^ (1 << (bit % 8));
+    const body = frameBodyAt(copy, 0);
+    const whole =
+      body !== undefined && equalBytes(nextChain(chainBefore, body), copy.subarray(8, FRAME_HEAD_BYTES));
+    copy[byte] = (copy[byte] ?? 0) ^ (1 << (bit % 8));
+    return whole;
+  };
+  const byte = changedByteIn(copy, isWhole);
+  if (byte === undefined) return undefined;
+  // A sector that never came reads as zeros, and may have held no more than one bit of this frame.
+  const from = Math.max(0, byte - ((at + byte) % SECTOR_BYTES));
+  const isLost = copy
+    .subarray(from, from + SECTOR_BYTES - ((at + from) % SECTOR_BYTES))
+    .every((it) => it === 0);
+  return isLost ? undefined : at + byte;
+}
+
+/** The length, which the checksum does not cover; the checksum itself; or what it covers. */
+function changedByteIn(frame: Uint8Array, isWhole: (bit: number) => boolean): number | undefined {
+  for (let bit = 0; bit < 32; bit += 1) if (isWhole(bit)) return Math.floor(bit / 8);
+  const view = viewOf(frame);
+  const end = FRAME_HEAD_BYTES + view.getUint32(0, true);
+  if (end > frame.length) return undefined;
+  const covered = frame.subarray(8, end);
+  const stored = view.getUint32(4, true);
+  const inChecksum = Math.log2((crc32(covered) ^ stored) >>> 0);
+  const bit = Number.isInteger(inChecksum) ? inChecksum - 32 : flippedBit(covered, stored);
+  return bit !== undefined && isWhole(64 + bit) ? 8 + Math.floor(bit / 8) : undefined;
 }
 
 function wholeFrameAfter(bytes: Uint8Array, badAt: number): number | undefined {

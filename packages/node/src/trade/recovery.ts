@@ -2,7 +2,14 @@
 
 import { type JournalRecord, ProtocolError } from "@gridmesh/protocol";
 import type { JournalDisk } from "./disk.ts";
-import { CHAIN_BYTES, decodeHeader, HEADER_BYTES, scanSegment, type SegmentScan } from "./journal-format.ts";
+import {
+  CHAIN_BYTES,
+  changedByteAt,
+  decodeHeader,
+  HEADER_BYTES,
+  scanSegment,
+  type SegmentScan,
+} from "./journal-format.ts";
 
 export const CLEAN_MARKER = "clean";
 
@@ -92,7 +99,7 @@ async function readSegment(
     throw damaged({ file: name, what: "its header does not continue the segment before it" });
   }
   const scan = scanSegment(bytes, progress.chain);
-  checkEnd(scan, { name, length: bytes.length, isLast });
+  checkEnd(scan, { name, bytes, isLast });
   for (const record of scan.records) {
     tell(readRecord(record, { name, seq: progress.lastSeq + 1 }));
     progress.lastSeq += 1;
@@ -110,20 +117,21 @@ async function removeSynced(disk: JournalDisk, name: string): Promise<void> {
 
 function checkEnd(
   scan: SegmentScan,
-  at: { readonly name: string; readonly length: number; readonly isLast: boolean },
+  { name, bytes, isLast }: { readonly name: string; readonly bytes: Uint8Array; readonly isLast: boolean },
 ): void {
-  if (scan.goodBytes >= at.length) return;
+  const offset = scan.goodBytes;
+  if (offset >= bytes.length) return;
+  const changed = changedByteAt(bytes, offset, scan.chain);
+  const how = changed === undefined ? "a bad frame" : `one bit of byte ${changed} has changed`;
   if (scan.validBehindAt !== undefined) {
-    const what = `a bad frame with a whole one behind it at ${scan.validBehindAt}`;
-    throw damaged({ file: at.name, offset: scan.goodBytes, what });
-  }
-  if (!at.isLast) {
     throw damaged({
-      file: at.name,
-      offset: scan.goodBytes,
-      what: "a bad frame, and another segment follows",
+      file: name,
+      offset,
+      what: `${how}, with a whole frame behind it at ${scan.validBehindAt}`,
     });
   }
+  if (!isLast) throw damaged({ file: name, offset, what: `${how}, and another segment follows` });
+  if (changed !== undefined) throw damaged({ file: name, offset, what: how });
 }
 
 function readRecord(bytes: Uint8Array, at: { readonly name: string; readonly seq: number }): JournalRecord {

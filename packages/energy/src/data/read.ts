@@ -1,10 +1,12 @@
 /** A folder of data by its files' names; whoever has a file system reads them and passes the text. */
 
+import { isAusgridFile, readAusgrid } from "./ausgrid.ts";
 import { readCityLearn } from "./citylearn.ts";
 import type { Dataset } from "./dataset.ts";
 import { readCityLearnEnvironment, readEnvironmentCsv } from "./environment.ts";
 import type { Environment } from "./environment.ts";
 import { readHomesCsv } from "./homes-csv.ts";
+import { isReferenceFile } from "./reference.ts";
 import { badData } from "./table.ts";
 
 export interface DataFolder {
@@ -12,7 +14,7 @@ export interface DataFolder {
   readonly environment: Environment | null;
 }
 
-/** Names a folder may hold; licences and notes lie beside them and are passed over. */
+/** Names a folder of homes may hold; licences and notes lie beside them and are passed over. */
 export const dataFileNames = [
   "homes_hourly.csv",
   "environment_hourly.csv",
@@ -27,16 +29,12 @@ export function isDataFile(name: string): boolean {
 }
 
 /**
- * Text by file name → dataset: `homes_hourly.csv` (CityLearn 2022, with `homes.json` and `environment_hourly.csv`) or
- * `homes.csv` (with `environment.csv`).
+ * Text by file name → dataset: `homes_hourly.csv` (CityLearn 2022, with `homes.json` and `environment_hourly.csv`),
+ * `homes.csv` (with `environment.csv`) or `customerN_halfhourly.csv`.
  * @throws INVALID_PARAMS naming file and line.
  */
 export function readDataFolder(files: Readonly<Record<string, string>>): DataFolder {
-  const known: ReadonlySet<string> = new Set(dataFileNames);
-  for (const name of Object.keys(files)) {
-    if (isDataFile(name) && !known.has(name))
-      throw badData(name, 0, `unknown file; known: ${dataFileNames.join(", ")}`);
-  }
+  checkNames(Object.keys(files));
   const cityLearn = files["homes_hourly.csv"];
   const own = files["homes.csv"];
   if (cityLearn !== undefined && own !== undefined)
@@ -48,7 +46,23 @@ export function readDataFolder(files: Readonly<Record<string, string>>): DataFol
       environment: sky === undefined ? null : readCityLearnEnvironment(sky),
     };
   }
-  if (own === undefined) throw badData("homes.csv", 0, "neither it nor homes_hourly.csv is there");
+  if (own === undefined) return { homes: readCustomer(files), environment: null };
   const sky = files["environment.csv"];
   return { homes: readHomesCsv(own), environment: sky === undefined ? null : readEnvironmentCsv(sky) };
+}
+
+function checkNames(names: readonly string[]): void {
+  const homeFiles: readonly string[] = dataFileNames;
+  for (const name of names) {
+    if (!isDataFile(name) || homeFiles.includes(name) || isAusgridFile(name) || isReferenceFile(name))
+      continue;
+    throw badData(name, 0, `unknown file; known: ${dataFileNames.join(", ")}, customerN_halfhourly.csv`);
+  }
+}
+
+function readCustomer(files: Readonly<Record<string, string>>): Dataset {
+  const [name, other] = Object.keys(files).filter(isAusgridFile);
+  if (name === undefined) throw badData("homes.csv", 0, "neither it nor homes_hourly.csv is there");
+  if (other !== undefined) throw badData(other, 0, `stands beside ${name}`);
+  return readAusgrid(name, files[name] ?? "");
 }

@@ -22,17 +22,20 @@ export function badData(file: string, line: number, what: string): ProtocolError
   return new ProtocolError("INVALID_PARAMS", line === 0 ? `${file}: ${what}` : `${file}:${line}: ${what}`);
 }
 
-/** One header row, rows of the same width, blank lines ignored. @throws INVALID_PARAMS. */
-export function readTable(file: string, text: string): Table {
+/**
+ * One header row after `skip` lines (default 0), rows of the same width, blank lines ignored; lines keep their numbers.
+ * @throws INVALID_PARAMS.
+ */
+export function readTable(file: string, text: string, skip = 0): Table {
   const lines = text.split(/\r?\n/);
-  const columns = (lines[0] ?? "")
+  const columns = (lines[skip] ?? "")
     .replace(/^\uFEFF/, "")
     .split(",")
     .map((name) => name.trim());
-  if (columns.length < 2) throw badData(file, 1, "no header row");
-  if (new Set(columns).size !== columns.length) throw badData(file, 1, "a column appears twice");
+  if (columns.length < 2) throw badData(file, skip + 1, "no header row");
+  if (new Set(columns).size !== columns.length) throw badData(file, skip + 1, "a column appears twice");
   const rows: TableRow[] = [];
-  for (let index = 1; index < lines.length; index += 1) {
+  for (let index = skip + 1; index < lines.length; index += 1) {
     const text = lines[index] ?? "";
     if (text.trim() === "") continue;
     const cells = text.split(",");
@@ -41,7 +44,7 @@ export function readTable(file: string, text: string): Table {
     }
     rows.push({ line: index + 1, cells });
   }
-  if (rows.length === 0) throw badData(file, 1, "no rows");
+  if (rows.length === 0) throw badData(file, skip + 1, "no rows");
   return { file, columns, rows };
 }
 

@@ -116,12 +116,17 @@ const looseCatalog = (profile: BecknProfile): fc.Arbitrary<BecknContent> =>
       ],
     }));
 
-const interval = fc
-  .tuple(
-    fc.record({ quantityMilliWh: soldQuantity, priceMicroPerKWh: price }),
-    some({ finalMilliWh: fc.integer({ min: 0, max: 100_000_000_000 }) }),
-  )
-  .map(([ordered, delivered]) => ({ ...ordered, ...delivered }));
+const delivered = fc.integer({ min: 0, max: 100_000_000_000 });
+const interval = (profile: BecknProfile) =>
+  fc
+    .tuple(
+      fc.record({ quantityMilliWh: soldQuantity, priceMicroPerKWh: price }),
+      some({
+        finalMilliWh: delivered,
+        ...(profile === "beckn/1" ? {} : { sellerAllocMilliWh: delivered, buyerAllocMilliWh: delivered }),
+      }),
+    )
+    .map(([ordered, told]) => ({ ...ordered, ...told }));
 
 const meter = fc.record({ meterId: fc.stringMatching(/^[A-Z0-9_]{1,24}$/), utility: name });
 
@@ -139,7 +144,7 @@ const orderOf = (profile: BecknProfile): fc.Arbitrary<BecknOrder> =>
   fc
     .tuple(
       terms,
-      fc.array(interval, { minLength: 1, maxLength: 4 }),
+      fc.array(interval(profile), { minLength: 1, maxLength: 4 }),
       some({
         sellerName: name,
         billingName: name,

@@ -108,17 +108,19 @@ export interface BecknOrderInterval {
   readonly priceMicroPerKWh: number;
   /** Energy delivered and agreed on, mWh. */
   readonly finalMilliWh?: number | undefined;
+  /** Revision 2: what the utility of either side counts as delivered, mWh. */
+  readonly sellerAllocMilliWh?: number | undefined;
+  readonly buyerAllocMilliWh?: number | undefined;
 }
 
-export interface BecknOrder {
+/** Its first interval and what holds for all of them. */
+export interface BecknOrder extends BecknOrderInterval {
   readonly seller: string;
   readonly sellerName?: string | undefined;
   readonly offerId: string;
   readonly offerEpoch: string;
   /** The first interval; each of `further` lasts as long and begins where the one before it ends. */
   readonly slot: Slot;
-  readonly quantityMilliWh: number;
-  readonly priceMicroPerKWh: number;
   readonly further?: readonly BecknOrderInterval[] | undefined;
   readonly currency: string;
   readonly delivery: BecknDelivery;
@@ -134,8 +136,6 @@ export interface BecknOrder {
   readonly status?: BecknOrderStatus | undefined;
   /** Code of the delivery's state. */
   readonly state?: string | undefined;
-  /** Energy delivered and agreed on in the first interval, mWh. */
-  readonly finalMilliWh?: number | undefined;
   readonly source?: BecknSource | undefined;
   /** A partner's name of what is sold; absent: the offer's id. */
   readonly resourceId?: string | undefined;

@@ -3,7 +3,14 @@
 import { ProtocolError } from "../errors.ts";
 import type { Slot } from "../messages/trade/book.ts";
 import { checkSlot } from "../quantity.ts";
-import type { BecknCatalog, BecknIntent, BecknOffer, BecknOrder } from "./model.ts";
+import type {
+  BecknCatalog,
+  BecknIntent,
+  BecknOffer,
+  BecknOfferInterval,
+  BecknOrder,
+  BecknOrderInterval,
+} from "./model.ts";
 import { present } from "./present.ts";
 
 /** The first interval; the ones after it last as long and follow without a gap. */
@@ -12,12 +19,7 @@ export interface BecknWindow {
   readonly durationMs: number;
 }
 
-export interface BecknOpenInterval {
-  readonly availableMilliWh?: number | undefined;
-  readonly quantityMilliWh?: number | undefined;
-  readonly priceMicroPerKWh?: number | undefined;
-  readonly finalMilliWh?: number | undefined;
-}
+export type BecknOpenInterval = Left<BecknOrderInterval & BecknOfferInterval, never>;
 
 interface OpenTime {
   readonly area?: string | undefined;
@@ -45,9 +47,7 @@ export interface BecknOpenCatalog extends Left<BecknCatalog, "seller" | "offers"
 }
 
 export interface BecknOpenOrder
-  extends
-    OpenTime,
-    Left<BecknOrder, "slot" | "quantityMilliWh" | "priceMicroPerKWh" | "finalMilliWh" | "further"> {
+  extends OpenTime, Left<BecknOrder, "slot" | "further" | keyof BecknOrderInterval> {
   readonly intervals: readonly BecknOpenInterval[];
   /** Of an update: the parts that may differ. */
   readonly targets?: readonly string[] | undefined;
@@ -55,8 +55,10 @@ export interface BecknOpenOrder
 
 /** The order with its terms apart, as a revision writes them. */
 export function openOrder(order: BecknOrder): BecknOpenOrder {
-  const { slot, quantityMilliWh, priceMicroPerKWh, finalMilliWh, further = [], ...rest } = order;
-  const first = { quantityMilliWh, priceMicroPerKWh, ...present({ finalMilliWh }) };
+  const { slot, quantityMilliWh, priceMicroPerKWh, further = [], ...others } = order;
+  const { finalMilliWh, sellerAllocMilliWh, buyerAllocMilliWh, ...rest } = others;
+  const delivered = present({ finalMilliWh, sellerAllocMilliWh, buyerAllocMilliWh });
+  const first = { quantityMilliWh, priceMicroPerKWh, ...delivered };
   return { ...rest, ...openSlot(slot), intervals: [first, ...further] };
 }
 
@@ -79,10 +81,10 @@ export function closedOrder(open: BecknOpenOrder): BecknOrder | undefined {
   const { area: _area, window: _window, intervals, targets: _targets, ...rest } = open;
   const { seller, offerId, offerEpoch, currency, delivery, untilMs } = open;
   const slot = closedSlot(open);
-  const lines = intervals.map(({ quantityMilliWh, priceMicroPerKWh, finalMilliWh }) =>
+  const lines = intervals.map(({ quantityMilliWh, priceMicroPerKWh, availableMilliWh: _left, ...rest }) =>
     quantityMilliWh === undefined || priceMicroPerKWh === undefined
       ? undefined
-      : { quantityMilliWh, priceMicroPerKWh, ...present({ finalMilliWh }) },
+      : { quantityMilliWh, priceMicroPerKWh, ...present(rest) },
   );
   if (seller === undefined || offerId === undefined || offerEpoch === undefined) return undefined;
   if (currency === undefined || delivery === undefined || untilMs === undefined) return undefined;

@@ -66,7 +66,7 @@ function encodeCommitment(order: BecknOpenOrder): JsonObject {
     status: { descriptor: { code: commitmentStatus[status] } },
     resources: [{ ...encodeResource(resourceId, source), quantity }],
     offer: { id: offerId, resourceIds: [resourceId], ...offerTerms(order, order.quote?.validMs) },
-    commitmentAttributes: encodeSeries({ window, currency, intervals }, "quantityMilliWh"),
+    ...encodeSeries({ window, currency, intervals }, "quantityMilliWh"),
   };
 }
 

@@ -196,12 +196,12 @@ function encodeCatalog(catalog: BecknOpenCatalog, context: BecknContext): JsonOb
 
 function encodeOffer(offer: BecknOpenOffer, seller: string): JsonObject {
   const { offerId, resourceId = offerId, window, currency, intervals } = offer;
-  const commitmentAttributes = encodeSeries({ window, currency, intervals }, "availableMilliWh");
+  const table = encodeSeries({ window, currency, intervals }, "availableMilliWh");
   return {
     id: offerId,
     resourceIds: [resourceId],
     ...offerTerms({ ...offer, seller }),
-    offerAttributes: attributes(packs.offer, { commitmentAttributes }),
+    offerAttributes: attributes(packs.offer, table),
   };
 }
 

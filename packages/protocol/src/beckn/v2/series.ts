@@ -31,6 +31,18 @@ const columns: readonly Column[] = [
   { value: "priceMicroPerKWh", payloadType: "PRICE_PER_KWH", insertedBy: "sellerPlatform" },
   { value: "availableMilliWh", payloadType: "AVAILABLE_QTY", insertedBy: "sellerPlatform" },
   { value: "quantityMilliWh", payloadType: "REQUESTED_QTY", insertedBy: "buyerPlatform" },
+  {
+    value: "buyerAllocMilliWh",
+    payloadType: "BUYER_DISCOM_ALLOC",
+    insertedBy: "buyerDiscom",
+    report: true,
+  },
+  {
+    value: "sellerAllocMilliWh",
+    payloadType: "SELLER_DISCOM_ALLOC",
+    insertedBy: "sellerDiscom",
+    report: true,
+  },
   { value: "finalMilliWh", payloadType: "FINAL_ALLOC", insertedBy: "sellerDiscom", report: true },
 ];
 
@@ -40,16 +52,20 @@ export interface Table {
   readonly intervals: readonly BecknOpenInterval[];
 }
 
-/** @param always - the column that is declared even when nobody has filled it yet */
+/**
+ * The member that holds the table; none where it has no rows.
+ * @param always - the column that is declared even when nobody has filled it yet
+ */
 export function encodeSeries(table: Table, always: Value): JsonObject {
   const { window, currency, intervals } = table;
+  if (intervals.length === 0) return {};
   const filled = columns.filter(
     ({ value }) =>
       value === always ||
       (value === "priceMicroPerKWh" && currency !== undefined) ||
       intervals.some((interval) => interval[value] !== undefined),
   );
-  return attributes(packs.series, {
+  const series = attributes(packs.series, {
     intervalPeriod:
       window === undefined
         ? {}
@@ -63,6 +79,7 @@ export function encodeSeries(table: Table, always: Value): JsonObject {
       }),
     })),
   });
+  return { commitmentAttributes: series };
 }
 
 function describe(
@@ -106,7 +123,8 @@ function decodeInterval(
   for (const { type, values } of interval.payloads) {
     if (!declared.has(type)) throw schemaError(`column ${type.slice(0, 40)} is not declared`);
     const column = columns.find(({ payloadType }) => payloadType === type);
-    if (!column) continue;
+    // A column without a value waits for whoever fills it.
+    if (!column || values.length === 0) continue;
     const [value, ...others] = values;
     if (typeof value !== "number" || others.length > 0) throw schemaError(`${type} is one number`);
     if (found.has(column.value)) throw schemaError(`${type} twice in interval ${interval.id}`);

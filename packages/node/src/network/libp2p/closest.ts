@@ -2,7 +2,7 @@
 
 import assert from "node:assert";
 import type { FinalPeerEvent, QueryEvent, SingleKadDHT } from "@libp2p/kad-dht";
-import type { PeerId } from "@libp2p/interface";
+import type { PeerId, PeerInfo } from "@libp2p/interface";
 import type { Clock } from "../../clock.ts";
 
 /** For so long a walk that met nobody new shows that the table is the network. */
@@ -66,6 +66,27 @@ export function spareWalks(service: SingleKadDHT, clock: Clock): void {
       met = new Set(known.map(String));
       metMs = clock.monotonicMs();
     },
+  };
+}
+
+interface Hearing {
+  readonly network: { safeDispatchEvent(type: string, detail?: { readonly detail?: PeerInfo }): boolean };
+  readonly components: {
+    readonly connectionManager: { getConnections(peer: PeerId): readonly unknown[] };
+  };
+}
+
+/**
+ * Each answer in the DHT names twenty peers, and each was written into the peer store and the table anew: of who is
+ * linked we know more than others tell.
+ */
+export function spareHearsay(service: SingleKadDHT): void {
+  const { network, components } = service as unknown as Hearing;
+  const dispatch = network.safeDispatchEvent.bind(network);
+  network.safeDispatchEvent = (type, event) => {
+    const peer = type === "peer" ? event?.detail?.id : undefined;
+    const isLinked = peer !== undefined && components.connectionManager.getConnections(peer).length > 0;
+    return isLinked || dispatch(type, event);
   };
 }
 

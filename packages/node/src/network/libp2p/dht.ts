@@ -9,8 +9,9 @@ import type { Clock, Wait } from "../../clock.ts";
 import type { NetworkProfile } from "../profiles.ts";
 import type { PeerHint } from "../transport.ts";
 import { waitSignal } from "../waiting.ts";
-import { spareWalks } from "./closest.ts";
+import { spareHearsay, spareWalks } from "./closest.ts";
 import type { Gater } from "./gater.ts";
+import { tellTogether } from "./told-together.ts";
 
 const SHA2_256 = 0x12;
 /** Every query ends: one over an empty table would wait for ever. */
@@ -64,6 +65,8 @@ export function dhtOver(options: DhtOptions): Dht {
   const sighting = service as unknown as TypedEventTarget<{ peer: CustomEvent<PeerInfo> }>;
   sighting.addEventListener("peer", ({ detail }) => options.onSighted(hintOf(detail)));
   spareWalks(service, clock);
+  spareHearsay(service);
+  tellTogether(service, clock);
 
   /** Runs one query; its peers may be dialled meanwhile. */
   const query = async <T>(wait: Wait, run: (signal: AbortSignal) => Promise<T>): Promise<T> => {

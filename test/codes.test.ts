@@ -45,8 +45,6 @@ const NOT_RAISED: ReadonlySet<string> = new Set([
   "LEDGER_MISMATCH",
   "GRID_LIMIT",
   "CONTROL_UNAUTHORIZED",
-  "UPSTREAM_FORBIDDEN",
-  "BUNDLE_INVALID",
 ]);
 
 /** What a test of the code says where it does not name the code itself: Beckn's own names, an outcome. */

@@ -69,6 +69,8 @@ export interface ControlClient {
   /** Every order of one transaction on this node. @throws ORDER_NOT_FOUND */
   trade(transactionId: string, wait?: ControlWait): Promise<readonly TradeView[]>;
   trace(transactionId: string, wait?: ControlWait): Promise<readonly TraceStepView[]>;
+  /** The text of a file that proves what this node knows of a transaction. @throws ORDER_NOT_FOUND */
+  bundle(transactionId: string, options?: ControlWait & { readonly redact?: boolean }): Promise<string>;
   ledger(wait?: ControlWait): Promise<LedgerView>;
   books(wait?: ControlWait): Promise<readonly BookSnapshot[]>;
   audit(wait?: ControlWait): Promise<AuditView>;
@@ -133,6 +135,10 @@ export function controlClient(socketPath: string): ControlClient {
       (await get<{ trades: TradeView[] }>(`trades/${encodeURIComponent(id)}`, wait)).trades,
     trace: async (id, wait) =>
       (await get<{ steps: TraceStepView[] }>(`trades/${encodeURIComponent(id)}/trace`, wait)).steps,
+    bundle: async (id, options) => {
+      const path = `trades/${encodeURIComponent(id)}/bundle?redact=${options?.redact ?? false}`;
+      return (await get<{ bundle: string }>(path, options)).bundle;
+    },
     ledger: (wait) => get("ledger", wait),
     books: async (wait) => (await get<LedgerView>("ledger", wait)).books,
     audit: async (wait) => (await post<{ audit: AuditView }>("ledger/audit", {}, wait)).audit,

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { LedgerView, TraceStepView, TradeView } from "../src/control/types.ts";
 import { configOf, gridmesh, startedDaemon, temporaryHome } from "./running.ts";
@@ -50,6 +52,20 @@ test(
     }
     const shown = await gridmesh(buyer.home, "trade", "trace", bought.transactionId);
     assert.match(shown.stdout, /confirm +empty \(bap\) +full \(bpp\) +ACK/);
+
+    const file = join(first.home, "trade.json");
+    assert.equal(
+      (await gridmesh(buyer.home, "trade", "export", bought.transactionId, "--out", file)).code,
+      0,
+    );
+    // Whoever has the file needs neither a daemon nor a home.
+    const holds = await gridmesh("/nonexistent", "trade", "verify", file);
+    assert.equal(holds.code, 0, holds.stderr);
+    assert.match(holds.stdout, /signatures over \d+ messages and 1 orders/);
+    writeFileSync(file, readFileSync(file, "utf8").replace('"amountMicro":1500000', '"amountMicro":1400000'));
+    const changed = await gridmesh("/nonexistent", "trade", "verify", file);
+    assert.notEqual(changed.code, 0);
+    assert.match(changed.stderr, /BUNDLE_INVALID signature/);
 
     for (const home of [buyer.home, seller.home]) {
       const { accounts } = await members<{ accounts: LedgerView["books"] }>(home, "ledger", "show");

@@ -91,6 +91,7 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
     transport: links.transport,
     desk,
     registry,
+    store,
     agents: becknAgents(agents),
     connect: (to, wait) => links.reach(to, wait),
   });
@@ -177,6 +178,7 @@ function becknAgents(agents: AgentList): LocalAgents {
   return {
     bySellerId: (agentId) => seats().find(({ local }) => local.agentId === agentId)?.local,
     byName: (name) => seats().find(({ local }) => local.name === name)?.local,
+    first: () => seats()[0]?.local,
     sellers: () =>
       seats()
         .filter(({ seat }) => seat.hosted.state === "ready" && seat.hosted.capabilities.includes(SELL))

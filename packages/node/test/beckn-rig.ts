@@ -18,6 +18,7 @@ import type { Log } from "../src/log.ts";
 import { marketClock, type MarketClock } from "../src/market-clock.ts";
 import { memory, type MemoryHub, memoryHub } from "../src/network/index.ts";
 import type { Transport, Verdict } from "../src/network/transport.ts";
+import { memoryStore } from "../src/store/memory.ts";
 import type { AgentRow, Registry } from "../src/registry/types.ts";
 import type { Draft, Received, SignedExchange } from "../src/signed-exchange.ts";
 import { type MemoryDisk, memoryDisk, openTradeDesk } from "../src/trade/index.ts";
@@ -150,6 +151,7 @@ export function createRig(seed = 1): Rig {
       transport: watchJoins(transport, validators),
       desk: setup.view?.(desk) ?? desk,
       registry: registryOf(rows, peerId),
+      store: memoryStore(),
       network: NETWORK,
       domain: "energy",
       engine,
@@ -161,6 +163,7 @@ export function createRig(seed = 1): Rig {
       agents: {
         bySellerId: (agentId) => (agentId === agent.agentId ? agent : undefined),
         byName: (wanted) => (wanted === name ? agent : undefined),
+        first: () => agent,
         sellers: () => (setup.sells === false ? [] : [agent]),
       },
     });

@@ -19,12 +19,12 @@ export function toBase64(bytes: Uint8Array): string {
   return toString(bytes, "base64pad");
 }
 
-/** The bytes of padded base64 in its one spelling; undefined for anything else. */
-export function fromBase64(text: string, length: number): Uint8Array | undefined {
-  if (text.length !== Math.ceil(length / 3) * 4) return undefined;
+/** The bytes of padded base64 in its one spelling, of this length if one is given; undefined for anything else. */
+export function fromBase64(text: string, length?: number): Uint8Array | undefined {
+  if (length !== undefined && text.length !== Math.ceil(length / 3) * 4) return undefined;
   try {
     const bytes = fromString(text, "base64pad");
-    return bytes.length === length && toBase64(bytes) === text ? bytes : undefined;
+    return (length ?? bytes.length) === bytes.length && toBase64(bytes) === text ? bytes : undefined;
   } catch {
     return undefined;
   }

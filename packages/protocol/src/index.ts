@@ -96,6 +96,17 @@ export {
   verifySignature,
 } from "./beckn/index.ts";
 export {
+  type BundleDraft,
+  type BundleFrame,
+  type BundleOrder,
+  type BundlePart,
+  type BundleReport,
+  redacted,
+  sealBundle,
+  type TradeBundle,
+  verifyBundle,
+} from "./bundle/index.ts";
+export {
   base58decode,
   base58encode,
   concatBytes,

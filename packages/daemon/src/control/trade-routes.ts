@@ -21,6 +21,12 @@ export function tradeRoutes(app: FastifyInstance, context: ControlContext): void
     if (steps.length === 0) throw unknownTrade(id);
     return { steps };
   });
+  app.get("/trades/:id/bundle", (request): { bundle: string } => {
+    const { id } = request.params as { id: string };
+    const { redact } = request.query as { redact?: string };
+    // As text: what is signed are these bytes.
+    return { bundle: new TextDecoder().decode(node.beckn.bundle(id, { redact: redact === "true" })) };
+  });
   app.get("/ledger", (): LedgerView => ({ books: node.desk.books(), pending: node.desk.pending() }));
   app.post("/ledger/audit", (): { audit: AuditView } => {
     return { audit: auditOf(node.desk.books()) };

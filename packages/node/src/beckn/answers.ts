@@ -47,6 +47,8 @@ export interface Answers {
 export function createAnswers(
   parts: Pick<SearchParts, "ports" | "audit" | "counters" | "background"> & {
     readonly carrier: Carrier;
+    /** Told of each search that was answered. */
+    readonly heard: (search: Opened, from: string) => void;
     readonly policy: Policy;
     readonly outside: Pick<OutsideRoom, "programOf" | "tell">;
   },
@@ -189,7 +191,10 @@ interface Answer {
 
 /** One on_search per search and seller. */
 async function answer(
-  parts: Pick<SearchParts, "ports" | "audit" | "counters"> & { readonly carrier: Carrier },
+  parts: Pick<SearchParts, "ports" | "audit" | "counters"> & {
+    readonly carrier: Carrier;
+    readonly heard: (search: Opened, from: string) => void;
+  },
   { heard, seller, offers }: Answer,
 ): Promise<void> {
   const { ports, audit, counters, carrier } = parts;
@@ -212,6 +217,8 @@ async function answer(
       to: search.context.bapId,
     });
     counters.offersSent++;
+    // Of all searches heard only those that became somebody's business are kept.
+    parts.heard(search, peerId);
     audit.noteMessage(context, "ACK");
   } catch (error) {
     if (!isProtocolError(error)) throw error;

@@ -63,19 +63,27 @@ export function signedHeader(letter: Pick<Letter, "action" | "body" | "signer">,
   });
 }
 
-/** `receive` answers letters between two agents of this node, by the same road as all others. */
+/**
+ * @param parts.receive - answers letters between two agents of this node, by the same road as all others
+ * @param parts.sent - told of each letter to another node and its reply
+ */
 export function createCarrier(
   ports: BecknPorts,
-  receive: (frame: Frame, from: string, publicKey?: Uint8Array) => Promise<Frame>,
+  parts: {
+    readonly receive: (frame: Frame, from: string, publicKey?: Uint8Array) => Promise<Frame>;
+    readonly sent: (peerId: string, request: Frame, reply: Frame) => void;
+  },
 ): Carrier {
   const { clock } = ports;
   const exchange: Carrier["exchange"] = async (peerId, request, wait = {}) => {
     const limitMs = Math.min(wait.timeoutMs ?? ACK_WAIT_MS, ACK_WAIT_MS);
     using deadline = startDeadline(clock, { ...wait, timeoutMs: limitMs }, limitMs);
     const { signal } = deadline;
-    if (peerId === ports.peerId) return until(receive(request, ports.peerId, wait.publicKey), signal);
+    if (peerId === ports.peerId) return until(parts.receive(request, ports.peerId, wait.publicKey), signal);
     const stream = await openStream(ports, peerId, { signal, timeoutMs: limitMs });
-    return exchangeFrames(stream, request, { signal, timeoutMs: deadline.leftMs() });
+    const reply = await exchangeFrames(stream, request, { signal, timeoutMs: deadline.leftMs() });
+    parts.sent(peerId, request, reply);
+    return reply;
   };
   return {
     exchange,

@@ -10,6 +10,8 @@ import { createCarrier, type Frame, serveStream } from "./carrier.ts";
 import { resendOrder, tellBuyer } from "./courier.ts";
 import { openContext, verifyFrame } from "./inbound.ts";
 import { newId } from "./messages.ts";
+import { bundleOf } from "./bundle.ts";
+import { createFrameLog, type FrameLog, type Kept, keptIn } from "./frame-log.ts";
 import { createOutside } from "./outside.ts";
 import { createPending } from "./pending.ts";
 import { createPolicy, Recent } from "./policy.ts";
@@ -37,12 +39,17 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
   const audit = createAudit(clock);
   const counters = { searchesPublished: 0, searchesHeard: 0, offersSent: 0, offersReceived: 0 };
   const topic = `gridmesh/${ports.network}/search/${ports.domain}`;
-  const carrier = createCarrier(ports, (...arrived) => receive(...arrived));
-  const hearOwn = (frame: Frame) => answers.hear(openContext(ports, verifyFrame(ports, frame)));
+  const frames = createFrameLog(ports);
+  const kept = keptIn(frames, ports.peerId);
+  const carrier = createCarrier(ports, { receive: (...arrived) => receive(...arrived), sent: kept.sent });
+  const hearOwn = (frame: Frame) => {
+    kept.published(frame);
+    answers.hear(openContext(ports, verifyFrame(ports, frame)));
+  };
   const policy = createPolicy(clock);
   const outside = createOutside({ ports, audit, carrier, policy, topic, hearOwn });
   const shared = { ports, audit, background, carrier, counters, outside };
-  const answers = createAnswers({ ...shared, policy });
+  const answers = createAnswers({ ...shared, policy, heard: kept.heard });
   const parts: ReceiveParts = {
     ...shared,
     policy,
@@ -52,7 +59,7 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
     searches: new Recent<Search>(MAX_SEARCHES),
     signal: stopping.signal,
   };
-  const receive = createReceiver(parts);
+  const receive = keeping(createReceiver(parts), kept);
 
   const startSearch = (buyer: LocalAgent, intent: SearchIntent) => {
     const search = new Search({ ...shared, topic, hearOwn, signal: stopping.signal }, buyer, intent);
@@ -68,6 +75,7 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
   undo.use(transport.join(topic, (from, data) => answers.validate(from, data)));
   undo.use(desk.onOffer((offer) => answers.offered(offer)));
   undo.use(desk.onEvent((event) => tellBuyer(parts, event)));
+  undo.defer(() => frames.stop());
   undo.defer(() => answers.stop());
   undo.use(tellSellers(ports));
   desk.setCourier({ resend: (terms, order) => resendOrder({ ports, carrier }, terms, order) });
@@ -79,6 +87,7 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
     buy: async (agent, options: BuyOptions) =>
       buy({ ...parts, startSearch }, buyerNamed(ports, agent), endingWith(options, stopping.signal)),
     trace: (transactionId) => audit.lines(transactionId),
+    bundle: (transactionId, options) => bundleHere(ports, frames, { transactionId, ...options }),
     counters: () => ({ ...counters }),
     async stop() {
       stopping.abort(new ProtocolError("CALL_CANCELLED", "the node is stopping"));
@@ -90,4 +99,33 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
 
 function endingWith<Options extends Wait>(options: Options, own: AbortSignal): Options {
   return { ...options, signal: options.signal ? AbortSignal.any([options.signal, own]) : own };
+}
+
+/** @throws ORDER_NOT_FOUND. */
+function bundleHere(
+  ports: BecknPorts,
+  frames: FrameLog,
+  options: { readonly transactionId: string; readonly redact: boolean },
+): Uint8Array {
+  const { transactionId } = options;
+  const orders = ports.desk.evidence(transactionId);
+  const own = orders
+    .map(({ agentId }) => ports.agents.bySellerId(agentId))
+    .find((agent) => agent !== undefined);
+  const { signer } = own ?? ports.agents.first() ?? {};
+  if (signer === undefined) throw new ProtocolError("AGENT_NOT_FOUND", "no agent here that could sign it");
+  const { network } = ports;
+  const nowMs = ports.clock.nowMs();
+  return bundleOf(
+    { network, transactionId, frames: frames.of(transactionId), orders, signer, nowMs },
+    options,
+  );
+}
+
+function keeping(receive: ReturnType<typeof createReceiver>, kept: Kept): typeof receive {
+  return async (frame, from, publicKey) => {
+    const reply = await receive(frame, from, publicKey);
+    kept.arrived(from, frame, reply);
+    return reply;
+  };
 }

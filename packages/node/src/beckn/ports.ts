@@ -8,6 +8,7 @@ import type { MarketClock } from "../market-clock.ts";
 import type { GossipMeter } from "../message-meter.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Registry } from "../registry/types.ts";
+import type { StateStore } from "../store/types.ts";
 import type { TradeDesk } from "../trade/types.ts";
 
 export interface LocalAgent {
@@ -20,6 +21,8 @@ export interface LocalAgent {
 export interface LocalAgents {
   bySellerId(agentId: string): LocalAgent | undefined;
   byName(name: string): LocalAgent | undefined;
+  /** The one registered first. */
+  first(): LocalAgent | undefined;
   /** Those that answer searches. */
   sellers(): readonly LocalAgent[];
 }
@@ -28,6 +31,7 @@ export interface BecknPorts {
   readonly transport: Transport;
   readonly desk: TradeDesk;
   readonly registry: Registry;
+  readonly store: StateStore;
   readonly network: string;
   /** Beckn domain, e.g. `energy`. */
   readonly domain: string;

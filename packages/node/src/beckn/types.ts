@@ -120,6 +120,11 @@ export interface BecknExchange {
   buy(agent: string, options: BuyOptions): Promise<BuyOutcome>;
   /** Messages of a transaction, oldest first, for `trade trace`. */
   trace(transactionId: string): readonly TraceLine[];
+  /**
+   * What this node can prove of a transaction, as a file: every message, order and document with its signatures;
+   * `redact` leaves out the bodies. @throws ORDER_NOT_FOUND, AGENT_NOT_FOUND (nobody here to sign it).
+   */
+  bundle(transactionId: string, options: { readonly redact: boolean }): Uint8Array;
   counters(): {
     readonly searchesPublished: number;
     readonly searchesHeard: number;

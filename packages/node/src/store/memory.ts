@@ -1,13 +1,22 @@
 /** The state of a node without a home: gone with the process. */
 
-import type { StateStore, StoredBan, StoredPeer } from "./types.ts";
+import type { StateStore, StoredBan, StoredFrame, StoredPeer } from "./types.ts";
+
+/** Without a disk much less is kept. */
+const MAX_FRAMES = 2_000;
 
 export function memoryStore(): StateStore {
   let peers: readonly StoredPeer[] = [];
   const bans = new Map<string, StoredBan>();
   const counters = new Map<string, number>();
   const agents = new Map<string, string>();
+  let frames: readonly StoredFrame[] = [];
   return {
+    frames: (transactionId) => frames.filter((frame) => frame.transactionId === transactionId),
+    saveFrames(batch, { sinceMs, max }) {
+      const kept = [...frames, ...batch].filter(({ atMs }) => atMs >= sinceMs);
+      frames = kept.slice(-Math.min(max, MAX_FRAMES));
+    },
     peers: () => peers,
     savePeers(next) {
       peers = [...next];

@@ -4,6 +4,7 @@ import { chmodSync, closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type NonceRow, ProtocolError } from "@gridmesh/protocol";
+import { FRAME_SCHEMA, frameTable } from "./sqlite-frames.ts";
 import { recordTables } from "./sqlite-records.ts";
 import { successionTable } from "./sqlite-successions.ts";
 import type { StateStore, StoredBan, StoredOffence, StoredPeer } from "./types.ts";
@@ -35,7 +36,7 @@ const SCHEMA = `
     old_id text primary key, promised text, handover blob, rival blob,
     followed integer not null, told integer not null, at_ms integer not null) strict;
   create table if not exists agent (name text primary key, agent_id text not null) strict;
-`;
+${FRAME_SCHEMA}`;
 
 /**
  * Opens the state of a home and holds it until closed; the kernel frees the lock of a process that dies.
@@ -57,6 +58,7 @@ export function openStateStore(home: string): StateStore {
     ...countingTables(database, write),
     ...successionTable(database, write),
     ...recordTables(database, (act) => write(() => together(database, act))),
+    ...frameTable(database, (act) => write(() => together(database, act))),
     close: () => database.close(),
   };
 }

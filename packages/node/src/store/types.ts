@@ -79,7 +79,24 @@ export interface StoredSuccession {
   readonly atMs: number;
 }
 
+/** A Beckn message as it travelled, for who must prove it later. */
+export interface StoredFrame {
+  readonly transactionId: string;
+  /** Wall ms. */
+  readonly atMs: number;
+  readonly direction: "in" | "out";
+  readonly carrier: "gossip" | "stream";
+  readonly peerId: string;
+  readonly header: Uint8Array;
+  readonly body: Uint8Array;
+  readonly reply: { readonly header: Uint8Array; readonly body: Uint8Array } | undefined;
+}
+
 export interface StateStore {
+  /** Of one transaction, oldest first. */
+  frames(transactionId: string): readonly StoredFrame[];
+  /** Those before this wall ms are forgotten, and the oldest beyond `max`. */
+  saveFrames(batch: readonly StoredFrame[], keep: { readonly sinceMs: number; readonly max: number }): void;
   peers(): readonly StoredPeer[];
   /** Replaces the whole book. */
   savePeers(peers: readonly StoredPeer[]): void;

@@ -27,6 +27,7 @@ import { bookImbalance } from "./imbalance.ts";
 import { openJournal, type Journal, recordBytes } from "./journal.ts";
 import { makeOffer, offerOf, openOffers, reserve, withdrawOffer } from "./offers.ts";
 import { concludeOrder, decideOrder, holdOrder } from "./orders.ts";
+import { evidenceOf } from "./order-evidence.ts";
 import { pursueOrder, pursueStatement } from "./pursuit.ts";
 import { resumeAgent, resumePeer } from "./reconcile.ts";
 import { createSends } from "./sends.ts";
@@ -221,6 +222,7 @@ function deskOver(context: DeskContext, { journal, listeners, stack, disk }: Run
     orders: (filter) => orders(context, filter),
     order(agentId, { buyer, orderId }) {
       const half = state.books.get(agentId)?.orders.get(orderKey(buyer, orderId));
+    evidence: (transactionId) => evidenceOf(state, transactionId),
       return half === undefined ? undefined : summaryOf(half);
     },
     signedOrder: (agentId, { buyer, orderId }) =>

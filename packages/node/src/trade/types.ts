@@ -4,6 +4,7 @@
  */
 
 import type { DeskAudit } from "./audit.ts";
+import type { OrderEvidence } from "./order-evidence.ts";
 import type { BookSnapshot, OrderSummary, Signer, Slot } from "@gridmesh/protocol";
 
 /** What the owner allows the node to sign for an agent; counted in the journal. */
@@ -202,6 +203,8 @@ export interface TradeDesk {
   /** Entries still on their way (orders open, imbalance statements without receipt). */
   pending(): { readonly orders: number; readonly imbalances: number };
   /** Chain, replay against the live books, invariants; of this node's ledger alone. */
+  /** All that its books hold of a transaction's orders. */
+  evidence(transactionId: string): readonly OrderEvidence[];
   audit(): Promise<DeskAudit>;
   stop(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import type { TraceStepView, TradeView } from "../../control/types.ts";
+import { exportTrade, verifyTrade } from "../trade-bundle.ts";
 import type { Verb } from "../invocation.ts";
 import { kWh, money, pairs, short, table } from "../table.ts";
 
@@ -28,6 +29,20 @@ export const trade: Verb = (command, attach) => {
     invocation.print({ steps }, traceTable(steps));
     return 0;
   });
+
+  const exported = command
+    .command("export")
+    .summary("a file that proves a trade to anybody")
+    .argument("<id>", "transaction id")
+    .option("--out <file>", "where it is written; standard output without")
+    .option("--redact", "without the bodies; all signatures still hold");
+  attach(exported, exportTrade);
+
+  const verify = command
+    .command("verify")
+    .summary("whether such a file holds; needs no daemon")
+    .argument("<file>", "the file, - for standard input");
+  attach(verify, verifyTrade);
 };
 
 function tradeTable(trades: readonly TradeView[]): string {

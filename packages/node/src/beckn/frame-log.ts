@@ -1,0 +1,123 @@
+/** Beckn messages as they travelled, kept for whoever must prove them later: written in batches, beside the work. */
+
+import { decodeReplyHeader, parseBecknBody } from "@gridmesh/protocol";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
+import type { StateStore, StoredFrame } from "../store/types.ts";
+import type { Frame } from "./carrier.ts";
+import type { Verified } from "./inbound.ts";
+
+const KEPT_MS = 90 * 86_400_000;
+/** Some hundred thousand trades; of more the oldest are forgotten. */
+const MAX_KEPT = 1_000_000;
+const FLUSH_MS = 500;
+/** More than a disk takes in that time: the newest are not kept, and that is told. */
+const MAX_WAITING = 2_000;
+
+export interface FrameLog {
+  note(frame: Omit<StoredFrame, "transactionId" | "atMs">): void;
+  /** Of one transaction, oldest first. */
+  of(transactionId: string): readonly StoredFrame[];
+  stop(): void;
+}
+
+export interface FrameLogParts {
+  readonly store: Pick<StateStore, "frames" | "saveFrames">;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export function createFrameLog({ store, clock, log }: FrameLogParts): FrameLog {
+  let waiting: Omit<StoredFrame, "transactionId">[] = [];
+  let dropped = 0;
+  let timer: Disposable | undefined;
+
+  const flush = () => {
+    timer?.[Symbol.dispose]();
+    timer = undefined;
+    const batch = waiting.flatMap((frame) => {
+      const transactionId = transactionOf(frame.body);
+      return transactionId === undefined ? [] : [{ ...frame, transactionId }];
+    });
+    waiting = [];
+    if (dropped > 0) log.warn("beckn.frames", `${dropped} messages were not kept: the disk is too slow`);
+    dropped = 0;
+    if (batch.length === 0) return;
+    try {
+      store.saveFrames(batch, { sinceMs: clock.nowMs() - KEPT_MS, max: MAX_KEPT });
+    } catch (error) {
+      // What binds is in the journal, whose failure ends the node.
+      log.warn("beckn.frames", `${batch.length} messages were not kept: ${String(error)}`);
+    }
+  };
+
+  return {
+    note(frame) {
+      if (waiting.length >= MAX_WAITING) {
+        dropped += 1;
+        return;
+      }
+      waiting.push({ ...frame, atMs: clock.nowMs() });
+      timer ??= clock.timer(FLUSH_MS, flush);
+    },
+    of(transactionId) {
+      flush();
+      return store.frames(transactionId);
+    },
+    stop: flush,
+  };
+}
+
+/** The moments at which a message is worth keeping. */
+export interface Kept {
+  /** By this node, over a stream. */
+  sent(peerId: string, request: Frame, reply: Frame): void;
+  /** Over a stream, and taken. */
+  arrived(peerId: string, request: Frame, reply: Frame): void;
+  /** A search of an own agent. */
+  published(search: Frame): void;
+  /** A search of another's that an own agent answered. */
+  heard(search: Verified, from: string): void;
+}
+
+export function keptIn(log: FrameLog, peerId: string): Kept {
+  const note = (
+    direction: "in" | "out",
+    peer: string,
+    frames: { request: Frame; reply: Frame | undefined },
+  ) =>
+    log.note({
+      direction,
+      carrier: frames.reply === undefined ? "gossip" : "stream",
+      peerId: peer,
+      ...frames.request,
+      reply: frames.reply,
+    });
+  return {
+    sent: (to, request, reply) => note("out", to, { request, reply }),
+    arrived(from, request, reply) {
+      // What was refused binds nobody, and anybody could send it.
+      if (isTaken(reply)) note("in", from, { request, reply });
+    },
+    published: (request) => note("out", peerId, { request, reply: undefined }),
+    heard({ headerBytes, body }, from) {
+      // One of an own agent was kept when it was published.
+      if (from !== peerId) note("in", from, { request: { header: headerBytes, body }, reply: undefined });
+    },
+  };
+}
+
+function isTaken(reply: Frame): boolean {
+  return decodeReplyHeader(reply.header).status < 300;
+}
+
+/** Of either revision; undefined for what has none. */
+function transactionOf(body: Uint8Array): string | undefined {
+  try {
+    const { context } = parseBecknBody(body) as { readonly context?: Readonly<Record<string, unknown>> };
+    const id = context?.["transaction_id"] ?? context?.["transactionId"];
+    return typeof id === "string" && id.length <= 128 ? id : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,67 @@
+/** The table of Beckn messages as they travelled; most nodes never read it, so its statements are made when needed. */
+
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { StateStore, StoredFrame } from "./types.ts";
+
+type FrameTable = Pick<StateStore, "frames" | "saveFrames">;
+
+export const FRAME_SCHEMA = `
+  create table if not exists frame (
+    id integer primary key, transaction_id text not null, at_ms integer not null, direction text not null,
+    carrier text not null, peer_id text not null, header blob not null, body blob not null,
+    reply_header blob, reply_body blob) strict;
+  create index if not exists frame_transaction on frame (transaction_id);
+`;
+
+interface Statements {
+  readonly insert: StatementSync;
+  readonly select: StatementSync;
+  readonly forgetOld: StatementSync;
+  readonly forgetMost: StatementSync;
+}
+
+/** @param write - runs all of it, or nothing, and names a failing disk */
+export function frameTable(database: DatabaseSync, write: (act: () => void) => void): FrameTable {
+  let made: Statements | undefined;
+  const statements = (): Statements =>
+    (made ??= {
+      insert: database.prepare(
+        `insert into frame (transaction_id, at_ms, direction, carrier, peer_id, header, body, reply_header, reply_body)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ),
+      select: database.prepare("select * from frame where transaction_id = ? order by id"),
+      // Numbers grow with time: the first that is young enough ends the search.
+      forgetOld: database.prepare(
+        "delete from frame where id < coalesce((select min(id) from frame where at_ms >= ?), 0)",
+      ),
+      forgetMost: database.prepare("delete from frame where id <= (select max(id) from frame) - ?"),
+    });
+  return {
+    frames: (transactionId) => statements().select.all(transactionId).map(frameOf),
+    saveFrames(batch, { sinceMs, max }) {
+      const { insert, forgetOld, forgetMost } = statements();
+      write(() => {
+        for (const { transactionId, atMs, direction, carrier, peerId, header, body, reply } of batch) {
+          const answer = [reply?.header ?? null, reply?.body ?? null] as const;
+          insert.run(transactionId, atMs, direction, carrier, peerId, header, body, ...answer);
+        }
+        forgetOld.run(sinceMs);
+        forgetMost.run(max);
+      });
+    },
+  };
+}
+
+function frameOf(row: Record<string, unknown>): StoredFrame {
+  const replyHeader = row["reply_header"] as Uint8Array | null;
+  return {
+    transactionId: String(row["transaction_id"]),
+    atMs: Number(row["at_ms"]),
+    direction: row["direction"] === "in" ? "in" : "out",
+    carrier: row["carrier"] === "gossip" ? "gossip" : "stream",
+    peerId: String(row["peer_id"]),
+    header: row["header"] as Uint8Array,
+    body: row["body"] as Uint8Array,
+    reply: replyHeader === null ? undefined : { header: replyHeader, body: row["reply_body"] as Uint8Array },
+  };
+}

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { isProtocolError, sealBundle, type TradeBundle, verifyBundle } from "@gridmesh/protocol";
+import { signerOf } from "../../protocol/test/keys.ts";
+import { nodeEngine } from "../src/gate/engine.ts";
+import { buyOptions, createRig, type RigNode } from "./beckn-rig.ts";
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] extends object ? Writable<T[K]> : T[K] };
+type Changed = Writable<TradeBundle>;
+
+const text = new TextDecoder();
+const engine = nodeEngine();
+
+function verdict(bytes: Uint8Array): string {
+  try {
+    verifyBundle(bytes, engine);
+    return "holds";
+  } catch (error) {
+    assert.ok(isProtocolError(error), String(error));
+    assert.equal(error.code, "BUNDLE_INVALID");
+    return String(error.data?.["item"]);
+  }
+}
+
+async function settled(node: RigNode): Promise<void> {
+  while (node.desk.orders({ open: true }).length > 0) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+async function traded(): Promise<{
+  readonly buyer: Uint8Array;
+  readonly seller: Uint8Array;
+  readonly redacted: Uint8Array;
+  readonly transactionId: string;
+}> {
+  await using rig = createRig();
+  const home = await rig.node(1);
+  const shop = await rig.node(2);
+  await shop.sell(10, 0.15);
+  const { transactionId, steps } = await home.beckn.buy(home.name, buyOptions({ delivery: "instant" }));
+  assert.deepEqual(
+    steps.map(({ outcome }) => outcome),
+    ["confirmed"],
+  );
+  await Promise.all([settled(home), settled(shop)]);
+  return {
+    buyer: home.beckn.bundle(transactionId, { redact: false }),
+    seller: shop.beckn.bundle(transactionId, { redact: false }),
+    redacted: home.beckn.bundle(transactionId, { redact: true }),
+    transactionId,
+  };
+}
+
+suite("the evidence of a trade in one file", { timeout: 60_000 }, () => {
+  test("both sides' files hold by themselves, from the search to the receipt", async () => {
+    const { buyer, seller, redacted, transactionId } = await traded();
+    const bought = verifyBundle(buyer, engine);
+    const sold = verifyBundle(seller, engine);
+    assert.equal(bought.transactionId, transactionId);
+    assert.deepEqual(
+      [...bought.orders, ...sold.orders].map(({ role, state }) => [role, state]),
+      [
+        ["buyer", "CLOSED"],
+        ["seller", "SETTLED"],
+      ],
+    );
+    // search, on_search, select, on_select, init, on_init, confirm, on_confirm, status, on_status.
+    assert.ok(bought.frames >= 10, `${bought.frames} messages`);
+    assert.ok(bought.signatures >= 2 * bought.frames, "requests and their replies");
+    assert.ok(sold.frames >= 10, `${sold.frames} messages`);
+    assert.deepEqual([...bought.equivocations, ...sold.equivocations], []);
+
+    const hidden = verifyBundle(redacted, engine);
+    assert.equal(hidden.redacted, true);
+    assert.equal(hidden.signatures, bought.signatures);
+    assert.ok(!text.decode(redacted).includes('"body":"'), "no body is in it");
+  });
+
+  test("each of a thousand changed bytes is found", async () => {
+    const { buyer } = await traded();
+    const places = new Set<string>();
+    let seed = 7;
+    for (let change = 0; change < 1_000; change += 1) {
+      seed = (seed * 48_271) % 2_147_483_647;
+      const at = seed % buyer.length;
+      const changed = Uint8Array.from(buyer);
+      changed[at] = (changed[at] ?? 0) ^ (1 << (change % 7));
+      const found = verdict(changed);
+      assert.notEqual(found, "holds", `byte ${at}`);
+      places.add(found);
+    }
+    assert.ok(places.has("signature"), [...places].join(" "));
+  });
+
+  test("a file whose own maker changed it is found out by what others signed", async () => {
+    const { buyer } = await traded();
+    const liar = signerOf(99);
+    const whole = JSON.parse(text.decode(buyer)) as TradeBundle;
+    const sealed = (change: (draft: Changed) => void): string => {
+      const {
+        type: _type,
+        version: _version,
+        exporter: _exporter,
+        signature: _signature,
+        ...draft
+      } = structuredClone(whole) as Changed;
+      change(draft as Changed);
+      return verdict(sealBundle(draft, liar));
+    };
+    assert.equal(
+      sealed(() => undefined),
+      "holds",
+    );
+    const [order] = whole.orders;
+    assert.ok(order);
+    const rows: readonly [item: string, change: (draft: Changed) => void][] = [
+      ["orders[0].amountMicro", ({ orders: [one] }) => void (one && (one.amountMicro += 1))],
+      ["orders[0].quantityMilliWh", ({ orders: [one] }) => void (one && (one.quantityMilliWh -= 1))],
+      ["orders[0].slotId", ({ orders: [one] }) => void (one && (one.slotId = "net/0/3600"))],
+      ["orders[0].seller", ({ orders: [one] }) => void (one && (one.seller = liar.agentId))],
+      [
+        "orders[0].state",
+        ({ orders: [one] }) => void (one && (one.state = "SETTLED"), one && (one.answer = null)),
+      ],
+      [
+        "orders[0].state",
+        ({ orders: [one] }) =>
+          void (one && (one.documents = one.documents.filter(({ type }) => type !== "trade_receipt"))),
+      ],
+      [
+        "orders[0].documents[0]",
+        ({ orders: [one] }) => {
+          const [document] = one?.documents ?? [];
+          if (document) document.signedAtMs += 1;
+        },
+      ],
+      ["orders[0].answer", ({ orders: [one] }) => void (one && (one.answer = one.order))],
+      [
+        "orders[0].order.body",
+        ({ orders: [one] }) => void (one && (one.order.digest = whole.frames[0]?.request.digest ?? "")),
+      ],
+      [
+        "frames[0].request.header",
+        ({ frames: [one] }) =>
+          void (one && (one.request.body = null), one && (one.request.digest = order.order.digest)),
+      ],
+      ["frames[0].atMs", ({ frames: [one] }) => void (one && (one.atMs -= 3_600_000))],
+      [
+        "frames[1].reply.header",
+        ({ frames }) => void (frames[1]?.reply && frames[2]?.reply && (frames[1].reply = frames[2].reply)),
+      ],
+    ];
+    for (const [item, change] of rows) assert.equal(sealed(change), item);
+  });
+
+  test("what nobody here took part in has no file", async () => {
+    await using rig = createRig();
+    const home = await rig.node(1);
+    assert.throws(() => home.beckn.bundle("01980000-0000-7000-8000-000000000000", { redact: false }), {
+      code: "ORDER_NOT_FOUND",
+    });
+  });
+});

@@ -1,0 +1,151 @@
+/** Whether a bundle proves what it says: offline, by its own bytes alone. */
+
+import { actionOfPath, becknWire, isCallback, parseBecknBody, sameSubscriber } from "../beckn/index.ts";
+import { equalBytes } from "../bytes.ts";
+import { canonicalBytes, parseCanonical } from "../canonical.ts";
+import { verifyDocument } from "../document.ts";
+import type { JsonObject, JsonValue } from "../json.ts";
+import type { VerifyEngine } from "../strict-verify.ts";
+import { BUNDLE_TYPE, type BundleFrame, type BundleOrder, bundleSchema, type TradeBundle } from "./bundle.ts";
+import { invalid } from "./invalid.ts";
+import { checkOrder } from "./order.ts";
+import { type CheckedRequest, checkReply, checkRequest } from "./part.ts";
+
+export interface BundleReport {
+  readonly transactionId: string;
+  readonly network: string;
+  /** agent_id of the node's key. */
+  readonly exporter: string;
+  readonly exportedAtMs: number;
+  readonly redacted: boolean;
+  readonly frames: number;
+  /** Signatures that hold, the exporter's own among them. */
+  readonly signatures: number;
+  readonly orders: readonly Pick<
+    BundleOrder,
+    "orderId" | "agentId" | "role" | "state" | "amountMicro" | "currency"
+  >[];
+  /** Who signed two contents under one id: both are in the bundle. */
+  readonly equivocations: readonly {
+    readonly signer: string;
+    readonly action: string;
+    readonly messageId: string;
+  }[];
+}
+
+/** @throws BUNDLE_INVALID naming the first item that does not hold. */
+export function verifyBundle(bytes: Uint8Array, engine: VerifyEngine): BundleReport {
+  const bundle = readBundle(bytes, engine);
+  const said = new Map<string, string>();
+  const equivocations: BundleReport["equivocations"][number][] = [];
+  let signatures = 1;
+  bundle.frames.forEach((frame, index) => {
+    const { request, replies, messageId } = checkFrame(bundle, { frame, at: `frames[${index}]`, engine });
+    signatures += 1 + replies;
+    if (messageId === undefined) return;
+    const action = request.path.slice(1);
+    const key = `${request.signer} ${action} ${messageId}`;
+    const known = said.get(key);
+    if (known === undefined) said.set(key, frame.request.digest);
+    else if (known !== frame.request.digest)
+      equivocations.push({ signer: request.signer, action, messageId });
+  });
+  bundle.orders.forEach((order, index) => {
+    signatures += checkOrder(bundle, { order, at: `orders[${index}]`, engine });
+  });
+  const { transactionId, network, exporter, exportedAtMs, redacted } = bundle;
+  return {
+    transactionId,
+    network,
+    exporter,
+    exportedAtMs,
+    redacted,
+    frames: bundle.frames.length,
+    signatures,
+    orders: bundle.orders.map(({ orderId, agentId, role, state, amountMicro, currency }) => ({
+      orderId,
+      agentId,
+      role,
+      state,
+      amountMicro,
+      currency,
+    })),
+    equivocations,
+  };
+}
+
+function readBundle(bytes: Uint8Array, engine: VerifyEngine): TradeBundle {
+  const json = parsed(bytes);
+  const read = bundleSchema.safeParse(json);
+  if (!read.success) {
+    const [issue] = read.error.issues;
+    throw invalid(issue?.path.join(".") || "bundle", issue?.message ?? "is no bundle");
+  }
+  const { network } = read.data;
+  try {
+    const type = BUNDLE_TYPE;
+    verifyDocument(json as JsonObject, { type, network, engine, signerField: "exporter" });
+  } catch (error) {
+    throw invalid("signature", "the exporter's does not hold", error);
+  }
+  return read.data;
+}
+
+function parsed(bytes: Uint8Array): JsonValue {
+  // A last line break is what editors and shells add.
+  const end = bytes.at(-1) === 0x0a ? bytes.length - 1 : bytes.length;
+  const text = bytes.subarray(0, end);
+  try {
+    const json = parseCanonical(text);
+    if (equalBytes(canonicalBytes(json), text)) return json;
+  } catch (error) {
+    throw invalid("bundle", "is no canonical JSON", error);
+  }
+  throw invalid("bundle", "is no canonical JSON");
+}
+
+interface CheckedFrame {
+  readonly request: CheckedRequest;
+  readonly replies: number;
+  readonly messageId: string | undefined;
+}
+
+function checkFrame(
+  bundle: TradeBundle,
+  { frame, at, engine }: { readonly frame: BundleFrame; readonly at: string; readonly engine: VerifyEngine },
+): CheckedFrame {
+  const request = checkRequest(frame.request, `${at}.request`, engine);
+  const { created, expires, signature } = request.authorization;
+  const atS = frame.atMs / 1_000;
+  // Clocks of two nodes may differ by a minute.
+  if (atS < created - 60 || atS > expires + 60)
+    throw invalid(`${at}.atMs`, "is outside its signature's window");
+  const reply =
+    frame.reply && checkReply(frame.reply, `${at}.reply`, { engine, requestSignature: signature });
+  const messageId = contextOf(bundle, request, at);
+  return { request, replies: reply === undefined ? 0 : 1, messageId };
+}
+
+/** What the body says of itself agrees with what it travelled as; undefined where it was left out. */
+function contextOf(bundle: TradeBundle, request: CheckedRequest, at: string): string | undefined {
+  const action = actionOfPath(request.path)?.action;
+  const wire = becknWire(request.profile);
+  if (action === undefined || wire === undefined)
+    throw invalid(`${at}.request.header`, "names no action that is spoken");
+  if (request.body === undefined) return undefined;
+  let context;
+  try {
+    context = wire.decodeContext(parseBecknBody(request.body));
+  } catch (error) {
+    throw invalid(`${at}.request.body`, "has no context", error);
+  }
+  if (context.action !== action)
+    throw invalid(`${at}.request.body`, `is of ${context.action}, not ${action}`);
+  if (context.transactionId !== bundle.transactionId)
+    throw invalid(`${at}.request.body`, "is of another transaction");
+  const party = (isCallback(action) ? context.bppId : context.bapId) ?? "";
+  if (!sameSubscriber(party, request.authorization.subscriberId)) {
+    throw invalid(`${at}.request.body`, "is signed by another than it names");
+  }
+  return context.messageId;
+}

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { OrderBook, Side } from "nodejs-order-book";
-import { type AuctionOrder, clearCallUniform } from "../packages/energy/src/index.ts";
+import { type AuctionOrder, clearCallUniform, ContinuousBook } from "../packages/energy/src/index.ts";
 import { type BenchOptions, inTurn, line, type Line } from "./measure.ts";
 
 const ROUNDS = 9;
@@ -21,6 +21,7 @@ export async function clearing({ quick }: BenchOptions): Promise<readonly Line[]
       fills: milliseconds(times, () => assert.ok(clearCallUniform(orders, rules).fills.size > 0)),
       sort: milliseconds(times, () => assert.equal(plainSort(orders).length, count)),
       continuous: milliseconds(times, () => assert.ok(continuous(orders) > 0)),
+      book: milliseconds(times, () => assert.ok(ownBook(orders) > 0)),
     });
     lines.push(
       line(
@@ -28,6 +29,12 @@ export async function clearing({ quick }: BenchOptions): Promise<readonly Line[]
         { name: "a plain sort", value: measured.sort, unit: "ms" },
         { name: "nodejs-order-book, continuous", value: measured.continuous, unit: "ms" },
         { name: "the same with its fills by id", value: measured.fills, unit: "ms" },
+      ),
+    );
+    lines.push(
+      line(
+        { name: `cda, ${count} orders`, value: measured.book, unit: "ms" },
+        { name: "nodejs-order-book, continuous", value: measured.continuous, unit: "ms" },
       ),
     );
     const perSecond = (count * 1_000) / measured.auction;
@@ -101,6 +108,18 @@ function continuous(orders: readonly AuctionOrder[]): number {
       price: limitMicroPerKWh,
     });
     if (done.length > 0 || partial !== null) met += 1;
+  }
+  return met;
+}
+
+/** The same into our own. */
+function ownBook(orders: readonly AuctionOrder[]): number {
+  const rules = { minMicroPerKWh: 0, maxMicroPerKWh: 1_000_000, tickMicro: 1, gateS: 900 };
+  const book = new ContinuousBook(rules);
+  let met = 0;
+  for (const order of orders) {
+    const placed = { ...order, type: "limit", tif: "gtd", postOnly: false, expiresS: 900 } as const;
+    if (book.apply({ kind: "place", atS: 0, order: placed }).trades.length > 0) met += 1;
   }
   return met;
 }

@@ -15,6 +15,7 @@ import {
   randomBook,
   truthfulBook,
 } from "../../packages/energy/test/book-cases.ts";
+import { checkTape } from "../../packages/energy/test/tape-cases.ts";
 
 const { values } = parseArgs({
   options: {
@@ -71,6 +72,15 @@ console.log(
   `books over areas         ${count}, ${areasTook}: buyer pays = seller gets + path fees, no limit exceeded`,
 );
 console.log(`  trades ${areas.trades}, by conditions ${areas.conditions}, fees ${areas.fees} micro`);
+
+const tapes = { trades: 0, refused: 0, expired: 0, events: 0 };
+const tapesTook = run(Math.ceil(count / 10), (roll) => {
+  checkTape(roll, tapes);
+});
+console.log(`continuous books         ${Math.ceil(count / 10)}, ${tapesTook}: as a plain book, tapes replay`);
+console.log(
+  `  events ${tapes.events}, trades ${tapes.trades}, refused ${tapes.refused}, expired ${tapes.expired}`,
+);
 
 const lies = Number(values.lies);
 const liesTook = run(lies, (roll) => {

@@ -294,6 +294,8 @@ export {
   type SellerState,
   type SellerStep,
   type Slot,
+  type TradeAnnulment,
+  type TradeCancel,
   type TradeDelivery,
   tradeDeliverySchema,
   type TradeDocument,

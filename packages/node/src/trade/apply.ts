@@ -136,6 +136,19 @@ const steps: { readonly [K in RecordKind]: Step<K> } = {
     half.contractId = record.contractId;
     half.reason = record.reason;
   },
+  cancel(state, record) {
+    const { half } = halfOf(state, record);
+    assert(half.role === "buyer" && isOrderOpen(half.state), "an open order is cancelled by its buyer");
+    keepDocuments(half, record);
+    half.lastSeq = record.seq;
+  },
+  forestall(state, record) {
+    const { orders, forestalled } = bookOf(state, record.agent);
+    const [cancel, annulment] = record.documents ?? [];
+    assert(!orders.has(record.key) && !forestalled.has(record.key), "only what never came is forestalled");
+    assert(cancel !== undefined && annulment !== undefined, "it is kept with its reason and its answer");
+    forestalled.set(record.key, { cancel, annulment, lastSeq: record.seq });
+  },
   void(state, record) {
     const { book, half } = stepSeller(state, record, "void");
     half.reason = record.reason;
@@ -204,6 +217,7 @@ function emptyBook(record: RecordOf<"open">): Book {
     entries: 0,
     orders: new Map(),
     open: new Set(),
+    forestalled: new Map(),
     energyRecords: new Map(),
     imbalances: new Map(),
     openPurchasesMilliWh: 0,
@@ -294,9 +308,13 @@ function advance(
   half.state = next;
   half.updatedAtMs = record.atMs;
   half.lastSeq = record.seq;
-  for (const document of record.documents ?? []) half.documents[document.type] = document;
+  keepDocuments(half, record);
   if (!isOrderOpen(next)) book.open.delete(half);
   return found;
+}
+
+function keepDocuments(half: OrderHalf, { documents }: StepRecord): void {
+  for (const document of documents ?? []) half.documents[document.type] = document;
 }
 
 function forgetSpending(book: Book, key: string): void {

@@ -85,7 +85,12 @@ export function meaningOf(state: DeskState): string {
     entries: book.entries,
     underWay: book.openPurchasesMilliWh,
     spent: book.spending.micro,
-    orders: [...book.orders.values()].map((half) => ({ ...summaryOf(half), heldMicro: half.heldMicro })),
+    orders: [...book.orders.values()].map((half) => ({
+      ...summaryOf(half),
+      heldMicro: half.heldMicro,
+      documents: Object.keys(half.documents).toSorted(),
+    })),
+    forestalled: [...book.forestalled.keys()],
     imbalances: [...book.imbalances].map(([key, { receipt }]) => [key, receipt !== undefined]),
     energyRecords: [...book.energyRecords.keys()],
   }));

@@ -10,7 +10,7 @@ import {
   type TradeSend,
 } from "@gridmesh/protocol";
 import type { Draft, Received } from "../signed-exchange.ts";
-import { type DeskContext, hostedOf, isState } from "./context.ts";
+import { type DeskContext, hostedOf } from "./context.ts";
 import { receiveDocuments, type Sender } from "./incoming.ts";
 import type { Book, OrderHalf } from "./state.ts";
 
@@ -128,9 +128,9 @@ function halfWith(book: Book, asker: string, orderId: string): OrderHalf | undef
 
 /** What this side said last, and would say again. */
 function lastOwnDocument(half: OrderHalf): TradeDocument | undefined {
-  const { trade_delivery, trade_payment, trade_receipt } = half.documents;
-  if (half.role === "seller") return trade_receipt ?? trade_delivery;
-  return isState(half, "PAID", "CLOSED") ? trade_payment : undefined;
+  const { trade_annulment, trade_cancel, trade_delivery, trade_payment, trade_receipt } = half.documents;
+  if (half.role === "seller") return trade_receipt ?? trade_delivery ?? trade_annulment;
+  return trade_payment ?? trade_cancel;
 }
 
 function reply(context: DeskContext, received: Received, documents: readonly TradeDocument[]) {

@@ -14,11 +14,9 @@ import {
   type TradeReceipt,
 } from "@gridmesh/protocol";
 import { bookOf, type DeskContext, hostedOf, isState } from "./context.ts";
-import { keepEvidence } from "./evidence.ts";
+import { checkPart, documentBase, halfNamedBy, isRepeat, wrongState } from "./halves.ts";
 import { balance, type OrderHalf } from "./state.ts";
-import { sameDocument } from "./terms.ts";
 
-const VERSION = "1.1";
 /** The acceptance goes first; what was delivered at once follows it. */
 const AFTER_ANSWER_MS = 100;
 /** The seller says by itself that it was paid; only then the buyer asks. */
@@ -181,55 +179,4 @@ export async function onReceipt(
   });
   context.emit("closed", half);
   return undefined;
-}
-
-function documentBase(context: DeskContext, half: OrderHalf) {
-  const { orderId, buyer, seller } = half.terms;
-  return {
-    version: VERSION,
-    orderId,
-    orderHash: half.orderHash,
-    buyer,
-    seller,
-    signedAtMs: context.clock.nowMs(),
-  };
-}
-
-/** @throws ORDER_NOT_FOUND, COUNTERPARTY_WRONG, ORDER_CONFLICT (another order under this id). */
-function halfNamedBy(
-  context: DeskContext,
-  document: TradeDelivery | TradePayment | TradeReceipt,
-  role: "buyer" | "seller",
-): OrderHalf {
-  const key = orderKey(document.buyer, document.orderId);
-  const half = context.state.books.get(document[role])?.orders.get(key);
-  if (half === undefined) throw new ProtocolError("ORDER_NOT_FOUND", key);
-  if (half.role !== role || half.terms.seller !== document.seller) {
-    throw new ProtocolError("COUNTERPARTY_WRONG", `${document.seller} does not sell order ${key}`);
-  }
-  if (half.orderHash !== document.orderHash) throw new ProtocolError("ORDER_CONFLICT", key);
-  return half;
-}
-
-/** True when this very document was booked before, and is on the disk. @throws EQUIVOCATION. */
-async function isRepeat(context: DeskContext, half: OrderHalf, document: TradeDocument): Promise<boolean> {
-  const known = half.documents[document.type];
-  if (known === undefined) return false;
-  if (!sameDocument(known, document)) {
-    const body = JSON.stringify(document);
-    await keepEvidence(context, half, { what: document.type, bytes: { header: "", body } });
-    throw new ProtocolError("EQUIVOCATION", `two ${document.type} for order ${half.key}`);
-  }
-  await context.durable(half.lastSeq);
-  return true;
-}
-
-function checkPart(part: number, whole: number): void {
-  if (!Number.isSafeInteger(part) || part < 0 || part > whole) {
-    throw new ProtocolError("AMOUNT_INVALID", `${part} mWh of ${whole}`);
-  }
-}
-
-function wrongState(half: OrderHalf): ProtocolError {
-  return new ProtocolError("ORDER_STATE", `order ${half.key} is ${half.state}`);
 }

@@ -18,6 +18,7 @@ import {
   roomMilliWh,
   snapshotOf,
 } from "./books.ts";
+import { cancelOrder } from "./cancel.ts";
 import { bookOf, type DeskContext } from "./context.ts";
 import { listen } from "./conversation.ts";
 import { deliverOrder } from "./delivery.ts";
@@ -26,8 +27,8 @@ import { watchDisk } from "./disk-watch.ts";
 import { bookImbalance } from "./imbalance.ts";
 import { openJournal, type Journal, recordBytes } from "./journal.ts";
 import { makeOffer, offerOf, openOffers, reserve, withdrawOffer } from "./offers.ts";
-import { concludeOrder, decideOrder, holdOrder } from "./orders.ts";
 import { evidenceOf } from "./order-evidence.ts";
+import { concludeOrder, decideOrder, holdOrder } from "./orders.ts";
 import { pursueOrder, pursueStatement } from "./pursuit.ts";
 import { resumeAgent, resumePeer } from "./reconcile.ts";
 import { createSends } from "./sends.ts";
@@ -219,10 +220,11 @@ function deskOver(context: DeskContext, { journal, listeners, stack, disk }: Run
       concludeOrder(context, { buyer, orderId }, { decision, answer }),
     deliver: (seller, order, deliveredMilliWh) =>
       deliverOrder(context, seller, { ...order, deliveredMilliWh }),
+    cancel: (buyer, orderId) => cancelOrder(context, buyer, orderId),
     orders: (filter) => orders(context, filter),
+    evidence: (transactionId) => evidenceOf(state, transactionId),
     order(agentId, { buyer, orderId }) {
       const half = state.books.get(agentId)?.orders.get(orderKey(buyer, orderId));
-    evidence: (transactionId) => evidenceOf(state, transactionId),
       return half === undefined ? undefined : summaryOf(half);
     },
     signedOrder: (agentId, { buyer, orderId }) =>

@@ -7,6 +7,7 @@ import {
   tradeDocumentSigner,
   verifyDocument,
 } from "@gridmesh/protocol";
+import { onAnnulment, onCancel } from "./cancel.ts";
 import type { DeskContext } from "./context.ts";
 import { onDelivery, onPayment, onReceipt } from "./delivery.ts";
 import { onImbalanceReceipt, onStatement } from "./imbalance.ts";
@@ -61,6 +62,10 @@ async function receiveDocument(
       return onPayment(context, document, sender.nonce);
     case "trade_receipt":
       return onReceipt(context, document, sender.nonce);
+    case "trade_cancel":
+      return onCancel(context, document, sender.nonce);
+    case "trade_annulment":
+      return onAnnulment(context, document, sender.nonce);
     case "trade_imbalance":
       return onStatement(context, document, sender);
     case "trade_imbalance_receipt":
@@ -73,6 +78,7 @@ async function receiveDocument(
 function partiesOf(document: TradeDocument): { readonly author: string; readonly addressee: string } {
   switch (document.type) {
     case "trade_payment":
+    case "trade_cancel":
       return { author: document.buyer, addressee: document.seller };
     case "trade_imbalance":
       return { author: document.agent, addressee: document.operator };

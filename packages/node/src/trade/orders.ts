@@ -121,6 +121,7 @@ async function repeatAnswer(context: DeskContext, half: OrderHalf): Promise<Sign
 function refusalOf(context: DeskContext, book: Book, terms: RecordedTerms): ErrorCode | undefined {
   const nowMs = context.market.nowMs();
   const offer = context.state.offers.get(terms.offerId);
+  if (book.forestalled.has(orderKey(terms.buyer, terms.orderId))) return "ORDER_REJECTED";
   if (terms.offerEpoch !== context.state.boot?.epoch) return "OFFER_EXPIRED";
   if (offer?.agentId !== book.agentId) return "OFFER_NOT_FOUND";
   if (clockIsOff(context)) return "MARKET_HALTED";
@@ -162,7 +163,10 @@ export async function concludeOrder(
   if (half === undefined || half.role !== "buyer") throw new ProtocolError("ORDER_NOT_FOUND", key);
   const { accepted, contractId } = decision;
   if (half.state !== "HELD") {
-    if (accepted === (half.state === "RELEASED")) throw await equivocation(context, half, answer);
+    // Accepted, then annulled, and the acceptance comes last: no contradiction.
+    const isAnnulled = half.documents.trade_annulment !== undefined;
+    if (!isAnnulled && accepted === (half.state === "RELEASED"))
+      throw await equivocation(context, half, answer);
     return context.durable(half.lastSeq);
   }
   const step = { agent: buyer, key, answer };

@@ -1,6 +1,6 @@
 /** What each state calls for: the state decides what is sent, a timer only when. */
 
-import type { TradeDocument } from "@gridmesh/protocol";
+import { isProtocolError, type TradeDocument } from "@gridmesh/protocol";
 import { converse, type Party } from "./conversation.ts";
 import { type DeskContext, isState } from "./context.ts";
 import { deliverNow } from "./delivery.ts";
@@ -37,8 +37,11 @@ async function sayWhatIsDue(context: DeskContext, half: OrderHalf): Promise<bool
   switch (half.state) {
     case "HELD":
       // In doubt: only the seller's answer ends it, so the same order goes out again.
+      if (half.documents.trade_cancel !== undefined) return callOff(context, half);
       await context.courier?.resend(orderTermsOf(half.terms), half.order);
       return false;
+    case "COMMITTED":
+      return half.documents.trade_cancel === undefined || callOff(context, half);
     case "ACCEPTED":
       if (half.terms.delivery === "slot") return true;
       await deliverNow(context, half, half.terms.quantityMilliWh);
@@ -52,6 +55,17 @@ async function sayWhatIsDue(context: DeskContext, half: OrderHalf): Promise<bool
   }
 }
 
+/** A refused order cannot be called off: sent once more it brings the refusal again. */
+async function callOff(context: DeskContext, half: OrderHalf): Promise<boolean> {
+  try {
+    return await say(context, half, half.documents.trade_cancel);
+  } catch (error) {
+    if (!isProtocolError(error) || error.code !== "ORDER_STATE") throw error;
+    await context.courier?.resend(orderTermsOf(half.terms), half.order);
+    return false;
+  }
+}
+
 /** True once nothing is due any more; an answer may have moved the order on meanwhile. */
 async function say(
   context: DeskContext,
@@ -59,7 +73,7 @@ async function say(
   document: TradeDocument | undefined,
 ): Promise<boolean> {
   if (document !== undefined) await converse(context, counterpartyOf(half), [document]);
-  return !isState(half, "DELIVERED", "PAID");
+  return !isState(half, "HELD", "COMMITTED", "DELIVERED", "PAID");
 }
 
 /** Who speaks in this half, with whom, and where. */

@@ -26,7 +26,8 @@ function resume(context: DeskContext, agentIds: Iterable<string>, concerns: (par
     for (const half of context.state.books.get(agentId)?.open ?? []) {
       const party = counterpartyOf(half);
       if (!concerns(party)) continue;
-      if (isState(half, "COMMITTED")) waiting.set(`${party.peerId} ${party.counterparty}`, party);
+      if (isState(half, "COMMITTED") && half.documents.trade_cancel === undefined)
+        waiting.set(`${party.peerId} ${party.counterparty}`, party);
       else pursueOrder(context, half, 0);
     }
     for (const party of waiting.values()) askForDeliveries(context, party);

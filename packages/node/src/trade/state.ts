@@ -38,6 +38,13 @@ export interface OrderHalf {
   lastSeq: number;
 }
 
+/** An order that was cancelled before it came. */
+export interface Forestalled {
+  readonly cancel: TradeDocument;
+  readonly annulment: TradeDocument;
+  readonly lastSeq: number;
+}
+
 export interface OfferState {
   readonly offerId: string;
   readonly agentId: string;
@@ -70,6 +77,8 @@ export interface Book {
   /** By `<buyer>/<orderId>`; a node may host both sides, each in its own book. */
   readonly orders: Map<string, OrderHalf>;
   readonly open: Set<OrderHalf>;
+  /** By the key they would have; as seller. */
+  readonly forestalled: Map<string, Forestalled>;
   /** By `<kind> <key>`. */
   readonly energyRecords: Map<string, RecordOf<"produce">>;
   /** By `<counterparty> <slotId>`. */

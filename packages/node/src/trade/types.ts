@@ -78,6 +78,7 @@ export interface TradeEvent {
     | "rejected"
     | "committed"
     | "released"
+    | "annulled"
     | "delivered"
     | "received"
     | "settled"
@@ -188,6 +189,11 @@ export interface TradeDesk {
     orderKey: { buyer: string; orderId: string },
     deliveredMilliWh: number,
   ): Promise<void>;
+  /**
+   * Buyer: calls the order off; the hold stays until the seller's signed annulment, refusal or delivery ends it.
+   * @throws ORDER_NOT_FOUND, ORDER_STATE (ended, or paid already).
+   */
+  cancel(buyer: string, orderId: string): Promise<void>;
   orders(filter?: {
     readonly agentId?: string;
     readonly slotId?: string;
@@ -197,14 +203,14 @@ export interface TradeDesk {
   order(agentId: string, orderKey: { buyer: string; orderId: string }): OrderSummary | undefined;
   /** The order's bytes as they were held or decided: header and body of its confirm. */
   signedOrder(agentId: string, orderKey: { buyer: string; orderId: string }): SignedBytes | undefined;
+  /** All that its books hold of a transaction's orders. */
+  evidence(transactionId: string): readonly OrderEvidence[];
   /** How a held order is sent again after a restart or a lost answer; set by the Beckn room. */
   setCourier(courier: { resend(terms: OrderTerms, order: SignedBytes): Promise<void> }): void;
   onEvent(fn: (event: TradeEvent) => void): Disposable;
   /** Entries still on their way (orders open, imbalance statements without receipt). */
   pending(): { readonly orders: number; readonly imbalances: number };
   /** Chain, replay against the live books, invariants; of this node's ledger alone. */
-  /** All that its books hold of a transaction's orders. */
-  evidence(transactionId: string): readonly OrderEvidence[];
   audit(): Promise<DeskAudit>;
   stop(): Promise<void>;
 }

@@ -11,6 +11,7 @@ import type { World } from "./world.ts";
 const CURRENCY = "USD";
 const ORDERS_UNTIL_MS = 20_000;
 const OFFERS = 3;
+const CANCEL_WITHIN_MS = 10_000;
 const SLOT = { area: "home", startS: START_MS / 1000, durationS: 3_600 };
 const SLOT_END_MS = START_MS + SLOT.durationS * 1_000;
 
@@ -51,6 +52,7 @@ export class Business {
   }
 
   event({ kind, agentId, order }: TradeEvent): void {
+    if (kind === "annulled") this.#world.counts.annulled += 1;
     if (kind === "settled") this.#world.counts.settled += 1;
     if (kind !== "accepted") return;
     const node = this.#nodes.find((it) => it.agentId === agentId);
@@ -100,8 +102,17 @@ export class Business {
     const held = desk.hold(terms, order).then(() => {
       counts.orders += 1;
       if (life.alive) buyer.sendOrder({ terms, order });
+      if (chance.hits(plan.cancel)) this.#cancelLater(buyer, terms.orderId);
     });
     this.#expect(held);
+  }
+
+  #cancelLater(buyer: SimNode, orderId: string): void {
+    const { chance, counts } = this.#world;
+    this.#world.after(chance.next() * chance.next() * CANCEL_WITHIN_MS, () => {
+      const cancelled = buyer.desk?.cancel(buyer.agentId, orderId);
+      this.#expect(cancelled?.then(() => void (counts.cancels += 1)));
+    });
   }
 
   #terms(

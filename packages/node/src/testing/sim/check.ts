@@ -28,12 +28,13 @@ export function checkBooks(world: World, node: SimNode): void {
 function checkPair(world: World, nodes: readonly SimNode[], mine: OrderHalf): void {
   const seller = nodeOf(nodes, mine.terms.sellerPeerId);
   if (seller?.isUp !== true) return;
-  const { state = "NONE", deliveredMilliWh } = bookOf(seller)?.orders.get(mine.key) ?? {};
+  const theirs = bookOf(seller)?.orders.get(mine.key);
+  const state = theirs?.state ?? noneOf(seller, mine);
   const pair = `${mine.key}: buyer ${mine.state}, seller ${state}`;
   if (!possible[mine.state as BuyerState].includes(state)) {
     world.fail(state === "SETTLED" || hasPaid(mine) ? "I5" : "I6", pair);
   }
-  if (hasPaid(mine) && Number(mine.finalMilliWh) > Number(deliveredMilliWh)) world.fail("I12", pair);
+  if (hasPaid(mine) && Number(mine.finalMilliWh) > Number(theirs?.deliveredMilliWh)) world.fail("I12", pair);
 }
 
 /** What the seller may have come to by then: its decision stands, and what it counts as paid was paid. */
@@ -82,7 +83,10 @@ function checkEnd(world: World, nodes: readonly SimNode[], mine: OrderHalf): voi
   const { terms, role, key } = mine;
   const other = nodeOf(nodes, role === "buyer" ? terms.sellerPeerId : terms.buyerPeerId);
   const theirs = other === undefined ? undefined : bookOf(other)?.orders.get(key);
-  if (theirs === undefined) return world.fail("I7", `${key}: the ${role} alone knows of it`);
+  if (theirs === undefined) {
+    if (!isForestalled(other, mine)) world.fail("I7", `${key}: the ${role} alone knows of it`);
+    return;
+  }
   const [buyer, seller] = role === "buyer" ? [mine, theirs] : [theirs, mine];
   const what = `${key}: buyer ${buyer.state}, seller ${seller.state}`;
   if (!isEndPair(buyer.state as BuyerState, seller.state as SellerState)) return world.fail("I7", what);
@@ -91,6 +95,16 @@ function checkEnd(world: World, nodes: readonly SimNode[], mine: OrderHalf): voi
     buyer.finalAmountMicro === seller.finalAmountMicro &&
     buyer.orderHash === seller.orderHash;
   if (!isSame) world.fail("I7", `${what}, but of other quantity, amount or content`);
+}
+
+/** Called off before it came: the seller has a refusal of it, and nothing else. */
+function isForestalled(seller: SimNode | undefined, { key, state }: OrderHalf): boolean {
+  const book = seller === undefined ? undefined : bookOf(seller);
+  return state === "RELEASED" && book?.forestalled.has(key) === true;
+}
+
+function noneOf(seller: SimNode, half: OrderHalf): "REJECTED" | "NONE" {
+  return isForestalled(seller, half) ? "REJECTED" : "NONE";
 }
 
 /** I10: what one book says went to another, that one says came from it. */

@@ -37,6 +37,8 @@ const strangerLies: readonly ((scene: Scene) => void)[] = [
   makeUpDelivery,
   makeUpPayment,
   makeUpReceipt,
+  makeUpCancel,
+  makeUpAnnulment,
   orderInTheNameOfTheBuyer,
   orderOfWrongAmount,
   orderOfNothing,
@@ -79,6 +81,15 @@ function makeUpPayment({ world, liar, victim, half }: Scene): void {
 function makeUpReceipt({ liar, victim, half }: Scene): void {
   const fields = { amountMicro: half.finalAmountMicro ?? half.terms.amountMicro };
   sendDocument(liar, victim, { half, type: "trade_receipt", fields });
+}
+
+function makeUpCancel({ liar, victim, half }: Scene): void {
+  if (half.role === "seller") sendDocument(liar, victim, { half, type: "trade_cancel", fields: {} });
+}
+
+function makeUpAnnulment({ liar, victim, half }: Scene): void {
+  if (half.role !== "buyer") return;
+  sendDocument(liar, victim, { half, type: "trade_annulment", fields: { reason: "cancelled" } });
 }
 
 /** Terms like all others, for a buyer who knows nothing of them. */
@@ -134,7 +145,7 @@ interface MadeUp {
 function sendDocument(liar: SimNode, victim: SimNode, { half, type, fields }: MadeUp): void {
   const { buyer, seller, orderId } = half.terms;
   const isOwnName = liar.parts.world.chance.hits(0.5);
-  const author = type === "trade_payment" ? "buyer" : "seller";
+  const author = type === "trade_payment" || type === "trade_cancel" ? "buyer" : "seller";
   const parties = { buyer, seller, ...(isOwnName ? { [author]: liar.agentId } : {}) };
   const { signer } = liar.parts.identity;
   const document = signDocument(

@@ -24,6 +24,8 @@ export interface SimCounts {
   partitions: number;
   deliveries: number;
   partialDeliveries: number;
+  cancels: number;
+  annulled: number;
 }
 
 export interface Breach {
@@ -78,5 +80,7 @@ export function noCounts(): SimCounts {
     partitions: 0,
     deliveries: 0,
     partialDeliveries: 0,
+    cancels: 0,
+    annulled: 0,
   };
 }

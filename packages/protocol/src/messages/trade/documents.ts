@@ -51,6 +51,19 @@ export const tradeReceiptSchema = z.strictObject({
   amountMicro: micro,
 });
 
+/** Buyer: it wants the order no more; the seller answers with an annulment, or with what it has done already. */
+export const tradeCancelSchema = z.strictObject({
+  type: z.literal("trade_cancel"),
+  ...orderFields,
+});
+
+/** Seller: the order is off; what it took back is free again. */
+export const tradeAnnulmentSchema = z.strictObject({
+  type: z.literal("trade_annulment"),
+  ...orderFields,
+  reason: z.string().max(64),
+});
+
 const imbalanceFields = {
   version: z.string().max(8),
   /** The one whose energy no contract covered. */
@@ -84,6 +97,8 @@ export const tradeDocumentSchema = z.discriminatedUnion("type", [
   tradeDeliverySchema,
   tradePaymentSchema,
   tradeReceiptSchema,
+  tradeCancelSchema,
+  tradeAnnulmentSchema,
   tradeImbalanceSchema,
   tradeImbalanceReceiptSchema,
 ]);
@@ -91,6 +106,8 @@ export const tradeDocumentSchema = z.discriminatedUnion("type", [
 export type TradeDelivery = Readonly<z.infer<typeof tradeDeliverySchema>>;
 export type TradePayment = Readonly<z.infer<typeof tradePaymentSchema>>;
 export type TradeReceipt = Readonly<z.infer<typeof tradeReceiptSchema>>;
+export type TradeCancel = Readonly<z.infer<typeof tradeCancelSchema>>;
+export type TradeAnnulment = Readonly<z.infer<typeof tradeAnnulmentSchema>>;
 export type TradeImbalance = Readonly<z.infer<typeof tradeImbalanceSchema>>;
 export type TradeImbalanceReceipt = Readonly<z.infer<typeof tradeImbalanceReceiptSchema>>;
 export type TradeDocument = Readonly<z.infer<typeof tradeDocumentSchema>>;
@@ -103,6 +120,8 @@ export const tradeDocumentSigner: Readonly<
   trade_delivery: "seller",
   trade_payment: "buyer",
   trade_receipt: "seller",
+  trade_cancel: "buyer",
+  trade_annulment: "seller",
   trade_imbalance: "agent",
   trade_imbalance_receipt: "operator",
 };

@@ -1,5 +1,9 @@
 export type { BookSnapshot, BuyerState, OrderSummary, SellerState, Slot } from "./book.ts";
 export {
+  type TradeAnnulment,
+  tradeAnnulmentSchema,
+  type TradeCancel,
+  tradeCancelSchema,
   type TradeDelivery,
   tradeDeliverySchema,
   type TradeDocument,

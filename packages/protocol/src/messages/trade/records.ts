@@ -122,6 +122,15 @@ interface ReleaseRecord extends OrderStepBase {
   readonly heldMicro: number;
   readonly answer: RecordedBytes;
 }
+/** The buyer wants it no more; nothing moves until the seller answers. */
+interface CancelRecord extends OrderStepBase {
+  readonly kind: "cancel";
+}
+/** Seller: cancelled before it came; should it still come, it is refused. */
+interface ForestallRecord extends OrderStepBase {
+  readonly kind: "forestall";
+  readonly orderHash: string;
+}
 interface VoidRecord extends OrderStepBase {
   readonly kind: "void";
   readonly reason: string;
@@ -197,6 +206,8 @@ export type JournalRecord =
   | RejectRecord
   | CommitRecord
   | ReleaseRecord
+  | CancelRecord
+  | ForestallRecord
   | VoidRecord
   | DeliverRecord
   | ReceiveRecord

@@ -100,6 +100,11 @@ const creditTwice: SeededBug = {
   incoming: again("trade_payment", { from: ["SETTLED"], to: "DELIVERED" }),
 };
 
+const voidAfterDeliver: SeededBug = {
+  name: "void-after-deliver",
+  incoming: again("trade_cancel", { from: ["DELIVERED", "SETTLED"], to: "ACCEPTED" }),
+};
+
 /** Whoever a message names counts as the one who sent it. */
 const noSenderCheck: SeededBug = {
   name: "no-sender-check",
@@ -117,7 +122,9 @@ function namedIn(letter: Letter, node: SimNode): string | undefined {
   }
   const [document] = documentsOf(letter);
   if (document === undefined || !("orderId" in document)) return undefined;
-  return document.type === "trade_payment" ? document.buyer : document.seller;
+  return document.type === "trade_payment" || document.type === "trade_cancel"
+    ? document.buyer
+    : document.seller;
 }
 
 /** The amount is worked out anew instead of compared with the one that was signed. */
@@ -201,6 +208,7 @@ export const messageBugs = [
   dedupeByNonceOnly,
   payPerMessage,
   creditTwice,
+  voidAfterDeliver,
   noSenderCheck,
   noAmountCheck,
   noHashCheck,

@@ -119,3 +119,21 @@ export type { Irradiance, Panel, SunPosition } from "./models/sun.ts";
 export type { BookCommand, BookOrder, BookOutcome, BookRules } from "./market/book-order.ts";
 export { ContinuousBook } from "./market/book.ts";
 export { type BookEvent, bookEventHash, BookTape, replayTape, type TapeStart } from "./market/tape.ts";
+export { planJob, planVehicle } from "./models/jobs.ts";
+export type { Job, LoadPlan, PriceSlots, Vehicle } from "./models/jobs.ts";
+export { batteryFaded, healthyPv, pvHealthStep } from "./models/health.ts";
+export type { PvHealth } from "./models/health.ts";
+export { knownEventTypes, knownReportTypes, readEvent, readProgram, readReport } from "./response/openadr.ts";
+export type {
+  EventInterval,
+  IntervalPeriod,
+  IntervalValue,
+  ReportInterval,
+  ResponseEvent,
+  ResponseProgram,
+  ResponseReport,
+} from "./response/openadr.ts";
+export { activeRequests, concerns, intervalsOf, mayOptOut } from "./response/schedule.ts";
+export type { ActiveRequest, Participant, ScheduledInterval } from "./response/schedule.ts";
+export { responseBaseline, responsePayment } from "./response/baseline.ts";
+export type { Baseline as ResponseBaseline, MeteredDay, ResponsePayment } from "./response/baseline.ts";

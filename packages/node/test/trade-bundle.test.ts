@@ -18,7 +18,8 @@ function verdict(bytes: Uint8Array): string {
   } catch (error) {
     assert.ok(isProtocolError(error), String(error));
     assert.equal(error.code, "BUNDLE_INVALID");
-    return String(error.data?.["item"]);
+    const item = error.data?.["item"];
+    return typeof item === "string" ? item : "no item";
   }
 }
 

@@ -33,7 +33,7 @@ const MAX_SEARCHES = 1_000;
 /** Joins the domain's search topic, answers `/gridmesh/beckn/1`, and carries the desk's open orders. */
 export function createBecknExchange(given: BecknPorts): BecknExchange {
   const ports = { ...given, log: given.log.child("trade") };
-  const { clock, desk, transport } = ports;
+  const { clock } = ports;
   const stopping = new AbortController();
   const { run: background, ended } = createBackground(ports, stopping.signal);
   const audit = createAudit(clock);
@@ -66,19 +66,8 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
     parts.searches.set(search.transactionId, search);
     return search;
   };
-  const undo = new DisposableStack();
-  undo.use(
-    transport.handle(BECKN_PROTOCOL, STREAM_LIMITS, (stream, from) =>
-      background(serveStream(ports, stream, { from: from.peerId, receive, signal: stopping.signal })),
-    ),
-  );
-  undo.use(transport.join(topic, (from, data) => answers.validate(from, data)));
-  undo.use(desk.onOffer((offer) => answers.offered(offer)));
-  undo.use(desk.onEvent((event) => tellBuyer(parts, event)));
+  const undo = joined(parts, { topic, receive });
   undo.defer(() => frames.stop());
-  undo.defer(() => answers.stop());
-  undo.use(tellSellers(ports));
-  desk.setCourier({ resend: (terms, order) => resendOrder({ ports, carrier }, terms, order) });
 
   return {
     outside,
@@ -95,6 +84,28 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
       await ended();
     },
   };
+}
+
+/** From here on the room is asked and told; disposing ends it. */
+function joined(
+  parts: ReceiveParts,
+  { topic, receive }: { readonly topic: string; readonly receive: ReturnType<typeof createReceiver> },
+): DisposableStack {
+  const { ports, answers, background, carrier, signal } = parts;
+  const { transport, desk } = ports;
+  const undo = new DisposableStack();
+  undo.use(
+    transport.handle(BECKN_PROTOCOL, STREAM_LIMITS, (stream, from) =>
+      background(serveStream(ports, stream, { from: from.peerId, receive, signal })),
+    ),
+  );
+  undo.use(transport.join(topic, (from, data) => answers.validate(from, data)));
+  undo.use(desk.onOffer((offer) => answers.offered(offer)));
+  undo.use(desk.onEvent((event) => tellBuyer(parts, event)));
+  undo.defer(() => answers.stop());
+  undo.use(tellSellers(ports));
+  desk.setCourier({ resend: (terms, order) => resendOrder({ ports, carrier }, terms, order) });
+  return undo;
 }
 
 function endingWith<Options extends Wait>(options: Options, own: AbortSignal): Options {

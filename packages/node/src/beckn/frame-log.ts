@@ -71,13 +71,13 @@ export function createFrameLog({ store, clock, log }: FrameLogParts): FrameLog {
 /** The moments at which a message is worth keeping. */
 export interface Kept {
   /** By this node, over a stream. */
-  sent(peerId: string, request: Frame, reply: Frame): void;
+  readonly sent: (peerId: string, request: Frame, reply: Frame) => void;
   /** Over a stream, and taken. */
-  arrived(peerId: string, request: Frame, reply: Frame): void;
+  readonly arrived: (peerId: string, request: Frame, reply: Frame) => void;
   /** A search of an own agent. */
-  published(search: Frame): void;
+  readonly published: (search: Frame) => void;
   /** A search of another's that an own agent answered. */
-  heard(search: Verified, from: string): void;
+  readonly heard: (search: Verified, from: string) => void;
 }
 
 export function keptIn(log: FrameLog, peerId: string): Kept {

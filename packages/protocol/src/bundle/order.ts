@@ -4,7 +4,6 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { becknWire, parseBecknBody } from "../beckn/index.ts";
 import { toHex } from "../bytes.ts";
 import { verifyDocument } from "../document.ts";
-import type { JsonObject } from "../json.ts";
 import { type TradeDocument, tradeDocumentSigner } from "../messages/trade/index.ts";
 import { amountMicro, slotId } from "../quantity.ts";
 import type { VerifyEngine } from "../strict-verify.ts";
@@ -99,7 +98,7 @@ function checkDocument(
     throw invalid(at, `${type} is of no order`);
   try {
     const signerField = tradeDocumentSigner[type];
-    verifyDocument(document as unknown as JsonObject, { type, network, engine, signerField });
+    verifyDocument(document, { type, network, engine, signerField });
   } catch (error) {
     throw invalid(at, "its signature does not hold", error);
   }

@@ -35,7 +35,8 @@ function verdict(wire: BecknWire, body: Fields): string {
     return "taken";
   } catch (error) {
     assert.ok(isProtocolError(error), String(error));
-    return String(error.data?.["beckn"]);
+    const name = error.data?.["beckn"];
+    return typeof name === "string" ? name : error.code;
   }
 }
 

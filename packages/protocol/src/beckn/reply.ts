@@ -5,11 +5,13 @@ import type { JsonValue } from "../json.ts";
 import type { Signer } from "../signer.ts";
 import type { BecknFault } from "./model.ts";
 import { member, membersOf, readFault, schemaError, text } from "./reading.ts";
-import { type BecknVerification, sameSigner, verifyAuthorization } from "./signature.ts";
+import { type BecknVerification, sameSigner, type SignatureName, verifyAuthorization } from "./signature.ts";
 
 /** What a counter-signature of ours is made of. */
 export interface ReplyProof {
   readonly signer: Signer;
+  /** The name it is made under; absent: the key itself. */
+  readonly as?: SignatureName | undefined;
   /** Unix seconds. */
   readonly nowS: number;
   /** `becknDigest` of the request's body. */

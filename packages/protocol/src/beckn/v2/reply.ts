@@ -25,7 +25,10 @@ export function encodeAckV2(fault?: BecknFault, proof?: ReplyProof): Uint8Array 
     ...(fault === undefined ? {} : { error: encodeFaultV2(fault) }),
   };
   if (!proof) return canonicalBytes(body);
-  const { signer, nowS, requestDigest, messageId } = proof;
+  const { signer, as, nowS, requestDigest, messageId } = proof;
   const counter = { requestDigest, messageId };
-  return canonicalBytes({ ...body, signature: signBeckn(canonicalBytes(body), signer, { nowS, counter }) });
+  return canonicalBytes({
+    ...body,
+    signature: signBeckn(canonicalBytes(body), signer, { nowS, as, counter }),
+  });
 }

@@ -37,7 +37,11 @@ export function watchDisk(options: DiskWatchOptions): DiskWatch {
 
   // Nobody waits for 16 MiB of zeros: the first orders may come meanwhile.
   const fillLater = () => {
-    filling ??= fill(disk).catch((error: unknown) => log.warn("disk.reserve", String(error)));
+    filling ??= fill(disk)
+      .catch((error: unknown) => log.warn("disk.reserve", String(error)))
+      .finally(() => {
+        filling = undefined;
+      });
   };
   const measure = async () => {
     const free = await disk.free();
@@ -73,11 +77,19 @@ export function watchDisk(options: DiskWatchOptions): DiskWatch {
 
 async function fill(disk: JournalDisk): Promise<void> {
   const temporary = `${RESERVE}.tmp`;
+  if ((await disk.list()).includes(temporary)) await disk.remove(temporary);
   const file = await disk.create(temporary);
-  const chunk = new Uint8Array(CHUNK_BYTES);
-  for (let at = 0; at < RESERVE_FILE_BYTES; at += CHUNK_BYTES) await file.write(chunk, at);
-  await file.sync();
-  await file.close();
+  try {
+    const chunk = new Uint8Array(CHUNK_BYTES);
+    for (let at = 0; at < RESERVE_FILE_BYTES; at += CHUNK_BYTES) await file.write(chunk, at);
+    await file.sync();
+  } catch (error) {
+    // What it took so far is what open orders may need.
+    await disk.remove(temporary);
+    throw error;
+  } finally {
+    await file.close();
+  }
   await disk.rename(temporary, RESERVE);
   await disk.syncFolder();
 }

@@ -12,7 +12,9 @@ import { daemonsOf, loadPlan } from "../src/testnet/plan.ts";
 import { makeReport, quantiles } from "../src/testnet/report.ts";
 import { reportSchema } from "../src/testnet/report-schema.ts";
 import { reportLines, verdictLines } from "../src/testnet/report-text.ts";
+import { busyShare, ownShare, slowdown } from "../src/testnet/rest.ts";
 import { runTestnet } from "../src/testnet/run.ts";
+import { judge } from "../src/testnet/settle.ts";
 
 const quiet = { out() {}, err() {}, isTty: false };
 const PREFIX = /^\[ *\d+\.\ds\] (plan|start|ready|cycle|drain|collect|audit|stop|report)\b/;
@@ -136,4 +138,41 @@ test("the report of a run that never got ready fits the schema and names the pro
   assert.equal(report.ledgers.agree, false);
   assert.match(reportLines(report)[0] ?? "", /^0 trades, 0\.000 kWh/);
   assert.match(verdictLines(report).at(-1) ?? "", /^FAIL 1 problems: NOT_READY$/);
+});
+
+test("daemons rest when their loops do, and get longer hours where others have the processor", () => {
+  const loop = (activeMs: number, idleMs: number, processorMs: number) => ({ activeMs, idleMs, processorMs });
+  const before = new Map([
+    ["a", loop(1_000, 500, 900)],
+    ["b", loop(2_000, 500, 900)],
+  ]);
+  const resting = new Map([
+    ["a", loop(1_020, 1_480, 918)],
+    ["b", loop(2_060, 1_440, 946)],
+  ]);
+  assert.equal(busyShare(before, resting), 0.04);
+  assert.equal(ownShare(before, resting), 0.8);
+  assert.equal(slowdown(0.8), 1);
+  // One that does not answer is busy.
+  assert.equal(busyShare(before, new Map([["a", loop(1_000, 1_500, 900)]])), 0.5);
+  const crowded = new Map([
+    ["a", loop(1_500, 1_000, 1_000)],
+    ["b", loop(2_500, 1_000, 1_000)],
+  ]);
+  assert.equal(busyShare(before, crowded), 0.5);
+  assert.equal(ownShare(before, crowded), 0.2);
+  assert.deepEqual([slowdown(0.5), slowdown(0.2), slowdown(0)], [1, 3, 4]);
+});
+
+test("a run without a trade says what its offers took, and what to do", async () => {
+  const plan = await loadPlan({ io: quiet });
+  const run = { startedAtMs: Date.now(), plan, daemons: daemonsOf(plan, 3), seed: 1, plannedCycles: 1 };
+  const figures = { ...newFigures(run), firstOfferMs: [900, 1_100] };
+  judge(figures, [], new Set());
+  assert.deepEqual(
+    figures.failures.map(({ code, text }) => `${code}: ${text}`),
+    [
+      "NO_TRADES: no trade was confirmed: first offers took 1100 ms of a cycle's 2000 ms. If this machine is busy, run with --speed 600",
+    ],
+  );
 });

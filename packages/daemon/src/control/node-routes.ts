@@ -71,9 +71,16 @@ function nodeView(context: ControlContext): NodeView {
 function metricsView(context: ControlContext): MetricsView {
   const { node } = context;
   const network = node.snapshot();
+  const loop = performance.eventLoopUtilization();
+  const { user, system } = process.cpuUsage();
   return {
     rssBytes: process.memoryUsage.rss(),
     uptimeMs: Date.now() - context.startedAtMs,
+    loop: {
+      activeMs: Math.round(loop.active),
+      idleMs: Math.round(loop.idle),
+      processorMs: Math.round((user + system) / 1_000),
+    },
     links: network.links,
     topics: network.topics,
     dhtTablePeers: network.dhtTablePeers,

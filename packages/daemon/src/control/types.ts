@@ -115,6 +115,12 @@ export interface TradeView {
   readonly updatedAtMs: number;
 }
 
+export interface TraceView {
+  readonly steps: readonly TraceStepView[];
+  /** Why a need was not met; null where it was. */
+  readonly cause: string | null;
+}
+
 export interface TraceStepView {
   readonly atMs: number;
   readonly action: string;
@@ -177,6 +183,8 @@ export interface MetricFamiliesView {
 export interface MetricsView {
   readonly rssBytes: number;
   readonly uptimeMs: number;
+  /** Since the start: ms its event loop had work and had none, and ms of a processor it got. */
+  readonly loop: { readonly activeMs: number; readonly idleMs: number; readonly processorMs: number };
   readonly links: number;
   readonly topics: readonly TopicView[];
   readonly dhtTablePeers: number | null;

@@ -8,9 +8,10 @@ import type { Interrupts } from "./interrupt.ts";
 import { planKills } from "./kills.ts";
 import { type CycleFigures, type Observer, profileOf } from "./observe.ts";
 import type { Output } from "./output.ts";
+import { slowdown, untilAtRest } from "./rest.ts";
 
-/** All daemons begin at one instant this far ahead: walks in the DHT that follow the last link are done by then. */
-const LEAD_MS = 14_000;
+/** All daemons begin at one instant this far ahead: by then each knows of it. */
+const LEAD_MS = 1_000;
 /** Figures are read when the gate is closed and the slot not yet over: nobody is busy then. */
 const READ_AT_PERMILLE = 900;
 const LATE_FACTOR = 5;
@@ -24,22 +25,25 @@ interface Cycling {
   readonly interrupts: Interrupts;
   readonly output: Output;
   readonly kills: number;
+  /** Asked for; absent: the preset's, or less on a crowded machine. */
+  readonly speed: number | undefined;
   /** Wall ms at which the whole run is over. */
-  readonly deadlineMs: number;
+  readonly deadlineMs: () => number;
 }
 
 export async function cycles(run: Cycling): Promise<void> {
   const { figures, fleet } = run;
   const { plan } = figures;
-  const cycleWallMs = plan.cycleMs / plan.speed;
   const endMarketMs = (count: number) => plan.marketStartMs + count * plan.cycleMs;
   figures.socStart = await run.observer.statesOfCharge();
   if (figures.plannedCycles !== null) await fleet.endTradingAt(endMarketMs(figures.plannedCycles));
+  await begin(run);
+  const cycleWallMs = plan.cycleMs / figures.speed;
   const startWallMs = Date.now() + LEAD_MS;
   await fleet.setClock({
     marketMs: plan.marketStartMs,
     atWallMs: startWallMs,
-    speed: plan.speed,
+    speed: figures.speed,
     paused: false,
   });
   const killing = kill(run, { startWallMs, cycleWallMs });
@@ -49,20 +53,32 @@ export async function cycles(run: Cycling): Promise<void> {
     const readAtMs = startWallMs + (cycle + READ_AT_PERMILLE / 1_000) * cycleWallMs;
     await until(readAtMs, run);
     if (run.interrupts.signal !== undefined) figures.interrupted = true;
-    if (figures.interrupted || Date.now() > run.deadlineMs) {
+    if (figures.interrupted || Date.now() > run.deadlineMs()) {
       await fleet.endTradingAt(endMarketMs(currentCycle(startWallMs, cycleWallMs) + 1));
     }
     const seen = await run.observer.cycle(endMarketMs(cycle));
     figures.cyclesDone = cycle + 1;
     if (Date.now() - readAtMs > LATE_FACTOR * cycleWallMs) figures.cyclesLate += 1;
     run.output.step("cycle", cycleText(figures, cycle, seen), { cycle: cycle + 1, ...seen });
-    if (figures.interrupted || Date.now() > run.deadlineMs) break;
+    if (figures.interrupted || Date.now() > run.deadlineMs()) break;
   }
   await pause(Math.max(0, startWallMs + figures.cyclesDone * cycleWallMs - Date.now()));
-  if (Date.now() > run.deadlineMs && !figures.interrupted) {
+  if (Date.now() > run.deadlineMs() && !figures.interrupted) {
     figures.failures.push({ code: "DEADLINE", text: `not done in time: ${figures.cyclesDone} cycles lived` });
   }
   await killing;
+}
+
+/** Waits for the daemons' rest; where they share the machine with much else, an hour of theirs takes longer. */
+async function begin({ figures, fleet, speed, interrupts, output }: Cycling): Promise<void> {
+  const rest = await Promise.race([untilAtRest(fleet), interrupts.first]);
+  if (speed !== undefined || typeof rest !== "object") return;
+  const slower = slowdown(rest.ownShare);
+  if (slower === 1) return;
+  figures.speed = Math.max(1, Math.floor(figures.speed / slower));
+  const [percent, seconds] = [Math.round(rest.ownShare * 100), figures.plan.cycleMs / figures.speed / 1_000];
+  const text = `crowded machine: daemons get ${percent} % of the time they have work, a cycle takes ${seconds.toFixed(0)} s`;
+  output.step("ready", text, { processorPercent: percent, speed: figures.speed });
 }
 
 function currentCycle(startWallMs: number, cycleWallMs: number): number {

@@ -32,6 +32,8 @@ export interface RunFigures {
   stopMs: number | null;
   minPeers: number | null;
   plannedCycles: number | null;
+  /** Market ms per wall ms; less than planned where the machine is crowded. */
+  speed: number;
   cyclesDone: number;
   cyclesLate: number;
   killed: number;
@@ -66,6 +68,7 @@ export function newFigures(
     readyMs: null,
     stopMs: null,
     minPeers: null,
+    speed: run.plan.speed,
     cyclesDone: 0,
     cyclesLate: 0,
     killed: 0,

@@ -74,8 +74,9 @@ async function live(
     const { observer, fleet } = figures;
     if (interrupts.signal !== undefined || observer === undefined || fleet === undefined) return;
     const run = { figures, fleet, observer, output };
-    const deadlineMs = figures.startedAtMs + deadlineOf(figures, options);
-    await cycles({ ...run, interrupts, kills: options.kill ?? 0, deadlineMs });
+    const deadlineMs = () => figures.startedAtMs + deadlineOf(figures, options);
+    const asked = { kills: options.kill ?? 0, speed: options.speed };
+    await cycles({ ...run, interrupts, ...asked, deadlineMs });
     await drain(figures, fleet, output);
     await collect(run);
     await audit(run);
@@ -91,9 +92,9 @@ async function live(
 }
 
 function deadlineOf(figures: RunFigures, options: TestnetOptions): number {
-  const { plannedCycles, plan } = figures;
+  const { plannedCycles, plan, speed } = figures;
   if (plannedCycles === null) return Number.POSITIVE_INFINITY;
-  const needed = (plannedCycles * plan.cycleMs) / plan.speed + AROUND_CYCLES_MS;
+  const needed = (plannedCycles * plan.cycleMs) / speed + AROUND_CYCLES_MS;
   return Math.max(options.deadlineMs ?? DEFAULT_DEADLINE_MS, needed);
 }
 

@@ -137,12 +137,20 @@ export function judge(
     failures.push({ code: "CONSERVATION", text: `${energy} mWh lost or made between the books` });
   if (money !== 0)
     failures.push({ code: "CONSERVATION", text: `${money} micro lost or made between the books` });
-  if (figures.totals.confirmed === 0) failures.push({ code: "NO_TRADES", text: "no trade was confirmed" });
+  if (figures.totals.confirmed === 0) failures.push({ code: "NO_TRADES", text: noTradesText(figures) });
   if (figures.reporterTotals === undefined) return;
   // Both ways through JSON: the reporter's came that way.
   if (!isDeepStrictEqual(JSON.parse(JSON.stringify(figures.totals)), figures.reporterTotals)) {
     failures.push({ code: "TOTALS_DIFFER", text: "the reporter's totals are not those of the ledgers" });
   }
+}
+
+function noTradesText({ firstOfferMs, plan, speed }: RunFigures): string {
+  const none = "no trade was confirmed";
+  if (firstOfferMs.length === 0) return `${none}, and no offer came`;
+  const hourMs = Math.round(plan.cycleMs / speed);
+  const slower = Math.max(1, Math.floor(speed / 3));
+  return `${none}: first offers took ${Math.round(Math.max(...firstOfferMs))} ms of a cycle's ${hourMs} ms. If this machine is busy, run with --speed ${slower}`;
 }
 
 /** A trade that was agreed stays so, once. */

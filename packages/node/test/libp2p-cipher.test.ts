@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { asCrypto } from "@libp2p/noise/crypto";
+import { Uint8ArrayList } from "uint8arraylist";
 import { keptKeyCrypto } from "../src/network/libp2p/cipher.ts";
+import { rigged } from "./libp2p-rig.ts";
+import { until } from "./transport-fixture.ts";
 
 const ours = keptKeyCrypto();
 const NONE = new Uint8Array(0);
@@ -40,4 +43,35 @@ test("a flipped bit, another key, nonce or associated byte opens nothing", () =>
   assert.throws(() => ours.chaCha20Poly1305Decrypt(sealed, bytesOf("another", 12), NONE, key));
   assert.throws(() => ours.chaCha20Poly1305Decrypt(sealed, nonce, Uint8Array.of(1), key));
   assert.deepEqual(Buffer.from(ours.chaCha20Poly1305Decrypt(sealed, nonce, NONE, key).subarray()), text);
+});
+
+/** What a connection of the library has beyond its published type. */
+interface Encrypted {
+  readonly muxer: { readonly maConn: { readonly decoder: { lengthDecoder(bytes: unknown): number } } };
+}
+
+test("both ends of a connection read a message's length however it is cut, and make no error while they wait", async () => {
+  await using dialer = await rigged({ dht: false });
+  await using answerer = await rigged({ dht: false });
+  await dialer.transport.dial({ addresses: answerer.transport.addresses() }, { timeoutMs: 30_000 });
+  await until(() => answerer.transport.links().length === 1, "both see the link", 30_000);
+  for (const { parts } of [dialer, answerer]) {
+    const [connection] = parts.links.connections();
+    const { decoder } = (connection as unknown as Encrypted).muxer.maConn;
+    const lengthOf = (...pieces: readonly number[][]) =>
+      decoder.lengthDecoder(new Uint8ArrayList(...pieces.map((piece) => Uint8Array.from(piece))));
+    assert.equal(lengthOf([0x12, 0x34, 0x56]), 0x1234);
+    assert.equal(lengthOf([0x12], [0x34]), 0x1234);
+    assert.equal(lengthOf([0xff, 0xff]), 0xffff);
+    assert.equal(decoder.lengthDecoder(Uint8Array.of(0x12, 0x34)), 0x1234);
+    const thrown = [[], [0x12]].map((piece) => {
+      try {
+        return lengthOf(piece);
+      } catch (error) {
+        return error;
+      }
+    });
+    // The library goes on waiting at this very kind of error.
+    assert.ok(thrown[0] instanceof RangeError && thrown[0] === thrown[1]);
+  }
 });

@@ -4,6 +4,7 @@ import { tcp } from "@libp2p/tcp";
 import type { Libp2pOptions } from "libp2p";
 import { keptKeyCrypto } from "./cipher.ts";
 import { corked } from "./corked.ts";
+import { withSparingLengths } from "./noise-lengths.ts";
 import { optional } from "./optional.ts";
 import { withLimits } from "./relay-limits.ts";
 import type { TransportSettings } from "./settings.ts";
@@ -42,7 +43,7 @@ export async function transports(
 }
 
 export async function encrypters({ reach }: TransportSettings): Promise<Part<ConnectionEncrypter>[]> {
-  const secure = noise({ crypto: keptKeyCrypto() });
+  const secure = withSparingLengths(noise({ crypto: keptKeyCrypto() }));
   if (!reach.tls) return [secure];
   const { tls } = await optional("@libp2p/tls", "reach.tls", async () => await import("@libp2p/tls"));
   return [secure, tls()];

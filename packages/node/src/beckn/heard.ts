@@ -21,6 +21,32 @@ export interface HeardSearch {
   readonly taken: Set<string>;
 }
 
+interface Ends {
+  /** Wall ms of the end of its time to live. */
+  readonly endMs: number;
+  /** Market ms of the end of its slot. */
+  readonly slotEndMs: number;
+}
+
+interface Kept extends Ends {
+  readonly heard: HeardSearch;
+}
+
+/** The earliest ends: before them nothing is over, and nothing need be looked through. */
+class FirstEnds implements Ends {
+  endMs = Infinity;
+  slotEndMs = Infinity;
+
+  add({ endMs, slotEndMs }: Ends): void {
+    this.endMs = Math.min(this.endMs, endMs);
+    this.slotEndMs = Math.min(this.slotEndMs, slotEndMs);
+  }
+
+  clear(): void {
+    this.endMs = this.slotEndMs = Infinity;
+  }
+}
+
 export interface HeardSearches {
   /** Keeps it until its time is over; a repeat of the same need takes its place. */
   keep(heard: HeardSearch): void;
@@ -30,12 +56,13 @@ export interface HeardSearches {
 }
 
 export function createHeardSearches(ports: Pick<BecknPorts, "clock" | "market">): HeardSearches {
-  const kept = new Map<string, HeardSearch>();
+  const kept = new Map<string, Kept>();
   const counts = new Map<string, number>();
   let sweptAtMs = -SWEEP_MS;
+  const first = new FirstEnds();
 
   const forget = (key: string) => {
-    const signerId = kept.get(key)?.search.signerId;
+    const signerId = kept.get(key)?.heard.search.signerId;
     if (signerId === undefined) return;
     kept.delete(key);
     const left = (counts.get(signerId) ?? 1) - 1;
@@ -44,11 +71,17 @@ export function createHeardSearches(ports: Pick<BecknPorts, "clock" | "market">)
   };
   const forgetPast = () => {
     sweptAtMs = ports.clock.monotonicMs();
-    for (const [key, heard] of kept) if (isOver(ports, heard)) forget(key);
+    const now = { nowMs: ports.clock.nowMs(), marketMs: ports.market.nowMs() };
+    if (!isOver(first, now)) return;
+    first.clear();
+    for (const [key, one] of kept) {
+      if (isOver(one, now)) forget(key);
+      else first.add(one);
+    }
   };
   const forgetOldest = (signerId?: string) => {
-    for (const [key, { search }] of kept) {
-      if (signerId !== undefined && search.signerId !== signerId) continue;
+    for (const [key, { heard }] of kept) {
+      if (signerId !== undefined && heard.search.signerId !== signerId) continue;
       forget(key);
       return;
     }
@@ -62,19 +95,17 @@ export function createHeardSearches(ports: Pick<BecknPorts, "clock" | "market">)
       if (kept.size >= MAX_KEPT && ports.clock.monotonicMs() - sweptAtMs >= SWEEP_MS) forgetPast();
       if ((counts.get(signerId) ?? 0) >= MAX_KEPT_PER_SIGNER) forgetOldest(signerId);
       else if (kept.size >= MAX_KEPT) forgetOldest();
-      kept.set(key, heard);
+      const one = { heard, ...endsOf(heard) };
+      first.add(one);
+      kept.set(key, one);
       counts.set(signerId, (counts.get(signerId) ?? 0) + 1);
     },
     openFor(offer) {
       forgetPast();
-      const { agentId, slot } = offer;
-      const wanted = slotId(slot);
-      return [...kept.values()].filter(
-        ({ search, intent, taken }) =>
-          search.signerId !== agentId &&
-          !taken.has(agentId) &&
-          (intent === undefined || slotId(intent.slot) === wanted),
-      );
+      const wanted = slotId(offer.slot);
+      return [...kept.values()]
+        .map(({ heard }) => heard)
+        .filter((heard) => isOpenTo(offer.agentId, wanted, heard));
     },
     clear() {
       kept.clear();
@@ -83,9 +114,25 @@ export function createHeardSearches(ports: Pick<BecknPorts, "clock" | "market">)
   };
 }
 
+/** Is it a need for this slot that this seller has neither uttered nor met? */
+function isOpenTo(agentId: string, wanted: string, { search, intent, taken }: HeardSearch): boolean {
+  if (search.signerId === agentId || taken.has(agentId)) return false;
+  return intent === undefined || slotId(intent.slot) === wanted;
+}
+
 /** Past its time to live, or its slot has ended. */
-function isOver(ports: Pick<BecknPorts, "clock" | "market">, { search, intent }: HeardSearch): boolean {
+function isOver(
+  { endMs, slotEndMs }: Ends,
+  { nowMs, marketMs }: { readonly nowMs: number; readonly marketMs: number },
+): boolean {
+  return nowMs > endMs || marketMs >= slotEndMs;
+}
+
+function endsOf({ search, intent }: HeardSearch): Ends {
   const { timestampMs, ttlMs } = search.context;
-  if (timestampMs + ttlMs < ports.clock.nowMs()) return true;
-  return intent !== undefined && (intent.slot.startS + intent.slot.durationS) * 1000 <= ports.market.nowMs();
+  const slot = intent?.slot;
+  return {
+    endMs: timestampMs + ttlMs,
+    slotEndMs: slot === undefined ? Infinity : (slot.startS + slot.durationS) * 1000,
+  };
 }

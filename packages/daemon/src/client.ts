@@ -17,7 +17,7 @@ import type {
   PeerView,
   PingView,
   RegistryRowView,
-  TraceStepView,
+  TraceView,
   TradeView,
 } from "./control/types.ts";
 
@@ -68,7 +68,7 @@ export interface ControlClient {
   trades(wait?: ControlWait): Promise<readonly TradeView[]>;
   /** Every order of one transaction on this node. @throws ORDER_NOT_FOUND */
   trade(transactionId: string, wait?: ControlWait): Promise<readonly TradeView[]>;
-  trace(transactionId: string, wait?: ControlWait): Promise<readonly TraceStepView[]>;
+  trace(transactionId: string, wait?: ControlWait): Promise<TraceView>;
   /** The text of a file that proves what this node knows of a transaction. @throws ORDER_NOT_FOUND */
   bundle(transactionId: string, options?: ControlWait & { readonly redact?: boolean }): Promise<string>;
   ledger(wait?: ControlWait): Promise<LedgerView>;
@@ -133,8 +133,7 @@ export function controlClient(socketPath: string): ControlClient {
     trades: async (wait) => (await get<{ trades: TradeView[] }>("trades", wait)).trades,
     trade: async (id, wait) =>
       (await get<{ trades: TradeView[] }>(`trades/${encodeURIComponent(id)}`, wait)).trades,
-    trace: async (id, wait) =>
-      (await get<{ steps: TraceStepView[] }>(`trades/${encodeURIComponent(id)}/trace`, wait)).steps,
+    trace: (id, wait) => get(`trades/${encodeURIComponent(id)}/trace`, wait),
     bundle: async (id, options) => {
       const path = `trades/${encodeURIComponent(id)}/bundle?redact=${options?.redact ?? false}`;
       return (await get<{ bundle: string }>(path, options)).bundle;

@@ -3,7 +3,7 @@ import { type BookSnapshot, ProtocolError } from "@gridmesh/protocol";
 import type { FastifyInstance } from "fastify";
 import type { ControlContext } from "./context.ts";
 import { tradeView } from "./trade-views.ts";
-import type { AuditView, LedgerView, TraceStepView, TradeView } from "./types.ts";
+import type { AuditView, LedgerView, TraceView, TradeView } from "./types.ts";
 
 export function tradeRoutes(app: FastifyInstance, context: ControlContext): void {
   const { node } = context;
@@ -15,11 +15,11 @@ export function tradeRoutes(app: FastifyInstance, context: ControlContext): void
     if (trades.length === 0) throw unknownTrade(id);
     return { trades };
   });
-  app.get("/trades/:id/trace", (request): { steps: readonly TraceStepView[] } => {
+  app.get("/trades/:id/trace", (request): TraceView => {
     const { id } = request.params as { id: string };
     const steps = node.beckn.trace(id);
     if (steps.length === 0) throw unknownTrade(id);
-    return { steps };
+    return { steps, cause: node.beckn.causeOf(id) ?? null };
   });
   app.get("/trades/:id/bundle", (request): { bundle: string } => {
     const { id } = request.params as { id: string };

@@ -2,6 +2,7 @@
 
 import { formatDecimal, ProtocolError, slotId } from "@gridmesh/protocol";
 import { type Deadline, startDeadline } from "../deadline.ts";
+import { NOT_TAKEN, ORDER_LINE } from "./cause.ts";
 import { rankOffers, refusalOf } from "./choice.ts";
 import { askStatus, purchase, type PurchaseParts } from "./order.ts";
 import type { BecknPorts, LocalAgent } from "./ports.ts";
@@ -154,7 +155,7 @@ function keep(parts: PurchaseParts, offer: Offer, options: BuyOptions): boolean 
 
 function noteNotTaken(parts: PurchaseParts, offer: Offer, why: string): void {
   const { transactionId, sellerUri: from } = offer;
-  parts.audit.note(transactionId, { action: "offer", from, to: "", verdict: `not taken: ${why}` });
+  parts.audit.note(transactionId, { action: "offer", from, to: "", verdict: `${NOT_TAKEN}${why}` });
 }
 
 function logChoice(
@@ -175,7 +176,10 @@ function logFailure(
   about: { readonly offer: Offer; readonly step: BuyStep },
 ): void {
   const { offer, step } = about;
-  const fields = { agent: turn.buyer.name, transactionId: offer.transactionId, code: step.reason };
+  const { transactionId } = offer;
+  const fields = { agent: turn.buyer.name, transactionId, code: step.reason };
+  const verdict = step.reason === undefined ? step.outcome : `${step.outcome}, ${step.reason}`;
+  parts.audit.note(transactionId, { action: ORDER_LINE, from: "", to: offer.sellerUri, verdict });
   parts.ports.log.info("trade.ordered", `order at ${offer.sellerName}: ${step.outcome}`, fields);
 }
 

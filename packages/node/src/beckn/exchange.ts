@@ -11,6 +11,7 @@ import { resendOrder, tellBuyer } from "./courier.ts";
 import { openContext, verifyFrame } from "./inbound.ts";
 import { newId } from "./messages.ts";
 import { bundleOf } from "./bundle.ts";
+import { causeOf } from "./cause.ts";
 import { createFrameLog, type FrameLog, type Kept, keptIn } from "./frame-log.ts";
 import { createOutside } from "./outside.ts";
 import { createPending } from "./pending.ts";
@@ -33,7 +34,7 @@ const MAX_SEARCHES = 1_000;
 /** Joins the domain's search topic, answers `/gridmesh/beckn/1`, and carries the desk's open orders. */
 export function createBecknExchange(given: BecknPorts): BecknExchange {
   const ports = { ...given, log: given.log.child("trade") };
-  const { clock } = ports;
+  const { clock, desk } = ports;
   const stopping = new AbortController();
   const { run: background, ended } = createBackground(ports, stopping.signal);
   const audit = createAudit(clock);
@@ -76,6 +77,10 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
     buy: async (agent, options: BuyOptions) =>
       buy({ ...parts, startSearch }, buyerNamed(ports, agent), endingWith(options, stopping.signal)),
     trace: (transactionId) => audit.lines(transactionId),
+    causeOf(transactionId) {
+      const orders = desk.orders().filter((order) => order.transactionId === transactionId);
+      return causeOf(audit.lines(transactionId), orders);
+    },
     bundle: (transactionId, options) => bundleHere(ports, frames, { transactionId, ...options }),
     counters: () => ({ ...counters }),
     async stop() {

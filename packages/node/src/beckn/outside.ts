@@ -13,6 +13,7 @@ import {
   signBeckn,
 } from "@gridmesh/protocol";
 import type { Audit } from "./audit.ts";
+import { publishedTo } from "./cause.ts";
 import type { Carrier, Frame } from "./carrier.ts";
 import { knownSellers, peersOf } from "./known-sellers.ts";
 import { checkTtl, type Opened, openContext, verifyFrame } from "./inbound.ts";
@@ -127,12 +128,13 @@ async function publish(parts: OutsideParts, opened: Opened, frame: Frame): Promi
       { data: { beckn: "AUT_SUBSCRIBER_NOT_FOUND" } },
     );
   }
-  parts.audit.noteMessage(opened.context, "published");
   const { meshPeers = 0 } = ports.transport.snapshot().topics.find((entry) => entry.topic === topic) ?? {};
+  const sellers = knownSellers(ports, opened.signerId);
+  parts.audit.noteMessage(opened.context, publishedTo({ meshPeers, sellers: sellers.length }));
   await ports.transport.publish(topic, encodeBecknFrame(decodeRequestHeader(frame.header), frame.body));
   parts.hearOwn(frame);
   if (meshPeers < FEW_MESH_PEERS) {
-    for (const peerId of peersOf(knownSellers(ports, opened.signerId))) {
+    for (const peerId of peersOf(sellers)) {
       // Whoever does not answer hears it by gossip.
       carrier.exchange(peerId, frame).catch(() => undefined);
     }

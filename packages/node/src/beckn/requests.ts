@@ -95,7 +95,14 @@ export async function ask(
     const callback = Promise.race([expected.callback, acknowledged.then(() => expected.callback)]);
     const waitMs = Math.min(context.ttlMs, limit.leftMs());
     const answer = await answerWithin(ports, callback, { waitMs, deadline });
-    if (answer) return orderOf(answer);
+    if (answer) {
+      try {
+        return orderOf(answer);
+      } catch (error) {
+        audit.noteMessage(answer.context, isProtocolError(error) ? error.code : "failed");
+        throw error;
+      }
+    }
   }
   throw new ProtocolError("BECKN_CALLBACK_MISSING", `no ${answerAction} from ${offer.sellerName}`);
 }

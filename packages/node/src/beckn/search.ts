@@ -11,6 +11,7 @@ import {
 import type { Wait } from "../clock.ts";
 import type { AgentRow } from "../registry/types.ts";
 import type { Audit } from "./audit.ts";
+import { publishedTo } from "./cause.ts";
 import { type Carrier, signedHeader } from "./carrier.ts";
 import type { BecknReceived } from "./inbound.ts";
 import { knownSellers, peersOf } from "./known-sellers.ts";
@@ -154,10 +155,9 @@ export class Search {
       ports.log.debug("trade.search", `forwarding search to ${row.name}`, fields);
     }
     counters.searchesPublished++;
-    audit.noteMessage(context, "published");
-    const few =
-      (ports.transport.snapshot().topics.find((entry) => entry.topic === topic)?.meshPeers ?? 0) <
-      FEW_MESH_PEERS;
+    const { meshPeers = 0 } = ports.transport.snapshot().topics.find((entry) => entry.topic === topic) ?? {};
+    const few = meshPeers < FEW_MESH_PEERS;
+    audit.noteMessage(context, publishedTo({ meshPeers, sellers: sellers.length }));
     background(ports.transport.publish(topic, encodeBecknFrame(decodeRequestHeader(header), body)));
     hearOwn({ header, body });
     if (few) this.#askDirectly(body, sellers);

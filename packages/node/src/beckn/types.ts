@@ -120,6 +120,8 @@ export interface BecknExchange {
   buy(agent: string, options: BuyOptions): Promise<BuyOutcome>;
   /** Messages of a transaction, oldest first, for `trade trace`. */
   trace(transactionId: string): readonly TraceLine[];
+  /** Why a need of an own agent was not met; undefined where it was, or nothing of it is known. */
+  causeOf(transactionId: string): string | undefined;
   /**
    * What this node can prove of a transaction, as a file: every message, order and document with its signatures;
    * `redact` leaves out the bodies. @throws ORDER_NOT_FOUND, AGENT_NOT_FOUND (nobody here to sign it).

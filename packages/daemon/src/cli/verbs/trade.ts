@@ -25,8 +25,9 @@ export const trade: Verb = (command, attach) => {
     .argument("<id>", "transaction id");
   attach(trace, async (invocation) => {
     const [id = ""] = invocation.args;
-    const steps = await (await invocation.daemon()).trace(id, invocation.wait);
-    invocation.print({ steps }, traceTable(steps));
+    const { steps, cause } = await (await invocation.daemon()).trace(id, invocation.wait);
+    const why = cause === null ? "" : pairs([["no order", cause]]);
+    invocation.print({ steps, cause }, `${traceTable(steps)}${why}`);
     return 0;
   });
 

@@ -22,7 +22,7 @@ const NEWCOMERS = 7;
 const DHT_WAIT_MS = 30_000;
 
 export async function registry({ quick }: BenchOptions): Promise<readonly Line[]> {
-  return [...(await known(quick ? 10 : 250, quick ? 60 : 500)), ...(await unknown(quick ? 2 : 6))];
+  return [...(await known(quick ? 10 : 250, quick ? 60 : 500)), ...(await unknown(quick ? 3 : 9))];
 }
 
 /** One that knows the agents of four others. */
@@ -74,7 +74,7 @@ async function known(perHost: number, forMs: number): Promise<readonly Line[]> {
   }
 }
 
-/** One that is linked with one of nine and asks for what the others offer. */
+/** Those that are linked with one of ten and ask for what the others offer. */
 async function unknown(providers: number): Promise<readonly Line[]> {
   const nodes: AgentNode[] = [];
   const start = async (
@@ -91,9 +91,11 @@ async function unknown(providers: number): Promise<readonly Line[]> {
   const alone = { min: 1, target: 1 };
   try {
     await start([]);
-    for (let at = 0; at < providers; at += 1) await start([[`p${at}`, [`only.p${at}`, "each.one"]]], few);
+    for (let at = 0; at < providers; at += 1) {
+      await start([[`p${at}`, [`only.p${at}`, `third.w${at % 3}`]]], few);
+    }
     const scout = await start([], alone);
-    const all = { capability: "each.one", timeoutMs: 5_000 };
+    const all = { capability: ["third.w0", "third.w1", "third.w2"], timeoutMs: 5_000 };
     const hasAll = async () => (await namesOf(scout, all)).length === providers;
     await until("all words are in the DHT", hasAll);
 
@@ -110,7 +112,8 @@ async function unknown(providers: number): Promise<readonly Line[]> {
     for (let at = 0; at < providers; at += 1) {
       firstMs.push(await timeOf(() => until("the provider is found", () => first(settled, `only.p${at}`))));
     }
-    const isWhole = async () => (await namesOf(settled, all)).length === providers;
+    const whole = await fresh();
+    const isWhole = async () => (await namesOf(whole, all)).length === providers;
     const wholeMs = await timeOf(() => until("all providers are found", isWhole));
     const dial = { name: "dial and call", value: median(newcomers.dialMs), unit: "ms" };
     const call = { name: "first call on such a link", value: median(newcomers.callMs), unit: "ms" };
@@ -121,7 +124,10 @@ async function unknown(providers: number): Promise<readonly Line[]> {
       line({ ...newcomer, value: median(newcomers.firstMs) }, trip, call, dial),
       line({ ...itself, value: median(newcomers.confirmedMs) }, trip, dial),
       line({ name: "first provider, median", value: median(firstMs), unit: "ms" }, dial),
-      line({ name: `all ${providers} providers of a word`, value: wholeMs, unit: "ms" }, dial),
+      line(
+        { name: `all ${providers} providers of three words, a newcomer`, value: wholeMs, unit: "ms" },
+        dial,
+      ),
     ];
   } finally {
     await stopAll(nodes);
@@ -135,7 +141,7 @@ async function comeOneByOne(nodes: readonly AgentNode[], providers: number) {
   const took = { firstMs: [], confirmedMs: [], callMs: [], tripMs: [], dialMs: [] } as Newcomers;
   const linked = async () => {
     const node = await startNode(libp2p({ profile: "testnet" }), [], { min: 1, target: 1 });
-    await node.connect(entry.addresses[0] ?? "");
+    await again("linked", () => connect(node, entry));
     return node;
   };
   const info = `${entry.id}:node/get_info`;
@@ -143,24 +149,52 @@ async function comeOneByOne(nodes: readonly AgentNode[], providers: number) {
     const provider = 1 + (at % providers);
     // A query meets those who answer it: each figure has a newcomer of its own.
     const [asker, caller, dialer] = [await linked(), await linked(), await linked()];
-    const startMs = performance.now();
-    for await (const row of asker.registry.find({ capability: `only.p${provider - 1}`, timeoutMs: 5_000 })) {
-      took.firstMs.push(performance.now() - startMs);
-      await until("its own node tells it", () => asker.registry.byId(row.agentId)?.confirmed === true, 1);
-      took.confirmedMs.push(performance.now() - startMs);
-    }
-    assert.equal(took.firstMs.length, at + 1, "the provider is found");
+    const { firstMs, confirmedMs } = await findOne(asker, `only.p${provider - 1}`);
+    took.firstMs.push(firstMs);
+    took.confirmedMs.push(confirmedMs);
     took.callMs.push(await timeOf(() => caller.call(info)));
     took.tripMs.push(await timeOf(() => caller.call(info)));
-    took.dialMs.push(
-      await timeOf(async () => {
-        await dialer.connect(nodes[provider]?.addresses[0] ?? "");
-        await dialer.call(`${nodes[provider]?.id}:p${provider - 1}/ping`);
-      }),
-    );
+    const ping = `${nodes[provider]?.id}:p${provider - 1}/ping`;
+    const dialed = async () => {
+      await connect(dialer, nodes[provider]);
+      await dialer.call(ping);
+    };
+    took.dialMs.push(await timeOf(() => again("dialled and called", dialed)));
     await stopAll([asker, caller, dialer]);
   }
   return took;
+}
+
+/** What a busy machine does not do in time is done again, and counts to the same time. */
+function again(what: string, work: () => Promise<unknown>): Promise<void> {
+  const isDone = () =>
+    work().then(
+      () => true,
+      () => false,
+    );
+  return until(what, isDone);
+}
+
+async function connect(from: AgentNode, to: AgentNode | undefined): Promise<void> {
+  await from.connect(to?.addresses[0] ?? "");
+}
+
+/** How long until the provider of a word is found, and until its own node has said the same; the search goes on. */
+async function findOne(asker: AgentNode, word: string) {
+  const startMs = performance.now();
+  let [firstMs, confirmedMs] = [Infinity, Infinity];
+  const isConfirmed = () =>
+    asker.registry.known().some(({ confirmed, capabilities }) => confirmed && capabilities.includes(word));
+  using _changes = asker.registry.onChange(() => {
+    if (isConfirmed()) confirmedMs = Math.min(confirmedMs, performance.now() - startMs);
+  });
+  await until("the provider is found", async () => {
+    for await (const _row of asker.registry.find({ capability: word, timeoutMs: 5_000 })) {
+      firstMs = Math.min(firstMs, performance.now() - startMs);
+    }
+    return firstMs < Infinity;
+  });
+  return { firstMs, confirmedMs };
 }
 
 /** Milliseconds, one of each newcomer. */

@@ -1,7 +1,7 @@
-import { auditBooks } from "@gridmesh/energy";
-import { type BookSnapshot, ProtocolError } from "@gridmesh/protocol";
+import { ProtocolError } from "@gridmesh/protocol";
 import type { FastifyInstance } from "fastify";
 import type { ControlContext } from "./context.ts";
+import { auditLedger } from "./ledger-audit.ts";
 import { tradeView } from "./trade-views.ts";
 import type { AuditView, LedgerView, TraceView, TradeView } from "./types.ts";
 
@@ -28,24 +28,9 @@ export function tradeRoutes(app: FastifyInstance, context: ControlContext): void
     return { bundle: new TextDecoder().decode(node.beckn.bundle(id, { redact: redact === "true" })) };
   });
   app.get("/ledger", (): LedgerView => ({ books: node.desk.books(), pending: node.desk.pending() }));
-  app.post("/ledger/audit", (): { audit: AuditView } => {
-    return { audit: auditOf(node.desk.books()) };
+  app.post("/ledger/audit", async (): Promise<{ audit: AuditView }> => {
+    return { audit: await auditLedger(node.desk) };
   });
-}
-
-/** Our own books against themselves; what only the other node's book can tell is counted as unpaired. */
-function auditOf(books: readonly BookSnapshot[]): AuditView {
-  const result = auditBooks([...books]);
-  return {
-    agree: result.differences.length === 0,
-    audited: result.audited,
-    pairs: result.pairs,
-    entries: result.entries,
-    unpaired: result.unpaired,
-    conservationErrorMilliWh: result.conservationErrorMilliWh,
-    conservationErrorMicro: result.conservationErrorMicro,
-    differences: result.differences,
-  };
 }
 
 function tradesOf(context: ControlContext): TradeView[] {

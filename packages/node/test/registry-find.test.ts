@@ -59,7 +59,7 @@ async function network(
 async function twoOfThree(context: TestContext, choice: (bootstrap: readonly string[]) => NetworkChoice) {
   await using net = await network(10, choice, wordsAt);
   const asker = await net.add({ min: 1, target: 1 });
-  await eventually("the asker is linked", () => asker.snapshot().links > 0);
+  await eventually("the asker is linked", () => asker.snapshot().links > 0, 30_000);
   const expected = net.nodes.flatMap((_node, index) =>
     index < 10 && wordsAt(index).length >= 2 ? [`agent-${String(index).padStart(2, "0")}`] : [],
   );
@@ -175,7 +175,7 @@ test("a newcomer hears of providers from whoever it is linked with, without the 
   await eventually("the first knows both", () => first.registry.known().length === 2);
   for (const peers of hub.inner.providers.values()) peers.clear();
   const asker = await net.add({ min: 1, target: 1 });
-  await eventually("the asker is linked", () => asker.snapshot().links > 0);
+  await eventually("the asker is linked", () => asker.snapshot().links > 0, 30_000);
   const startMs = performance.now();
   const rows = await found(asker, { capability: "rare.word", timeoutMs: 5_000 });
   context.diagnostic(`${rows.length} of 2 after ${(performance.now() - startMs).toFixed(0)} ms`);

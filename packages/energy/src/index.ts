@@ -137,3 +137,61 @@ export { activeRequests, concerns, intervalsOf, mayOptOut } from "./response/sch
 export type { ActiveRequest, Participant, ScheduledInterval } from "./response/schedule.ts";
 export { responseBaseline, responsePayment } from "./response/baseline.ts";
 export type { Baseline as ResponseBaseline, MeteredDay, ResponsePayment } from "./response/baseline.ts";
+export {
+  type AuctionResult,
+  clearByRules,
+  type ClearingFigures,
+  type IdentifiedOrder,
+} from "./market/clear.ts";
+export {
+  type AbsenceProof,
+  isAbsent,
+  type LeafForm,
+  type Neighbour,
+  proveAbsence,
+} from "./market/proof/absence.ts";
+export { commitOrder, isRevealOf, revealOf } from "./market/proof/commitment.ts";
+export {
+  type AuctionDocument,
+  type AuctionDocumentType,
+  auctionSigner,
+  type AuctionTradeRecord,
+  type AuctionVote,
+  type ClearingResult,
+  closeGate,
+  commitmentLeaf,
+  documentHash,
+  type GateClose,
+  type OrderReceipt,
+  type OrderReveal,
+  type ResultContent,
+  resultOf,
+  revealLeaf,
+  type VerifyAuction,
+} from "./market/proof/documents.ts";
+export {
+  checkFraudProof,
+  type Conviction,
+  type FraudContext,
+  type FraudProof,
+} from "./market/proof/fraud.ts";
+export { type InclusionProof, isIncluded, merkleRoot, proveInclusion } from "./market/proof/merkle.ts";
+export { rankSupervisors } from "./market/proof/rank.ts";
+export {
+  type AuctionEnd,
+  type AuctionPhase,
+  finalAcks,
+  phaseAt,
+  type Tally,
+  tallyVotes,
+  voidVotes,
+  voteNow,
+} from "./market/proof/votes.ts";
+export {
+  type CallMechanism,
+  checkMarketOrder,
+  checkOwnOrders,
+  type MarketOrder,
+  type MarketRules,
+  rulesHashOf,
+} from "./market/rules.ts";

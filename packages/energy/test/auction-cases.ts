@@ -1,0 +1,172 @@
+/** A signed auction with real keys, whole and right; tests bend one thing of it at a time. */
+
+import { createPrivateKey, createPublicKey, sign, verify as nativeVerify } from "node:crypto";
+import {
+  type AuctionDocumentType,
+  auctionSigner,
+  type AuctionVote,
+  type ClearingResult,
+  closeGate,
+  type FraudContext,
+  type GateClose,
+  type MarketOrder,
+  type MarketRules,
+  type OrderReceipt,
+  type OrderReveal,
+  rankSupervisors,
+  type ResultContent,
+  resultOf,
+  revealOf,
+  rulesHashOf,
+} from "@gridmesh/energy";
+import {
+  agentIdFromKey,
+  isProtocolError,
+  type JsonObject,
+  passesGate,
+  signDocument,
+  type Signer,
+  verifyDocument,
+} from "@gridmesh/protocol";
+
+const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
+const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
+export const network = "test";
+export const slotId = "city/900/900";
+
+function signerOf(first: number): Signer {
+  const seed = Uint8Array.from({ length: 32 }, (_, index) => (first + index) & 0xff);
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: "der", type: "pkcs8" });
+  const publicKey = new Uint8Array(
+    createPublicKey(key).export({ format: "der", type: "spki" }).subarray(-32),
+  );
+  const agentId = agentIdFromKey(publicKey);
+  return { agentId, publicKey, sign: (bytes) => new Uint8Array(sign(null, bytes, key)) };
+}
+
+function engine(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
+  if (!passesGate(signature, publicKey)) return false;
+  const key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, publicKey]), format: "der", type: "spki" });
+  return nativeVerify(null, message, key, signature);
+}
+
+export const traders = Array.from({ length: 7 }, (_, index) => signerOf(10 + index));
+const supervisors = Array.from({ length: 4 }, (_, index) => signerOf(100 + index));
+export const stranger = signerOf(200);
+
+export const rules: MarketRules = {
+  area: "city",
+  mechanism: "call-uniform",
+  durationS: 900,
+  commitS: 120,
+  closeS: 115,
+  revealS: 100,
+  resultS: 90,
+  ackS: 70,
+  finalS: 10,
+  kPermille: 500,
+  minMicroPerKWh: 0,
+  maxMicroPerKWh: 1_000_000,
+  tickMicro: 1,
+  feeMicroPerKWh: 1_000,
+  maxOrdersPerAgent: 16,
+  roll: traders.map(({ agentId }, index) => ({ agent_id: agentId, meter_id: `m${index}` })),
+  supervisors: supervisors.map(({ agentId }) => agentId),
+  version: 1,
+};
+export const rulesHash = rulesHashOf(rules);
+
+/** By rank: the first has term 1. */
+export const ranked = rankSupervisors(rules.supervisors, { network, slotId }).map((agentId) => {
+  const found = supervisors.find((one) => one.agentId === agentId);
+  if (found === undefined) throw new Error("a rank of nobody");
+  return found;
+});
+
+export const context: FraudContext = {
+  network,
+  rules,
+  verify(type, document) {
+    try {
+      const signerField = auctionSigner[type];
+      verifyDocument(document, { type, network, engine, signerField });
+      return true;
+    } catch (error) {
+      if (isProtocolError(error)) return false;
+      throw error;
+    }
+  },
+};
+
+interface Documents {
+  readonly order_reveal: OrderReveal;
+  readonly order_receipt: OrderReceipt;
+  readonly gate_close: GateClose;
+  readonly clearing_result: ClearingResult;
+  readonly auction_vote: AuctionVote;
+}
+
+/** Signs as `signer`. */
+function signed<Type extends AuctionDocumentType>(
+  type: Type,
+  fields: Omit<Documents[Type], "signature">,
+  signer: Signer,
+): Documents[Type] {
+  const plain = fields as unknown as JsonObject;
+  return signDocument(plain, { type, network, signer }) as unknown as Documents[Type];
+}
+
+export function orderOf(trader: Signer, index: number): MarketOrder {
+  return {
+    agentId: trader.agentId,
+    side: index % 2 === 0 ? "bid" : "ask",
+    slotId,
+    rulesHash,
+    qtyMilliWh: 1_000_000 + index * 1_000,
+    limitMicroPerKWh: index % 2 === 0 ? 250_000 - index * 1_000 : 100_000 + index * 1_000,
+    minFillMilliWh: 0,
+  };
+}
+
+export function reveal(trader: Signer, order: MarketOrder, salt = 1): OrderReveal {
+  const shown = revealOf(order, new Uint8Array(32).fill(salt));
+  return signed("order_reveal", { agentId: trader.agentId, slotId, ...shown }, trader);
+}
+
+/** One order of each trader, sorted by id. */
+export const reveals = traders
+  .map((trader, index) => reveal(trader, orderOf(trader, index)))
+  .sort((a, b) => (a.orderId < b.orderId ? -1 : 1));
+
+export function gate(commitments: readonly string[], { term = 1, signer = ranked[0]! } = {}): GateClose {
+  const { commitRoot, count } = closeGate(commitments);
+  const fields = { supervisor: signer.agentId, slotId, rulesHash, term, count, commitRoot };
+  return signed("gate_close", fields, signer);
+}
+
+export function result(
+  of: readonly OrderReveal[],
+  { term = 1, signer = ranked[0]!, bend = (content: ResultContent): ResultContent => content } = {},
+): ClearingResult {
+  const content = bend(resultOf(of, { rules, slotId }).content);
+  return signed(
+    "clearing_result",
+    { supervisor: signer.agentId, slotId, rulesHash, term, ...content },
+    signer,
+  );
+}
+
+export function receipt(
+  signer: Signer,
+  of: "commit" | "reveal",
+  commitments: readonly string[],
+): OrderReceipt {
+  return signed("order_receipt", { supervisor: signer.agentId, slotId, of, commitments }, signer);
+}
+
+export function vote(
+  signer: Signer,
+  said: Pick<AuctionVote, "vote"> & Partial<Pick<AuctionVote, "resultHash" | "reason">>,
+): AuctionVote {
+  return signed("auction_vote", { agentId: signer.agentId, slotId, rulesHash, ...said }, signer);
+}

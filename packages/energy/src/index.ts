@@ -137,6 +137,12 @@ export { activeRequests, concerns, intervalsOf, mayOptOut } from "./response/sch
 export type { ActiveRequest, Participant, ScheduledInterval } from "./response/schedule.ts";
 export { responseBaseline, responsePayment } from "./response/baseline.ts";
 export type { Baseline as ResponseBaseline, MeteredDay, ResponsePayment } from "./response/baseline.ts";
+export { carbonGPerKWh, marketShares, peakRatio } from "./kpi-ratios.ts";
+export type { MarketShares, PeakRatio, Share } from "./kpi-ratios.ts";
+export { generatedDayAhead, generatedEnvironment } from "./data/generated-environment.ts";
+export { generatedGridDay } from "./data/generated-grid.ts";
+export { generatedFault, generatedJobs, withPvFault } from "./data/generated-jobs.ts";
+export type { PvFault } from "./data/generated-jobs.ts";
 export {
   type AuctionResult,
   clearByRules,
@@ -195,3 +201,13 @@ export {
   type MarketRules,
   rulesHashOf,
 } from "./market/rules.ts";
+export {
+  alertFigures,
+  costFigures,
+  dayFigures,
+  eventFigures,
+  forecastFigures,
+  frequencyFigures,
+  peakFigures,
+} from "./experiments/results.ts";
+export type { ExperimentFigure, ExperimentSource } from "./experiments/results.ts";

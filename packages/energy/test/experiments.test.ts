@@ -1,13 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  type CostRow,
+  alertExperiment,
+  alertFigures,
   costExperiment,
+  costFigures,
+  type CostRow,
   createGenerator,
+  type ExperimentFigure,
+  forecastExperiment,
+  forecastFigures,
+  generatedDayAhead,
+  generatedEnvironment,
   peakExperiment,
+  peakFigures,
   reboundExperiment,
 } from "@gridmesh/energy";
 import { peakLevel } from "../src/experiments/peak.ts";
+import { loadSeries, sunSeries } from "./experiment-series.ts";
 import { cityLearn, withoutCityLearn } from "./outside-data.ts";
 
 /** Within 1 % of a published figure. */
@@ -111,4 +121,58 @@ test("the level of a day is the least whose excess fits", () => {
   assert.equal(peakLevel([1, 5, 3], 4), 2);
   assert.equal(peakLevel([4, 4], 1), 3.5);
   assert.equal(peakLevel([2, 9], 0), 9);
+});
+
+function allHeld(figures: readonly ExperimentFigure[], atLeast: number): void {
+  const held = figures.filter(({ bar }) => bar !== null);
+  assert.equal(held.length >= atLeast, true, `${held.length} bars`);
+  assert.deepEqual(
+    held
+      .filter(({ pass }) => !pass)
+      .map(({ name, value, bar }) => `${name}: ${value}, bar ${bar?.join(" … ")}`),
+    [],
+  );
+  for (const { name, unit, baseline } of figures) {
+    const share = unit === "%" && /saved|lowered|home$/.test(name);
+    if (share) assert.notEqual(baseline, null, `${name} names no baseline`);
+  }
+}
+
+test("on measured homes every bar of cost and peak holds", { skip: withoutCityLearn }, () => {
+  const { homes, environment } = cityLearn();
+  const prices = environment?.columns.priceMicroPerKWh ?? [];
+  allHeld(costFigures(costExperiment(homes), "measured"), 11);
+  allHeld(peakFigures(peakExperiment(homes), reboundExperiment(homes, prices), "measured"), 13);
+});
+
+test("on generated homes every bar of cost, peak and forecast holds, for two seeds", () => {
+  for (const seed of [1, 2]) {
+    const generator = createGenerator(seed);
+    allHeld(costFigures(costExperiment(generator), "generated"), 3);
+    const prices = generatedEnvironment(seed).columns.priceMicroPerKWh ?? [];
+    allHeld(peakFigures(peakExperiment(generator), reboundExperiment(generator, prices), "generated"), 6);
+  }
+  const generator = createGenerator(1);
+  const dayAhead = { name: "price", unit: "micro", values: generatedDayAhead(1), signed: true };
+  allHeld(
+    forecastFigures(
+      forecastExperiment([loadSeries(generator, 10), sunSeries(generator), dayAhead]),
+      "generated",
+    ),
+    6,
+  );
+  allHeld(alertFigures("10 homes", alertExperiment(loadSeries(generator, 10), 1)), 2);
+});
+
+test("a figure outside its bar does not pass", () => {
+  const [row] = costExperiment(createGenerator(1), ["guide"]).filter(
+    ({ tariff }) => tariff.feedInMicroPerKWh === 50_000,
+  );
+  assert.ok(row !== undefined);
+  const poor = { ...row, trading: { ...row.trading, savedPercent: 5 } };
+  const failed = costFigures([poor], "generated").filter(({ pass }) => !pass);
+  assert.deepEqual(
+    failed.map(({ name }) => name),
+    ["guide, feed-in 0.05: saved by trading"],
+  );
 });

@@ -22,6 +22,7 @@ import {
 import * as fc from "fast-check";
 import { quantile } from "../src/forecast/forecast.ts";
 import { solveRidge } from "../src/forecast/ridge.ts";
+import { loadSeries, sunSeries } from "./experiment-series.ts";
 import { cityLearn, outsideText, without, withoutCityLearn } from "./outside-data.ts";
 
 const HOUR_MS = 3_600_000;
@@ -163,25 +164,6 @@ test("the sun behind yesterday's clouds is foreseen better by its curve than by 
   assert.equal(bySun < 0.9 * byWeek, true, `${bySun} against ${byWeek}`);
 });
 
-/** Loads of homes 1 … n, or the PV of home 1, kW, from the first midnight on. */
-function measured(homes: number | "pv"): Float64Array {
-  const { homes: dataset } = cityLearn();
-  const from = 1;
-  if (homes === "pv")
-    return dataset
-      .home(1)
-      .pvMilliWh.subarray(from)
-      .map((value) => value / 1e6);
-  const total = new Float64Array(dataset.steps - from);
-  for (let home = 1; home <= homes; home += 1) {
-    dataset
-      .home(home)
-      .loadMilliWh.subarray(from)
-      .forEach((value, step) => (total[step]! += value / 1e6));
-  }
-  return total;
-}
-
 /** Published for these data: MAE after 56 days by method, in the order of `all`. */
 function holdsTo(series: ForecastSeries, reference: readonly number[]): void {
   const [row] = forecastExperiment([series]);
@@ -205,8 +187,9 @@ test(
   "the day-ahead errors of one home and its PV are the reference's within 2 %",
   { skip: withoutCityLearn },
   () => {
-    holdsTo({ name: "1 home", unit: "kW", values: measured(1) }, [0.675, 0.697, 0.577, 0.563, 0.58, 0.585]);
-    holdsTo({ name: "PV", unit: "kW", values: measured("pv") }, [0.214, 0.288, 0.235, 0.23, 0.265, 0.222]);
+    const { homes } = cityLearn();
+    holdsTo(loadSeries(homes, 1), [0.675, 0.697, 0.577, 0.563, 0.58, 0.585]);
+    holdsTo(sunSeries(homes), [0.214, 0.288, 0.235, 0.23, 0.265, 0.222]);
   },
 );
 
@@ -214,7 +197,7 @@ test(
   "ten homes are foreseen with at most 0.72 of last week's error, and injected ramps raise alerts that are right",
   { skip: withoutCityLearn },
   () => {
-    const series = { name: "10 homes", unit: "kW", values: measured(10) };
+    const series = loadSeries(cityLearn().homes, 10);
     holdsTo(series, [2.63, 3.39, 2.6, 2.52, 2.37, 2.36]);
     const [row] = forecastExperiment([series]);
     assert.equal((row?.ratioToNaive168 ?? 1) <= 0.72, true, `${row?.ratioToNaive168}`);

@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   allFromUtilityBillMicro,
+  carbonGPerKWh,
   ceilMulDiv,
   fairness,
   floorMulDiv,
+  marketShares,
   meterStep,
   ownUse,
+  peakRatio,
   percent,
   sameAssetsBillMicro,
   savingOf,
@@ -87,5 +90,27 @@ test("a meter's readings add up to what passed, however it is cut into steps", (
       }
       assert.equal(shown * 3_600_000n + BigInt(rest), passed);
     }),
+  );
+});
+
+test("a peak is compared by the year's worst hour and by the mean of the days' worst", () => {
+  const before = [1, 4, 2, 8];
+  assert.deepEqual(peakRatio([1, 2, 2, 8], before, 2), { annual: 1, meanDaily: 10 / 12 });
+  assert.deepEqual(peakRatio([1], [0, 0], 2), { annual: null, meanDaily: null });
+});
+
+test("carbon is what the imports carried, over all that was used", () => {
+  assert.equal(carbonGPerKWh([1_000_000, 0, 2_000_000], [100, 900, 200], 5_000_000), 100);
+  assert.equal(carbonGPerKWh([1], [100], 0), null);
+});
+
+test("shares carry their names, and none is made up where nothing was measured", () => {
+  assert.deepEqual(
+    marketShares({
+      welfare: { part: 95, whole: 100 },
+      response: { part: 0, whole: 0 },
+      inBand: { part: 999, whole: 1_000 },
+    }),
+    { welfare: 95, response: null, inBand: 99.9 },
   );
 });

@@ -10,6 +10,7 @@ const OPEN: ReadonlySet<OrderSummary["state"]> = new Set([
   "PAID",
   "ACCEPTED",
   "DELIVERED",
+  "DISPUTED",
 ]);
 
 /** While an order is open, its other side is a partner; dispose it to let all go. */

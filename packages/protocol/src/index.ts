@@ -297,6 +297,7 @@ export {
   type TradeAnnulment,
   type TradeCancel,
   type TradeDelivery,
+  type TradeDispute,
   tradeDeliverySchema,
   type TradeDocument,
   tradeDocumentSchema,

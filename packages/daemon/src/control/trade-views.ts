@@ -9,6 +9,7 @@ const stages: Readonly<Record<OrderSummary["state"], TradeStage>> = {
   RELEASED: "rejected",
   ACCEPTED: "confirmed",
   DELIVERED: "delivered",
+  DISPUTED: "delivered",
   SETTLED: "settled",
   REJECTED: "rejected",
   ANNULLED: "cancelled",

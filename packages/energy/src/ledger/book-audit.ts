@@ -8,7 +8,7 @@ import type { Difference } from "./audit-types.ts";
 /** Turns an agent_id into the name a report shows. */
 export type NameOf = (agentId: string) => string;
 
-const OPEN_BUYER = new Set<string>(["HELD", "COMMITTED"]);
+const OPEN_BUYER = new Set<string>(["HELD", "COMMITTED", "DISPUTED"]);
 
 /** Which orders make up an account of one counterparty, and with which sign. */
 const BEHIND: Readonly<
@@ -19,7 +19,7 @@ const BEHIND: Readonly<
 > = {
   out: {
     role: "seller",
-    states: new Set(["DELIVERED", "SETTLED"]),
+    states: new Set(["DELIVERED", "DISPUTED", "SETTLED"]),
     value: (order) => order.finalMilliWh ?? 0,
   },
   in: { role: "buyer", states: new Set(["PAID", "CLOSED"]), value: (order) => -(order.finalMilliWh ?? 0) },

@@ -10,7 +10,8 @@ const ENDED = new Set(["CLOSED/SETTLED", "RELEASED/REJECTED", "RELEASED/ANNULLED
 const OPEN = new Set([
   ...["-", "ACCEPTED", "REJECTED", "ANNULLED", "DELIVERED"].map((seller) => `HELD/${seller}`),
   ...["ACCEPTED", "ANNULLED", "DELIVERED"].map((seller) => `COMMITTED/${seller}`),
-  ...["DELIVERED", "SETTLED"].map((seller) => `PAID/${seller}`),
+  ...["DELIVERED", "DISPUTED"].map((seller) => `DISPUTED/${seller}`),
+  ...["DELIVERED", "DISPUTED", "SETTLED"].map((seller) => `PAID/${seller}`),
 ]);
 
 const SAME = ["slotId", "quantityMilliWh", "priceMicroPerKWh", "amountMicro", "currency"] as const;

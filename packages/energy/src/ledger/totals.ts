@@ -45,8 +45,13 @@ export interface LedgerTotals {
   readonly households: readonly HouseholdTotals[];
 }
 
-const BOUGHT = new Set<OrderSummary["state"]>(["COMMITTED", "PAID", "CLOSED"]);
-const SOLD = new Set<OrderSummary["state"]>(["ACCEPTED", "DELIVERED", "SETTLED"]);
+const BOUGHT = new Set<OrderSummary["state"]>(["COMMITTED", "DISPUTED", "PAID", "CLOSED"]);
+const SOLD = new Set<OrderSummary["state"]>([
+  "ACCEPTED",
+  "DELIVERED",
+  "DISPUTED",
+  "SETTLED",
+]);
 
 /** Totals over all books; `operators` are the agent_ids that are not households. */
 export function ledgerTotals(

@@ -136,6 +136,17 @@ const steps: { readonly [K in RecordKind]: Step<K> } = {
     half.contractId = record.contractId;
     half.reason = record.reason;
   },
+  measure(state, record) {
+    const { half } = halfOf(state, record);
+    assert(half.role === "buyer" && half.measuredMilliWh === null, "the buyer measures once");
+    half.measuredMilliWh = record.receivedMilliWh;
+    half.lastSeq = record.seq;
+  },
+  dispute(state, record) {
+    const { half } = halfOf(state, record);
+    if (half.role === "buyer") stepBuyer(state, record, "dispute");
+    else stepSeller(state, record, "dispute");
+  },
   cancel(state, record) {
     const { half } = halfOf(state, record);
     assert(half.role === "buyer" && isOrderOpen(half.state), "an open order is cancelled by its buyer");
@@ -264,6 +275,7 @@ function openHalf(
     reason: undefined,
     heldMicro: 0,
     deliveredMilliWh: null,
+    measuredMilliWh: null,
     finalMilliWh: null,
     finalAmountMicro: null,
     documents: {},
@@ -314,7 +326,7 @@ function advance(
 }
 
 function keepDocuments(half: OrderHalf, { documents }: StepRecord): void {
-  for (const document of documents ?? []) half.documents[document.type] = document;
+  for (const document of documents ?? []) Object.assign(half.documents, { [document.type]: document });
 }
 
 function forgetSpending(book: Book, key: string): void {

@@ -88,6 +88,7 @@ export function meaningOf(state: DeskState): string {
     orders: [...book.orders.values()].map((half) => ({
       ...summaryOf(half),
       heldMicro: half.heldMicro,
+      measuredMilliWh: half.measuredMilliWh,
       documents: Object.keys(half.documents).toSorted(),
     })),
     forestalled: [...book.forestalled.keys()],

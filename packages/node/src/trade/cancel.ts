@@ -49,10 +49,11 @@ export async function onCancel(
   const half = halfNamedBy(context, cancel, "seller");
   // The buyer sends the order again and hears the refusal itself.
   if (isState(half, "REJECTED")) throw wrongState(half);
-  if (await isRepeat(context, half, cancel)) return half.documents.trade_annulment;
+  const { trade_annulment, trade_delivery, trade_receipt } = half.documents;
+  if (await isRepeat(context, half, cancel)) return trade_annulment;
   if (!isState(half, "ACCEPTED")) {
     await context.durable(half.lastSeq);
-    return half.documents.trade_receipt ?? half.documents.trade_delivery;
+    return trade_receipt ?? trade_delivery;
   }
   const { slotId, quantityMilliWh } = half.terms;
   const annulment = annul(context, documentBase(context, half));

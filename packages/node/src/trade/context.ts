@@ -63,6 +63,8 @@ export interface DeskContext {
   tellOffer(offer: OpenOffer): void;
   /** How far the peers' clocks are from ours, ms; undefined while too few have told. */
   readonly clockOffsetMs: () => number | undefined;
+  /** How long a dispute stays open before the lesser reading counts, market ms. */
+  readonly disputeMs: number;
   /** Says what this order's state calls for, until it calls for nothing. */
   pursue(half: OrderHalf, delayMs?: number): void;
   /** Sends this statement until it is receipted. */

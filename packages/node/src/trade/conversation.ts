@@ -128,9 +128,10 @@ function halfWith(book: Book, asker: string, orderId: string): OrderHalf | undef
 
 /** What this side said last, and would say again. */
 function lastOwnDocument(half: OrderHalf): TradeDocument | undefined {
-  const { trade_annulment, trade_cancel, trade_delivery, trade_payment, trade_receipt } = half.documents;
+  const { trade_annulment, trade_cancel, trade_delivery, trade_dispute, trade_payment, trade_receipt } =
+    half.documents;
   if (half.role === "seller") return trade_receipt ?? trade_delivery ?? trade_annulment;
-  return trade_payment ?? trade_cancel;
+  return trade_payment ?? trade_dispute ?? trade_cancel;
 }
 
 function reply(context: DeskContext, received: Received, documents: readonly TradeDocument[]) {

@@ -14,13 +14,13 @@ import {
   type TradeReceipt,
 } from "@gridmesh/protocol";
 import { bookOf, type DeskContext, hostedOf, isState } from "./context.ts";
+import { areApart, disputeDelivery } from "./disputes.ts";
+import { payFor } from "./payment.ts";
 import { checkPart, documentBase, halfNamedBy, isRepeat, wrongState } from "./halves.ts";
 import { balance, type OrderHalf } from "./state.ts";
 
 /** The acceptance goes first; what was delivered at once follows it. */
 const AFTER_ANSWER_MS = 100;
-/** The seller says by itself that it was paid; only then the buyer asks. */
-const RECEIPT_DUE_MS = 1_000;
 
 /** @throws AGENT_NOT_FOUND, ORDER_NOT_FOUND, ORDER_STATE, AMOUNT_INVALID, AGENT_UNAVAILABLE. */
 export async function deliverOrder(
@@ -31,7 +31,7 @@ export async function deliverOrder(
   const key = orderKey(what.buyer, what.orderId);
   const half = bookOf(context, seller).orders.get(key);
   if (half === undefined) throw new ProtocolError("ORDER_NOT_FOUND", key);
-  if (isState(half, "DELIVERED", "SETTLED")) return context.durable(half.lastSeq);
+  if (isState(half, "DELIVERED", "DISPUTED", "SETTLED")) return context.durable(half.lastSeq);
   if (!isState(half, "ACCEPTED")) throw new ProtocolError("ORDER_STATE", `${half.state} cannot be delivered`);
   await deliverNow(context, half, what.deliveredMilliWh);
 }
@@ -75,45 +75,20 @@ export async function onDelivery(
   nonce: RecordedNonce | undefined,
 ): Promise<TradeDocument | undefined> {
   const half = halfNamedBy(context, delivery, "buyer");
-  if (await isRepeat(context, half, delivery)) return half.documents.trade_payment;
+  const { trade_payment: said } = half.documents;
+  if (await isRepeat(context, half, delivery)) return said;
   if (!isState(half, "HELD", "COMMITTED")) throw wrongState(half);
-  const { terms, key } = half;
+  const { terms } = half;
   const [slot] = delivery.slots;
   if (delivery.slots.length !== 1 || slot?.slotId !== terms.slotId) {
     throw new ProtocolError("AMOUNT_INVALID", "the delivery names other slots than the order");
   }
-  const finalMilliWh = slot.allocatedMilliWh;
-  checkPart(finalMilliWh, terms.quantityMilliWh);
-  const amount = amountMicro(finalMilliWh, terms.priceMicroPerKWh);
-  const feesMicro = mulDiv(terms.buyerFeesMicro, finalMilliWh, terms.quantityMilliWh);
-  const payment = signDocument(
-    {
-      type: "trade_payment",
-      ...documentBase(context, half),
-      slots: [{ slotId: terms.slotId, finalMilliWh }],
-      amountMicro: amount,
-      buyerFeesMicro: feesMicro,
-    },
-    { type: "trade_payment", network: context.network, signer: hostedOf(context, terms.buyer).signer },
-  ) as TradePayment;
-  const wasInDoubt = isState(half, "HELD");
-  await context.commit({
-    kind: "receive",
-    agent: terms.buyer,
-    key,
-    seller: terms.seller,
-    area: parseSlotId(terms.slotId).area,
-    finalMilliWh,
-    amountMicro: amount,
-    feesMicro,
-    heldMicro: half.heldMicro,
-    documents: [delivery, payment],
-    ...(nonce === undefined ? {} : { nonce }),
-  });
-  if (wasInDoubt) context.emit("committed", half);
-  context.emit("received", half);
-  context.pursue(half, RECEIPT_DUE_MS);
-  return payment;
+  const delivered = slot.allocatedMilliWh;
+  checkPart(delivered, terms.quantityMilliWh);
+  const measured = half.measuredMilliWh ?? delivered;
+  if (areApart(delivered, measured)) return disputeDelivery(context, half, { delivery, nonce });
+  const finalMilliWh = Math.min(delivered, measured);
+  return payFor(context, half, { finalMilliWh, documents: [delivery], nonce });
 }
 
 /** Seller: books the payment and answers the receipt. */
@@ -123,15 +98,11 @@ export async function onPayment(
   nonce: RecordedNonce | undefined,
 ): Promise<TradeDocument | undefined> {
   const half = halfNamedBy(context, payment, "seller");
-  if (await isRepeat(context, half, payment)) return half.documents.trade_receipt;
-  if (!isState(half, "DELIVERED")) throw wrongState(half);
+  const { trade_receipt: said } = half.documents;
+  if (await isRepeat(context, half, payment)) return said;
+  if (!isState(half, "DELIVERED", "DISPUTED")) throw wrongState(half);
   const { terms, key, deliveredMilliWh } = half;
-  const [slot] = payment.slots;
-  const finalMilliWh = slot?.finalMilliWh ?? 0;
-  if (payment.slots.length !== 1 || slot?.slotId !== terms.slotId) {
-    throw new ProtocolError("AMOUNT_INVALID", "the payment names other slots than the order");
-  }
-  checkPart(finalMilliWh, deliveredMilliWh ?? 0);
+  const finalMilliWh = finalOf(half, payment);
   const amount = amountMicro(finalMilliWh, terms.priceMicroPerKWh);
   if (payment.amountMicro !== amount) {
     throw new ProtocolError("AMOUNT_INVALID", `${payment.amountMicro} paid for ${amount}`);
@@ -156,6 +127,21 @@ export async function onPayment(
   });
   context.emit("settled", half);
   return receipt;
+}
+
+/** What the buyer pays for: of a disputed delivery exactly the lesser reading. @throws AMOUNT_INVALID. */
+function finalOf({ terms, deliveredMilliWh, documents }: OrderHalf, payment: TradePayment): number {
+  const [slot] = payment.slots;
+  if (payment.slots.length !== 1 || slot?.slotId !== terms.slotId) {
+    throw new ProtocolError("AMOUNT_INVALID", "the payment names other slots than the order");
+  }
+  const delivered = deliveredMilliWh ?? 0;
+  checkPart(slot.finalMilliWh, delivered);
+  const claim = documents.trade_dispute?.claimMilliWh;
+  if (claim !== undefined && slot.finalMilliWh !== Math.min(claim, delivered)) {
+    throw new ProtocolError("AMOUNT_INVALID", `${slot.finalMilliWh} mWh paid where ${claim} were claimed`);
+  }
+  return slot.finalMilliWh;
 }
 
 /** Buyer: nothing is left to do. */

@@ -22,6 +22,7 @@ import { cancelOrder } from "./cancel.ts";
 import { bookOf, type DeskContext } from "./context.ts";
 import { listen } from "./conversation.ts";
 import { deliverOrder } from "./delivery.ts";
+import { measureOrder } from "./disputes.ts";
 import type { JournalDisk } from "./disk.ts";
 import { watchDisk } from "./disk-watch.ts";
 import { bookImbalance } from "./imbalance.ts";
@@ -54,6 +55,8 @@ export interface TradeDeskOptions {
   readonly clockOffsetMs?: (() => number | undefined) | undefined;
   /** Free bytes below which no new order begins, default 200 MiB. */
   readonly reserveBytes?: number | undefined;
+  /** How long two readings may stay in dispute before the lesser counts, market ms; default a day. */
+  readonly disputeMs?: number | undefined;
   /** PeerIds this node had before its key was handed over. */
   readonly formerPeerIds?: readonly string[] | undefined;
   /** By an agent's former id, the one its key was handed over to. */
@@ -68,6 +71,8 @@ export interface DeskSeam {
 }
 
 const EPOCH_BYTES = 16;
+/** A day to settle two readings between people. */
+const DISPUTE_MS = 24 * 3_600_000;
 
 /**
  * Recovers the journal and answers on `/gridmesh/trade/1` from then on.
@@ -178,6 +183,7 @@ function createContext(options: TradeDeskOptions, { state, journal, listeners, b
       listeners.events.tell({ kind, agentId: half.agentId, order: summaryOf(half) });
     },
     tellOffer: (offer) => listeners.offers.tell(offer),
+    disputeMs: options.disputeMs ?? DISPUTE_MS,
     clockOffsetMs: options.clockOffsetMs ?? (() => undefined),
     pursue: (half, delayMs = 0) => pursueOrder(context, half, delayMs),
     pursueStatement: (imbalance) => pursueStatement(context, imbalance),
@@ -220,6 +226,7 @@ function deskOver(context: DeskContext, { journal, listeners, stack, disk }: Run
       concludeOrder(context, { buyer, orderId }, { decision, answer }),
     deliver: (seller, order, deliveredMilliWh) =>
       deliverOrder(context, seller, { ...order, deliveredMilliWh }),
+    measure: (buyer, orderId, receivedMilliWh) => measureOrder(context, buyer, { orderId, receivedMilliWh }),
     cancel: (buyer, orderId) => cancelOrder(context, buyer, orderId),
     orders: (filter) => orders(context, filter),
     evidence: (transactionId) => evidenceOf(state, transactionId),

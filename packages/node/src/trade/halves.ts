@@ -6,6 +6,7 @@ import {
   type TradeAnnulment,
   type TradeCancel,
   type TradeDelivery,
+  type TradeDispute,
   type TradeDocument,
   type TradePayment,
   type TradeReceipt,
@@ -17,7 +18,13 @@ import { sameDocument } from "./terms.ts";
 
 const VERSION = "1.1";
 
-type OrderDocument = TradeAnnulment | TradeCancel | TradeDelivery | TradePayment | TradeReceipt;
+type OrderDocument =
+  | TradeAnnulment
+  | TradeCancel
+  | TradeDispute
+  | TradeDelivery
+  | TradePayment
+  | TradeReceipt;
 
 /** The fields that every document of an order begins with. */
 export function documentBase(context: DeskContext, half: OrderHalf) {
@@ -48,7 +55,11 @@ export function halfNamedBy(
   return half;
 }
 
-/** True when this very document was booked before, and is on the disk. @throws EQUIVOCATION. */
+/**
+ * True when this very document was booked before, and is on the disk. What is answered to it has to be looked up before:
+ * what is booked meanwhile is not on the disk yet.
+ * @throws EQUIVOCATION.
+ */
 export async function isRepeat(
   context: DeskContext,
   half: OrderHalf,

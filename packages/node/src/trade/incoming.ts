@@ -10,6 +10,7 @@ import {
 import { onAnnulment, onCancel } from "./cancel.ts";
 import type { DeskContext } from "./context.ts";
 import { onDelivery, onPayment, onReceipt } from "./delivery.ts";
+import { onDispute } from "./disputes.ts";
 import { onImbalanceReceipt, onStatement } from "./imbalance.ts";
 
 /** Who sent them, to whom, in which message. */
@@ -62,6 +63,8 @@ async function receiveDocument(
       return onPayment(context, document, sender.nonce);
     case "trade_receipt":
       return onReceipt(context, document, sender.nonce);
+    case "trade_dispute":
+      return onDispute(context, document, sender.nonce);
     case "trade_cancel":
       return onCancel(context, document, sender.nonce);
     case "trade_annulment":
@@ -78,6 +81,7 @@ async function receiveDocument(
 function partiesOf(document: TradeDocument): { readonly author: string; readonly addressee: string } {
   switch (document.type) {
     case "trade_payment":
+    case "trade_dispute":
     case "trade_cancel":
       return { author: document.buyer, addressee: document.seller };
     case "trade_imbalance":

@@ -4,6 +4,8 @@ import { isOrderOpen } from "@gridmesh/protocol";
 import { balance, type Book, type DeskState, type OrderHalf } from "./state.ts";
 
 const COMMITTED = "committed/";
+/** Purchases whose money is on hold. */
+const IN_HAND: ReadonlySet<string> = new Set(["HELD", "COMMITTED", "DISPUTED"]);
 
 /** I1–I4, I9, I12 over all books of a journal; empty when all is well. */
 export function breaches(state: DeskState): readonly string[] {
@@ -43,9 +45,9 @@ function checkHolds(book: Book, found: string[]): void {
   let held = 0;
   let underWay = 0;
   const committed = new Map<string, number>();
-  for (const { heldMicro, state, terms } of book.open) {
+  for (const { heldMicro, state, terms, role } of book.open) {
     held += heldMicro;
-    if (state === "HELD" || state === "COMMITTED") underWay += terms.quantityMilliWh;
+    if (role === "buyer" && IN_HAND.has(state)) underWay += terms.quantityMilliWh;
     if (state !== "ACCEPTED") continue;
     committed.set(terms.slotId, balance(committed, terms.slotId) + terms.quantityMilliWh);
   }

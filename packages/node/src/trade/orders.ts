@@ -68,7 +68,7 @@ function checkPurchase(
     throw new ProtocolError("SPEND_LIMIT", `${spent} spent in this hour, ${holdMicro} more`);
   }
   let open = 0;
-  for (const half of book.open) if (isState(half, "HELD", "COMMITTED")) open += 1;
+  for (const half of book.open) if (isState(half, "HELD", "COMMITTED", "DISPUTED")) open += 1;
   if (open >= policy.maxOpenOrders) throw new ProtocolError("SPEND_LIMIT", `${open} orders are open`);
 }
 

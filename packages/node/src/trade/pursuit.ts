@@ -4,8 +4,12 @@ import { isProtocolError, type TradeDocument } from "@gridmesh/protocol";
 import { converse, type Party } from "./conversation.ts";
 import { type DeskContext, isState } from "./context.ts";
 import { deliverNow } from "./delivery.ts";
+import { payDisputed } from "./disputes.ts";
 import type { ImbalanceState, OrderHalf } from "./state.ts";
 import { orderTermsOf } from "./terms.ts";
+
+/** An open dispute is told again after this. */
+const REMIND_MS = 600_000;
 
 export function pursueOrder(context: DeskContext, half: OrderHalf, delayMs: number): void {
   const peerId = counterpartyOf(half).peerId;
@@ -29,23 +33,22 @@ export function pursueStatement(context: DeskContext, imbalance: ImbalanceState)
   });
 }
 
-/** True when this state calls for nothing more from this side. */
-async function sayWhatIsDue(context: DeskContext, half: OrderHalf): Promise<boolean> {
+/** True when this state calls for nothing more from this side; a number: not before so many ms. */
+async function sayWhatIsDue(context: DeskContext, half: OrderHalf): Promise<boolean | number> {
   if (!context.hosted.has(half.agentId)) return false;
-  // A peer that comes back may wake this before the record of the present state is synced.
-  await context.durable(half.lastSeq);
+  // A peer that comes back may wake this before the record of the present state is synced, and while one sync is
+  // awaited the next record may be booked: what is said must be on the disk itself.
+  for (let seq = 0; seq !== half.lastSeq;) await context.durable((seq = half.lastSeq));
   switch (half.state) {
     case "HELD":
-      // In doubt: only the seller's answer ends it, so the same order goes out again.
-      if (half.documents.trade_cancel !== undefined) return callOff(context, half);
-      await context.courier?.resend(orderTermsOf(half.terms), half.order);
-      return false;
     case "COMMITTED":
-      return half.documents.trade_cancel === undefined || callOff(context, half);
+      return askFor(context, half);
     case "ACCEPTED":
       if (half.terms.delivery === "slot") return true;
       await deliverNow(context, half, half.terms.quantityMilliWh);
       return false;
+    case "DISPUTED":
+      return half.role === "seller" || argue(context, half);
     case "DELIVERED":
       return say(context, half, half.documents.trade_delivery);
     case "PAID":
@@ -53,6 +56,26 @@ async function sayWhatIsDue(context: DeskContext, half: OrderHalf): Promise<bool
     default:
       return true;
   }
+}
+
+/** In doubt only the seller's answer ends it, so the same order goes out again. */
+async function askFor(context: DeskContext, half: OrderHalf): Promise<boolean> {
+  if (half.documents.trade_cancel !== undefined) return callOff(context, half);
+  if (half.state === "COMMITTED") return true;
+  await context.courier?.resend(orderTermsOf(half.terms), half.order);
+  return false;
+}
+
+/** Tells the dispute until it is due; then the lesser reading is paid. */
+async function argue(context: DeskContext, half: OrderHalf): Promise<boolean | number> {
+  const restMs = half.updatedAtMs + context.disputeMs - context.market.nowMs();
+  if (restMs <= 0) {
+    await payDisputed(context, half);
+    return false;
+  }
+  const { trade_dispute: dispute } = half.documents;
+  if (dispute !== undefined) await converse(context, counterpartyOf(half), [dispute]);
+  return Math.min(REMIND_MS, Math.ceil(restMs / context.market.speed));
 }
 
 /** A refused order cannot be called off: sent once more it brings the refusal again. */

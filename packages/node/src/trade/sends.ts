@@ -13,8 +13,11 @@ interface Errand {
   /** One errand per key. */
   readonly key: string;
   readonly peerId: string;
-  /** Looks at the state and says what it calls for; true when nothing is left to say. A throw is tried again. */
-  attempt(signal: AbortSignal): Promise<boolean>;
+  /**
+   * Looks at the state and says what it calls for; true when nothing is left to say, a number when there will be after
+   * so many ms. A throw is tried again.
+   */
+  attempt(signal: AbortSignal): Promise<boolean | number>;
 }
 
 export interface Sends {
@@ -110,9 +113,12 @@ class ErrandRunner implements Sends {
     const done = await this.#attempt(it.errand);
     queue.inFlight -= 1;
     it.busy = false;
-    if (done) {
+    if (done === true) {
       this.#running.delete(it.errand.key);
       queue.errands.delete(it);
+    } else if (!this.#stopping.signal.aborted && typeof done === "number") {
+      it.delayMs = FIRST_MS;
+      this.#later(it, done);
     } else if (!this.#stopping.signal.aborted) {
       // ± 25 %, so that two nodes that failed together do not come back together.
       this.#later(it, Math.round((it.delayMs * (750 + this.#ports.random.below(501))) / 1000));
@@ -123,7 +129,7 @@ class ErrandRunner implements Sends {
     if (queue.errands.size === 0) this.#queues.delete(it.errand.peerId);
   }
 
-  async #attempt(errand: Errand): Promise<boolean> {
+  async #attempt(errand: Errand): Promise<boolean | number> {
     try {
       return await errand.attempt(this.#stopping.signal);
     } catch (error) {

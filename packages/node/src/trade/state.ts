@@ -28,9 +28,11 @@ export interface OrderHalf {
   /** Money on hold for it, micro-currency. */
   heldMicro: number;
   deliveredMilliWh: number | null;
+  /** By the buyer's own meter. */
+  measuredMilliWh: number | null;
   finalMilliWh: number | null;
   finalAmountMicro: number | null;
-  readonly documents: Partial<Record<TradeDocumentType, TradeDocument>>;
+  readonly documents: { [T in TradeDocumentType]?: Extract<TradeDocument, { readonly type: T }> };
   evidence: number;
   readonly createdAtMs: number;
   updatedAtMs: number;

@@ -80,6 +80,7 @@ export interface TradeEvent {
     | "released"
     | "annulled"
     | "delivered"
+    | "disputed"
     | "received"
     | "settled"
     | "closed";
@@ -189,6 +190,12 @@ export interface TradeDesk {
     orderKey: { buyer: string; orderId: string },
     deliveredMilliWh: number,
   ): Promise<void>;
+  /**
+   * Buyer: what its own meter says came in, before the delivery is there. The lesser of both readings is final; too
+   * far apart, they are in dispute first.
+   * @throws ORDER_NOT_FOUND, ORDER_STATE (delivered, ended), ORDER_CONFLICT (measured otherwise before), AMOUNT_INVALID.
+   */
+  measure(buyer: string, orderId: string, receivedMilliWh: number): Promise<void>;
   /**
    * Buyer: calls the order off; the hold stays until the seller's signed annulment, refusal or delivery ends it.
    * @throws ORDER_NOT_FOUND, ORDER_STATE (ended, or paid already).

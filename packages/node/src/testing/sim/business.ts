@@ -11,6 +11,7 @@ import type { World } from "./world.ts";
 const CURRENCY = "USD";
 const ORDERS_UNTIL_MS = 20_000;
 const OFFERS = 3;
+const MEASURED_WITHIN_MS = 4_000;
 const CANCEL_WITHIN_MS = 10_000;
 const SLOT = { area: "home", startS: START_MS / 1000, durationS: 3_600 };
 const SLOT_END_MS = START_MS + SLOT.durationS * 1_000;
@@ -53,6 +54,7 @@ export class Business {
 
   event({ kind, agentId, order }: TradeEvent): void {
     if (kind === "annulled") this.#world.counts.annulled += 1;
+    if (kind === "disputed") this.#world.counts.disputed += 1;
     if (kind === "settled") this.#world.counts.settled += 1;
     if (kind !== "accepted") return;
     const node = this.#nodes.find((it) => it.agentId === agentId);
@@ -102,9 +104,21 @@ export class Business {
     const held = desk.hold(terms, order).then(() => {
       counts.orders += 1;
       if (life.alive) buyer.sendOrder({ terms, order });
+      if (chance.hits(plan.measured)) this.#measureLater(buyer, terms);
       if (chance.hits(plan.cancel)) this.#cancelLater(buyer, terms.orderId);
     });
     this.#expect(held);
+  }
+
+  #measureLater(buyer: SimNode, { orderId, quantityMilliWh }: OrderTerms): void {
+    const { chance, counts } = this.#world;
+    const isNear = chance.hits(0.7);
+    const share = isNear ? 0.99 + chance.next() * 0.02 : chance.next() * 1.2;
+    this.#world.after(chance.next() * MEASURED_WITHIN_MS, () => {
+      const received = Math.round(quantityMilliWh * share);
+      const measured = buyer.desk?.measure(buyer.agentId, orderId, received);
+      this.#expect(measured?.then(() => void (counts.measured += 1)));
+    });
   }
 
   #cancelLater(buyer: SimNode, orderId: string): void {

@@ -39,9 +39,10 @@ function checkPair(world: World, nodes: readonly SimNode[], mine: OrderHalf): vo
 
 /** What the seller may have come to by then: its decision stands, and what it counts as paid was paid. */
 const possible: Readonly<Record<BuyerState, readonly string[]>> = {
+  DISPUTED: ["DELIVERED", "DISPUTED"],
   HELD: ["NONE", "REJECTED", "ACCEPTED", "ANNULLED", "DELIVERED"],
   COMMITTED: ["ACCEPTED", "ANNULLED", "DELIVERED"],
-  PAID: ["DELIVERED", "SETTLED"],
+  PAID: ["DELIVERED", "DISPUTED", "SETTLED"],
   CLOSED: ["SETTLED"],
   RELEASED: ["REJECTED", "ANNULLED"],
 };
@@ -94,7 +95,15 @@ function checkEnd(world: World, nodes: readonly SimNode[], mine: OrderHalf): voi
     buyer.finalMilliWh === seller.finalMilliWh &&
     buyer.finalAmountMicro === seller.finalAmountMicro &&
     buyer.orderHash === seller.orderHash;
+  if (buyer.finalMilliWh !== lesser(buyer)) world.fail("I12", `${what}: ${buyer.finalMilliWh} mWh paid`);
   if (!isSame) world.fail("I7", `${what}, but of other quantity, amount or content`);
+}
+
+/** What a buyer pays for: the lesser of what was delivered and what it measured. */
+function lesser({ documents, measuredMilliWh }: OrderHalf): number | null {
+  const delivered = documents.trade_delivery?.slots[0]?.allocatedMilliWh;
+  if (delivered === undefined) return null;
+  return Math.min(delivered, measuredMilliWh ?? delivered);
 }
 
 /** Called off before it came: the seller has a refusal of it, and nothing else. */

@@ -38,6 +38,7 @@ const strangerLies: readonly ((scene: Scene) => void)[] = [
   makeUpPayment,
   makeUpReceipt,
   makeUpCancel,
+  makeUpDispute,
   makeUpAnnulment,
   orderInTheNameOfTheBuyer,
   orderOfWrongAmount,
@@ -85,6 +86,11 @@ function makeUpReceipt({ liar, victim, half }: Scene): void {
 
 function makeUpCancel({ liar, victim, half }: Scene): void {
   if (half.role === "seller") sendDocument(liar, victim, { half, type: "trade_cancel", fields: {} });
+}
+
+function makeUpDispute({ liar, victim, half }: Scene): void {
+  if (half.role !== "seller") return;
+  sendDocument(liar, victim, { half, type: "trade_dispute", fields: { claimMilliWh: 0 } });
 }
 
 function makeUpAnnulment({ liar, victim, half }: Scene): void {
@@ -135,6 +141,8 @@ function sendOrder(liar: SimNode, victim: SimNode, terms: OrderTerms): void {
   tell(liar, victim, { type: "order", terms, order: orderBytes(terms) });
 }
 
+const BUYERS: readonly string[] = ["trade_payment", "trade_cancel", "trade_dispute"];
+
 interface MadeUp {
   readonly half: OrderHalf;
   readonly type: TradeDocument["type"];
@@ -145,7 +153,7 @@ interface MadeUp {
 function sendDocument(liar: SimNode, victim: SimNode, { half, type, fields }: MadeUp): void {
   const { buyer, seller, orderId } = half.terms;
   const isOwnName = liar.parts.world.chance.hits(0.5);
-  const author = type === "trade_payment" || type === "trade_cancel" ? "buyer" : "seller";
+  const author = BUYERS.includes(type) ? "buyer" : "seller";
   const parties = { buyer, seller, ...(isOwnName ? { [author]: liar.agentId } : {}) };
   const { signer } = liar.parts.identity;
   const document = signDocument(

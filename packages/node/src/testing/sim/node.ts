@@ -18,6 +18,7 @@ const FUNDS_MICRO = 1_000_000_000;
 const STORED_MILLI_WH = 3_000_000;
 const CAPACITY_MILLI_WH = 1_000_000_000;
 const PLENTY = { maxOrderMicro: 10 ** 12, spendPerHourMicro: 10 ** 13, maxOpenOrders: 1_000 };
+const DISPUTE_MS = 20_000;
 const DOWN_MS = [50, 3_000] as const;
 /** A sync in twenty takes thirty times as long. */
 const STALL_SHARE = 0.05;
@@ -102,6 +103,7 @@ export class SimNode {
         market: marketClock(life.clock),
         log: this.#log(life),
         clockOffsetMs: () => this.skewMs,
+        disputeMs: DISPUTE_MS,
         onFatal: () => {
           world.counts.diskErrors += 1;
           if (life.alive) this.crash();

@@ -38,6 +38,8 @@ export interface SimPlan {
   readonly lies: number;
   /** Share of deliveries below the contract. */
   readonly partial: number;
+  /** Share of orders that their buyer measures itself; most readings are near the contract. */
+  readonly measured: number;
   /** Share of orders that their buyer calls off, at any moment. */
   readonly cancel: number;
   /** Share of orders delivered at acceptance. */
@@ -74,6 +76,7 @@ export function drawPlan(chance: Chance): SimPlan {
     replay: upTo(0.05),
     lies: upTo(0.3),
     partial: upTo(1),
+    measured: upTo(1),
     cancel: upTo(0.4),
     instant: upTo(1),
     reserved: upTo(1),

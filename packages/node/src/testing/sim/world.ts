@@ -24,6 +24,8 @@ export interface SimCounts {
   partitions: number;
   deliveries: number;
   partialDeliveries: number;
+  measured: number;
+  disputed: number;
   cancels: number;
   annulled: number;
 }
@@ -80,6 +82,8 @@ export function noCounts(): SimCounts {
     partitions: 0,
     deliveries: 0,
     partialDeliveries: 0,
+    measured: 0,
+    disputed: 0,
     cancels: 0,
     annulled: 0,
   };

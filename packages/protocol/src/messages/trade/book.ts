@@ -8,8 +8,8 @@ export interface Slot {
   readonly durationS: number;
 }
 
-export type BuyerState = "HELD" | "COMMITTED" | "PAID" | "CLOSED" | "RELEASED";
-export type SellerState = "ACCEPTED" | "DELIVERED" | "SETTLED" | "REJECTED" | "ANNULLED";
+export type BuyerState = "HELD" | "COMMITTED" | "DISPUTED" | "PAID" | "CLOSED" | "RELEASED";
+export type SellerState = "ACCEPTED" | "DELIVERED" | "DISPUTED" | "SETTLED" | "REJECTED" | "ANNULLED";
 
 export interface OrderSummary {
   readonly orderId: string;

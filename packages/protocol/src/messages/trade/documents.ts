@@ -51,6 +51,13 @@ export const tradeReceiptSchema = z.strictObject({
   amountMicro: micro,
 });
 
+/** Buyer: its own reading is too far from what the seller says it delivered. */
+export const tradeDisputeSchema = z.strictObject({
+  type: z.literal("trade_dispute"),
+  ...orderFields,
+  claimMilliWh: milliWh,
+});
+
 /** Buyer: it wants the order no more; the seller answers with an annulment, or with what it has done already. */
 export const tradeCancelSchema = z.strictObject({
   type: z.literal("trade_cancel"),
@@ -97,6 +104,7 @@ export const tradeDocumentSchema = z.discriminatedUnion("type", [
   tradeDeliverySchema,
   tradePaymentSchema,
   tradeReceiptSchema,
+  tradeDisputeSchema,
   tradeCancelSchema,
   tradeAnnulmentSchema,
   tradeImbalanceSchema,
@@ -106,6 +114,7 @@ export const tradeDocumentSchema = z.discriminatedUnion("type", [
 export type TradeDelivery = Readonly<z.infer<typeof tradeDeliverySchema>>;
 export type TradePayment = Readonly<z.infer<typeof tradePaymentSchema>>;
 export type TradeReceipt = Readonly<z.infer<typeof tradeReceiptSchema>>;
+export type TradeDispute = Readonly<z.infer<typeof tradeDisputeSchema>>;
 export type TradeCancel = Readonly<z.infer<typeof tradeCancelSchema>>;
 export type TradeAnnulment = Readonly<z.infer<typeof tradeAnnulmentSchema>>;
 export type TradeImbalance = Readonly<z.infer<typeof tradeImbalanceSchema>>;
@@ -120,6 +129,7 @@ export const tradeDocumentSigner: Readonly<
   trade_delivery: "seller",
   trade_payment: "buyer",
   trade_receipt: "seller",
+  trade_dispute: "buyer",
   trade_cancel: "buyer",
   trade_annulment: "seller",
   trade_imbalance: "agent",

@@ -6,6 +6,8 @@ export {
   tradeCancelSchema,
   type TradeDelivery,
   tradeDeliverySchema,
+  type TradeDispute,
+  tradeDisputeSchema,
   type TradeDocument,
   tradeDocumentSchema,
   tradeDocumentSigner,

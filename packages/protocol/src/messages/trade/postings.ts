@@ -28,6 +28,8 @@ const table: { readonly [K in JournalRecord["kind"]]: Row<K> } = {
   accept: (r) => energy("available", `committed/${r.terms.slotId}`, r.terms.quantityMilliWh),
   reject: nothing,
   commit: nothing,
+  measure: nothing,
+  dispute: nothing,
   cancel: nothing,
   forestall: nothing,
   void: (r) => energy(`committed/${r.slotId}`, "available", r.quantityMilliWh),

@@ -122,6 +122,15 @@ interface ReleaseRecord extends OrderStepBase {
   readonly heldMicro: number;
   readonly answer: RecordedBytes;
 }
+/** What the buyer's own meter says came in for an order. */
+interface MeasureRecord extends OrderStepBase {
+  readonly kind: "measure";
+  readonly receivedMilliWh: number;
+}
+/** Two readings too far apart: nothing moves until the lesser of both is due. */
+interface DisputeRecord extends OrderStepBase {
+  readonly kind: "dispute";
+}
 /** The buyer wants it no more; nothing moves until the seller answers. */
 interface CancelRecord extends OrderStepBase {
   readonly kind: "cancel";
@@ -206,6 +215,8 @@ export type JournalRecord =
   | RejectRecord
   | CommitRecord
   | ReleaseRecord
+  | MeasureRecord
+  | DisputeRecord
   | CancelRecord
   | ForestallRecord
   | VoidRecord

@@ -2,14 +2,15 @@
 
 import type { BuyerState, SellerState } from "./book.ts";
 
-export type BuyerStep = "hold" | "commit" | "release" | "receive" | "close";
-export type SellerStep = "accept" | "reject" | "deliver" | "credit" | "void";
+export type BuyerStep = "hold" | "commit" | "release" | "dispute" | "receive" | "close";
+export type SellerStep = "accept" | "reject" | "deliver" | "dispute" | "credit" | "void";
 
-/** Buyer: NONE –hold→ HELD –commit→ COMMITTED –receive→ PAID –close→ CLOSED; a delivery proves acceptance. */
+/** Buyer: NONE –hold→ HELD –commit→ COMMITTED –receive→ PAID –close→ CLOSED; a delivery, even a disputed one, proves acceptance. */
 const buyerTable: Readonly<Record<"NONE" | BuyerState, Partial<Record<BuyerStep, BuyerState>>>> = {
   NONE: { hold: "HELD" },
-  HELD: { commit: "COMMITTED", release: "RELEASED", receive: "PAID" },
-  COMMITTED: { release: "RELEASED", receive: "PAID" },
+  HELD: { commit: "COMMITTED", release: "RELEASED", dispute: "DISPUTED", receive: "PAID" },
+  COMMITTED: { release: "RELEASED", dispute: "DISPUTED", receive: "PAID" },
+  DISPUTED: { receive: "PAID" },
   PAID: { close: "CLOSED" },
   CLOSED: {},
   RELEASED: {},
@@ -19,7 +20,8 @@ const buyerTable: Readonly<Record<"NONE" | BuyerState, Partial<Record<BuyerStep,
 const sellerTable: Readonly<Record<"NONE" | SellerState, Partial<Record<SellerStep, SellerState>>>> = {
   NONE: { accept: "ACCEPTED", reject: "REJECTED" },
   ACCEPTED: { deliver: "DELIVERED", void: "ANNULLED" },
-  DELIVERED: { credit: "SETTLED" },
+  DELIVERED: { dispute: "DISPUTED", credit: "SETTLED" },
+  DISPUTED: { credit: "SETTLED" },
   SETTLED: {},
   REJECTED: {},
   ANNULLED: {},

@@ -82,13 +82,13 @@ const roundingDiffers: SeededBug = {
   name: "rounding-differs",
   parts: changing("receive", (draft, context) => {
     const signer = context.hosted.get(draft.agent)?.signer;
-    const payment = draft.documents?.[1] as TradePayment;
+    const payment = draft.documents?.findLast((it): it is TradePayment => it.type === "trade_payment");
     const amountMicro = draft.amountMicro + 1;
-    if (signer === undefined || amountMicro > draft.heldMicro) return draft;
+    if (signer === undefined || payment === undefined || amountMicro > draft.heldMicro) return draft;
     const { signature: _signature, ...fields } = payment;
     const signing = { type: payment.type, network: NETWORK, signer };
     const signed = signDocument({ ...fields, amountMicro }, signing);
-    const documents = [...(draft.documents?.slice(0, 1) ?? []), signed as TradePayment];
+    const documents = draft.documents?.map((it) => (it === payment ? signed : it)) ?? [];
     return { ...draft, amountMicro, documents };
   }),
 };

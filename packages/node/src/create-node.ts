@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { ProtocolError, toProtocolError } from "@gridmesh/protocol";
 import { agentContext } from "./agent-context.ts";
 import { createBecknExchange, type LocalAgent, type LocalAgents } from "./beckn/index.ts";
+import type { BecknExchange } from "./beckn/types.ts";
 import type { AgentContext } from "./agent.ts";
 import { systemClock, systemRandom } from "./clock.ts";
 import { nodeEngine } from "./gate/engine.ts";
@@ -82,19 +83,7 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
   await links.transport.start();
   undo.defer(() => links.transport.stop({ deadlineMs: 1_000 }));
   undo.use(joinRegistry(base, links, registry));
-  const beckn = createBecknExchange({
-    ...base,
-    domain: "energy",
-    gossip: links.gossip,
-    gossipMeter: createGossipMeter(base.metrics, "search"),
-    peerId,
-    transport: links.transport,
-    desk,
-    registry,
-    store,
-    agents: becknAgents(agents),
-    connect: (to, wait) => links.reach(to, wait),
-  });
+  const beckn = openBeckn(base, { links, agents, registry, desk, store, peerId });
   undo.defer(() => beckn.stop());
 
   node.run({ links, calls, desk, beckn });
@@ -104,6 +93,30 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
   log.info("node.running", `${peerId} runs in ${base.network}`, { atMs: clock.nowMs() });
   node.own(undo.move());
   return node;
+}
+
+function openBeckn(
+  base: NodeBase,
+  parts: {
+    readonly links: LinkRoom;
+    readonly agents: AgentList;
+    readonly registry: CallRoom["registry"];
+    readonly desk: TradeDesk;
+    readonly store: StateStore;
+    readonly peerId: string;
+  },
+): BecknExchange {
+  const { links, agents, ...rest } = parts;
+  return createBecknExchange({
+    ...base,
+    ...rest,
+    domain: "energy",
+    gossip: links.gossip,
+    gossipMeter: createGossipMeter(base.metrics, "search"),
+    transport: links.transport,
+    agents: becknAgents(agents),
+    connect: (to, wait) => links.reach(to, wait),
+  });
 }
 
 function successionTold({ handovers, nextKeyHash }: HomeKeys): RunningNodeOptions["succession"] {

@@ -1,4 +1,4 @@
-/** Beckn's error names beside version 1's numbers and the codes of our own table; docs/BECKN.md is the same list. */
+/** Beckn's error names beside version 1's numbers and the codes of our own table; docs/BECKN-WIRE.md is the same list. */
 
 import type { ErrorCode } from "../errors.ts";
 

@@ -211,3 +211,12 @@ export {
   peakFigures,
 } from "./experiments/results.ts";
 export type { ExperimentFigure, ExperimentSource } from "./experiments/results.ts";
+export {
+  type LearningRow,
+  learningExperiment,
+  type MarketExperiment,
+  marketExperiment,
+  type MarketMechanism,
+  type MarketRow,
+} from "./experiments/market.ts";
+export type { TraderKind } from "./experiments/traders.ts";

@@ -133,6 +133,7 @@ export type {
   ResponseProgram,
   ResponseReport,
 } from "./response/openadr.ts";
+export { eventJson, programJson, reportJson } from "./response/write.ts";
 export { activeRequests, concerns, intervalsOf, mayOptOut } from "./response/schedule.ts";
 export type { ActiveRequest, Participant, ScheduledInterval } from "./response/schedule.ts";
 export { responseBaseline, responsePayment } from "./response/baseline.ts";

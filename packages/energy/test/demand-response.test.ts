@@ -2,12 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   activeRequests,
+  eventJson,
   intervalsOf,
+  knownEventTypes,
+  knownReportTypes,
   mayOptOut,
   type MeteredDay,
+  programJson,
   readEvent,
   readProgram,
   readReport,
+  reportJson,
   responseBaseline,
   responsePayment,
 } from "@gridmesh/energy";
@@ -107,7 +112,13 @@ test("a malformed event is refused with its field", () => {
 
 test("programs and reports are read like events", () => {
   const program = readProgram({ id: "p", programName: "evening", targets: ["city"], payloadDescriptors: [] });
-  assert.deepEqual(program, { id: "p", programName: "evening", period: null, targets: ["city"] });
+  assert.deepEqual(program, {
+    id: "p",
+    programName: "evening",
+    period: null,
+    payloadDescriptors: [],
+    targets: ["city"],
+  });
   const report = readReport({
     eventID: "e1",
     clientName: "h7",
@@ -117,6 +128,47 @@ test("programs and reports are read like events", () => {
   });
   assert.equal(report.resources[0]?.intervals[0]?.values[0]?.values[0], 1_234_567);
 });
+
+test("what is read is written as it came, whatever its values, and read again the same", () => {
+  const plain = { noNullPrototype: true } as const;
+  const period = fc.record(
+    {
+      startS: fc.integer({ min: 0, max: 4_000_000_000 }),
+      durationS: fc.nat({ max: 1_000_000 }),
+      randomizeStartS: fc.nat({ max: 3_600 }),
+    },
+    plain,
+  );
+  const whole = fc.integer({ min: -1e9, max: 1e9 });
+  const values = fc.record(
+    {
+      type: fc.constantFrom(...knownEventTypes, ...knownReportTypes, "OTHER"),
+      values: fc.array(fc.oneof(whole, fc.string()), { minLength: 1, maxLength: 3 }),
+    },
+    plain,
+  );
+  const interval = fc.record({ id: fc.nat(), period, values: fc.array(values, { maxLength: 3 }) }, plain);
+  const intervals = fc.array(interval, { minLength: 1, maxLength: 4 });
+  const name = fc.string({ minLength: 1, maxLength: 20 });
+  fc.assert(
+    fc.property(intervals, period, name, (list, whole, id) => {
+      const event = {
+        ...readEvent({ ...eventOf(id), intervals: [{ id: 0, payloads: [] }] }),
+        period: whole,
+        intervals: list,
+      };
+      assert.deepEqual(readEvent(eventJson(event)), event);
+      const report = { eventID: id, clientName: id, resources: [{ resourceName: id, intervals: list }] };
+      assert.deepEqual(readReport(reportJson(report)), report);
+      const program = { id, programName: id, period: whole, payloadDescriptors: [{ a: 1 }], targets: [id] };
+      assert.deepEqual(readProgram(programJson(program)), program);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+const eventOf = (id: string): JsonObject =>
+  event({ id, eventName: id, priority: 3, targets: [id], reportDescriptors: [{ b: "c" }] });
 
 test("any JSON is an event or SCHEMA_INVALID", () => {
   const field = fc.constantFrom("id", "programID", "intervals", "intervalPeriod", "targets", "priority");

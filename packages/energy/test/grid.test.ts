@@ -43,6 +43,15 @@ test("over six seeds local droop keeps an island in its band, and nothing else d
   }
 });
 
+test("at 50 Hz local droop keeps the same island in its band as well", () => {
+  const rows = frequencyExperiment([1, 2], { grid: { ...smallGrid, nominalHz: 50 }, hours: 3 });
+  for (const { control, seed, inBandPercent, minHz, maxHz } of rows) {
+    assert.equal(minHz < 50 && maxHz > 50, true);
+    if (control === "local-droop")
+      assert.equal(inBandPercent >= 99.5, true, `seed ${seed}: ${inBandPercent} %`);
+  }
+});
+
 test("a load step settles where droop says, and secondary control takes it back to nominal", () => {
   const steps = new Float64Array(10 * 600).fill(3);
   const control = { batteryKWPerHz: 0, batteryKW: 0, delayS: 0.1, secondary: false };

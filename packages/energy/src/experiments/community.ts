@@ -21,7 +21,7 @@ export interface ExperimentHome {
 }
 
 /** The battery of every experiment: 6.4 kWh, 5 kW, no reserve, 90 % round trip. */
-export const homeBattery: Battery = createBattery({
+const homeBattery: Battery = createBattery({
   capacityMilliWh: 6_400_000,
   reserveMilliWh: 0,
   maxMilliW: 5_000_000,

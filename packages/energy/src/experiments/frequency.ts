@@ -72,7 +72,7 @@ export function frequencyExperiment(
 }
 
 /** Load over what is scheduled, kW, in steps of 0.1 s. */
-export function loadSteps(seed: number, hours: number): Float64Array {
+function loadSteps(seed: number, hours: number): Float64Array {
   const draws = randomStream(seed, "load-steps");
   const exponential = (mean: number): number => -mean * Math.log(1 - draws.uniform(0, 1));
   const load = new Float64Array(Math.round((hours * HOUR_S) / SWING_STEP_S));

@@ -11,7 +11,7 @@ export interface Convex {
 }
 
 /** Right end of the interval. */
-export function endOf(f: Convex): number {
+function endOf(f: Convex): number {
   let end = f.from;
   for (const width of f.widths) end += width;
   return end;

@@ -1,7 +1,8 @@
 /** Programs, events and reports in the shape of OpenADR 3.1; decimals become integers on the way in. */
 
 import { ProtocolError } from "@gridmesh/protocol";
-import type { JsonValue } from "@gridmesh/protocol";
+import type { JsonObject, JsonValue } from "@gridmesh/protocol";
+import { scaleOf } from "./scales.ts";
 import { list, number, object, optional, seconds, text } from "./read-fields.ts";
 
 /** Kinds of event that an agent acts on; others are kept and ignored. */
@@ -54,10 +55,14 @@ export interface EventInterval {
   readonly values: readonly IntervalValue[];
 }
 
+/** Descriptions of what the values mean: passed on as they came. */
+export type Descriptors = readonly JsonObject[];
+
 export interface ResponseProgram {
   readonly id: string;
   readonly programName: string;
   readonly period: IntervalPeriod | null;
+  readonly payloadDescriptors: Descriptors;
   readonly targets: readonly string[];
 }
 
@@ -70,6 +75,8 @@ export interface ResponseEvent {
   /** Areas, agent ids or roles; none: everybody. */
   readonly targets: readonly string[];
   readonly period: IntervalPeriod | null;
+  readonly payloadDescriptors: Descriptors;
+  readonly reportDescriptors: Descriptors;
   readonly intervals: readonly EventInterval[];
 }
 
@@ -97,8 +104,13 @@ export function readProgram(value: JsonValue): ResponseProgram {
     id: text(from, "id"),
     programName: text(from, "programName"),
     period: optional(from, "intervalPeriod", readPeriod),
+    payloadDescriptors: descriptors(from, "payloadDescriptors"),
     targets: optional(from, "targets", readTargets) ?? [],
   };
+}
+
+function descriptors(from: JsonObject, name: string): Descriptors {
+  return optional(from, name, () => list(from, name, (one) => object(one, name))) ?? [];
 }
 
 /** @throws SCHEMA_INVALID naming the field. */
@@ -123,6 +135,8 @@ export function readEvent(value: JsonValue): ResponseEvent {
     priority,
     targets: optional(from, "targets", readTargets) ?? [],
     period,
+    payloadDescriptors: descriptors(from, "payloadDescriptors"),
+    reportDescriptors: descriptors(from, "reportDescriptors"),
     intervals,
   };
 }
@@ -173,30 +187,10 @@ function readTargets(value: JsonValue, name: string): string[] {
   });
 }
 
-/** Whole units per unit of the wire. */
-const SCALES: Readonly<Record<string, number>> = {
-  PRICE: 1_000_000,
-  EXPORT_PRICE: 1_000_000,
-  GHG: 1_000,
-  CHARGE_STATE_SETPOINT: 1_000,
-  DISPATCH_SETPOINT: 1_000_000,
-  DISPATCH_SETPOINT_RELATIVE: 1_000_000,
-  IMPORT_CAPACITY_LIMIT: 1_000_000,
-  EXPORT_CAPACITY_LIMIT: 1_000_000,
-  USAGE: 1_000_000,
-  BASELINE: 1_000_000,
-  USAGE_FORECAST: 1_000_000,
-  LOAD_SHED_DELTA_AVAILABLE: 1_000_000,
-  STORAGE_USABLE_CAPACITY: 1_000_000,
-  STORAGE_CHARGE_LEVEL: 1_000,
-  UP_REGULATION_AVAILABLE: 1_000_000,
-  DOWN_REGULATION_AVAILABLE: 1_000_000,
-};
-
 function readValue(value: JsonValue): IntervalValue {
   const from = object(value, "payloads");
   const type = text(from, "type");
-  const scale = SCALES[type] ?? 1;
+  const scale = scaleOf(type);
   const values = list(from, "values", (one) => {
     if (typeof one === "string") return one;
     if (typeof one !== "number")

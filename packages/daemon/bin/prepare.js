@@ -152,7 +152,7 @@ async function make({ root, sources, entries, folder, bundler }) {
     const built = await bundler.build(options({ root, sources, entries, outfile: programIn(fresh) }));
     mkdirSync(fresh);
     for (const { path, text } of built.outputFiles) {
-      writeWhole(path, path.endsWith(".js") ? text.replaceAll(/\bimport\(/g, `${BRING}(`) : text);
+      writeWhole(path, path.endsWith(".js") ? ascii(text.replaceAll(/\bimport\(/g, `${BRING}(`)) : text);
     }
     writeWhole(codeIn(fresh), scriptOf(programIn(fresh)).createCachedData());
     if (sources.asTheyWere()) renameSync(fresh, folder);
@@ -167,6 +167,14 @@ async function make({ root, sources, entries, folder, bundler }) {
     await bundler.stop();
   }
   forgetOld();
+}
+
+/** The program is read a byte for a character; the bundler leaves others in patterns as they are. */
+function ascii(text) {
+  return text.replaceAll(
+    /[\u0080-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function options({ root, sources, entries, outfile }) {

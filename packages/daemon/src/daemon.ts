@@ -11,7 +11,8 @@ import {
   type MarketClockState,
   systemClock,
 } from "@gridmesh/node";
-import { isProtocolError, ProtocolError } from "@gridmesh/protocol";
+import { isProtocolError } from "@gridmesh/protocol";
+import { alreadyRunning } from "./already-running.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { controlApp, listenOnSocket } from "./control/app.ts";
@@ -180,17 +181,6 @@ async function openNode(options: {
   } catch (error) {
     throw isProtocolError(error) && error.code === "ALREADY_RUNNING" ? alreadyRunning(paths, error) : error;
   }
-}
-
-/** Who runs there and both ways out, not a bare lock error. */
-function alreadyRunning(paths: HomePaths, cause: unknown): ProtocolError {
-  const other = readDaemonFile(paths);
-  const pid = isAlive(other) ? ` (pid ${other.pid})` : "";
-  return new ProtocolError(
-    "ALREADY_RUNNING",
-    `a daemon${pid} already runs in ${paths.home}; stop it with gridmesh stop --home ${paths.home}, or start this one with another --home`,
-    { cause, data: { home: paths.home, ...(isAlive(other) ? { pid: other.pid } : {}) } },
-  );
 }
 
 /** Rendering costs start time and memory: it is loaded when somebody asks for the first time. */

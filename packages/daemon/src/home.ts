@@ -44,9 +44,24 @@ export function checkSocketPath(path: string): void {
   );
 }
 
+/** Whether the folder had to be made; that something else is there is left to others to see. */
+function madeFolder(path: string): boolean {
+  try {
+    return mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return false;
+    throw new ProtocolError(
+      "IDENTITY_UNREADABLE",
+      `${path} cannot be made (${code ?? "unknown"}): choose another --home`,
+      { cause: error },
+    );
+  }
+}
+
 /** Makes the home folder, readable by its owner alone; returns whether it is new. @throws IDENTITY_UNREADABLE */
 export function makeHome(paths: HomePaths): boolean {
-  const fresh = mkdirSync(paths.home, { recursive: true, mode: 0o700 }) !== undefined;
+  const fresh = madeFolder(paths.home);
   const stat = lstatSync(paths.home);
   if (!stat.isDirectory()) {
     throw new ProtocolError(

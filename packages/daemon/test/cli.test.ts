@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -55,6 +55,50 @@ test("an unknown subcommand, a missing argument and one too many exit 2", async 
   assert.equal((await typed("testnet", "run", "--kill", "many")).exitCode, 2);
 });
 
+test("a group of commands without one of them, and an unknown one, point at their own help", async () => {
+  const bare = await typed("testnet");
+  assert.deepEqual(
+    [bare.exitCode, bare.err],
+    [2, "INVALID_REQUEST testnet does nothing by itself. → gridmesh testnet --help\n"],
+  );
+  assert.match((await typed("testnet", "rnu")).err, /Did you mean run\? → gridmesh testnet --help\n$/);
+});
+
+test("what a testnet cannot do exits 2 with its cause and where to read on", async () => {
+  const refused = {
+    "--preset nope": 'CONFIG_INVALID no preset "nope" in @gridmesh/agents. It has: day, seed000',
+    "--cycles 0": "CONFIG_INVALID --cycles must be an integer from 1, not 0",
+    "--speed 10001": "CONFIG_INVALID --speed must be an integer from 1 to 10000, not 10001",
+    "--kill 12": "CONFIG_INVALID --kill must be 0 … 11, the trading daemons, not 12",
+    "--day 2017-99-99": 'INVALID_PARAMS no day: "2017-99-99", expected YYYY-MM-DD',
+    "--wan": "UNSUPPORTED_OPERATION --wan is not built yet; links run at loopback speed",
+  };
+  for (const [flags, expected] of Object.entries(refused)) {
+    const { exitCode, out, err } = await typed("testnet", "run", ...flags.split(" "));
+    assert.deepEqual([exitCode, out, err], [2, "", `${expected}. → gridmesh testnet run --help\n`]);
+  }
+  const { err } = await typed("testnet", "run", "--data", "/nonexistent/homes");
+  assert.match(err, /^CONFIG_INVALID --data \/nonexistent\/homes: /);
+});
+
+test("a home that is no folder, or cannot be made, is named with what to do", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "gm-cli-"));
+  try {
+    const file = join(folder, "file");
+    writeFileSync(file, "");
+    const { exitCode, err } = await typed("start", "--home", file);
+    assert.equal(exitCode, 1);
+    assert.equal(
+      err,
+      `IDENTITY_UNREADABLE ${file} is a link or no folder; give its real path. → gridmesh --home ${file} doctor\n`,
+    );
+    const below = await typed("start", "--home", join(file, "home"));
+    assert.match(below.err, /^IDENTITY_UNREADABLE .*cannot be made \(ENOTDIR\): choose another --home/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test("with --json an error is one line of JSON on stderr and stdout stays empty", async () => {
   const { exitCode, out, err } = await typed("status", "--json", "--home", "/nonexistent/gridmesh");
   assert.equal(exitCode, 3);
@@ -66,7 +110,7 @@ test("with --json an error is one line of JSON on stderr and stdout stays empty"
   assert.equal(schemaVersion, 1);
   assert.equal(error["code"], "NOT_RUNNING");
   assert.equal(error["number"], -31703);
-  assert.equal(error["fix"], "gridmesh start");
+  assert.equal(error["fix"], "gridmesh --home /nonexistent/gridmesh start");
   assert.equal(error["retryable"], true);
 });
 
@@ -85,7 +129,8 @@ test("every verb that needs a daemon exits 3 without one", async () => {
     ]) {
       const { exitCode, err } = await typed(...words, "--home", home);
       assert.equal(exitCode, 3, words.join(" "));
-      assert.match(err, /^NOT_RUNNING .* → gridmesh start\n$/);
+      const fix = words[0] === "stop" ? "nothing is left to stop" : `gridmesh --home ${home} start`;
+      assert.ok(err.startsWith("NOT_RUNNING ") && err.endsWith(` → ${fix}\n`), err);
     }
   } finally {
     rmSync(home, { recursive: true, force: true });

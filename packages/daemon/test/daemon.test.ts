@@ -119,7 +119,27 @@ suite("one daemon", { timeout: 60_000 }, () => {
         `^ALREADY_RUNNING a daemon \\(pid ${daemon.node.pid}\\) already runs in ${home}; stop it with`,
       ),
     );
+    const detached = await gridmeshProgram(home, "start", "--detach");
+    assert.equal(detached.code, 1);
+    assert.match(detached.stderr, /^ALREADY_RUNNING a daemon/);
     assert.equal((await daemon.client.node()).pid, daemon.node.pid, "the first goes on");
+
+    // A daemon that does not come up says why to whoever detached it.
+    const [address = ""] = daemon.node.addresses;
+    const listen = address.replace(/\/p2p\/.*/, "");
+    const port = listen.split("/").at(-1) ?? "";
+    const other = join(home, "other");
+    const taken = await gridmeshProgram(
+      other,
+      "start",
+      "--detach",
+      "--profile",
+      "testnet",
+      "--listen",
+      listen,
+    );
+    assert.equal(taken.code, 1);
+    assert.match(taken.stderr, new RegExp(`^PORT_IN_USE another program listens on 127.0.0.1:${port}. → `));
 
     await assert.rejects(daemon.client.clock(), { code: "UNAUTHORIZED" });
     await assert.rejects(daemon.client.setClock({ marketMs: 0, atWallMs: 0, speed: 1, paused: true }), {

@@ -15,7 +15,7 @@ const fixes: Partial<Record<ErrorCode, string>> = {
   CALL_TIMEOUT: "try again with a longer --timeout",
   ORDER_NOT_FOUND: "gridmesh trade ls",
   AGENT_START_FAILED: "repair its row in config.toml, then gridmesh start",
-  PORT_IN_USE: "gridmesh config show listen",
+  PORT_IN_USE: "another --listen (port 0 takes a free one), or end the program that has it",
   UNAUTHORIZED: "gridmesh config show",
 };
 
@@ -32,7 +32,19 @@ const byAction: Readonly<Record<SuggestedAction, string>> = {
   none: "gridmesh status",
 };
 
-/** What to type or do next after this error. */
-export function fixFor(code: ErrorCode): string {
-  return fixes[code] ?? byAction[errorTable[code].action];
+/** What the user typed, as far as a fix depends on it. */
+export interface CommandLine {
+  readonly verb?: string | undefined;
+  /** Given by `--home`. */
+  readonly home?: string | undefined;
+}
+
+/** What to type or do next after this error; commands name the home that was named. */
+export function fixFor(code: ErrorCode, { home, verb }: CommandLine = {}): string {
+  if (code === "NOT_RUNNING" && verb === "stop") return "nothing is left to stop";
+  if (code === "PEER_UNREACHABLE" && verb === "peers") return "start that node, or correct the address";
+  // It has just been told what is wrong.
+  if (code === "CONFIG_INVALID" && verb === "config") return "correct it, then gridmesh config validate";
+  const fix = fixes[code] ?? byAction[errorTable[code].action];
+  return home === undefined ? fix : fix.replace(/^gridmesh (?!--)/, `gridmesh --home ${home} `);
 }

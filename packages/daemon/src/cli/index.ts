@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { nearest } from "../nearest.ts";
 import { version } from "../version.ts";
+import type { CommandLine } from "./fixes.ts";
 import type { Action } from "./invocation.ts";
 import { type Io, processIo } from "./io.ts";
 import { UsageError } from "./usage-error.ts";
@@ -38,7 +39,7 @@ export async function run(args: readonly string[], io: Io = processIo()): Promis
     await program.parseAsync([...args], { from: "user" });
     return exitCode ?? 0;
   } catch (error) {
-    return await failed(error, io, json);
+    return await failed(error, io, { json, line: { verb: name, home: homeOf(args) } });
   }
 }
 
@@ -51,16 +52,20 @@ async function firstSteps(args: readonly string[], io: Io): Promise<number> {
     const near = nearest(stray.split("=")[0] ?? "", [...VALUE_OPTIONS, "--json", "--help", "--version"]);
     const suggestion = near === undefined ? "" : `. Did you mean ${near}?`;
     const error = new UsageError(`unknown option "${stray}"${suggestion}`, "gridmesh --help");
-    return failed(error, io, args.includes("--json"));
+    return failed(error, io, { json: args.includes("--json"), line: {} });
   }
   io.out(FIRST_STEPS);
   return 0;
 }
 
-async function failed(error: unknown, io: Io, json: boolean): Promise<number> {
+async function failed(
+  error: unknown,
+  io: Io,
+  told: { readonly json: boolean; readonly line: CommandLine },
+): Promise<number> {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   const { reportError } = await import("./report-error.ts");
-  return reportError(error, io, json);
+  return reportError(error, io, told);
 }
 
 /** The whole program, or with `only` that verb's arguments and options alone. */
@@ -105,6 +110,12 @@ function isGlobal(word: string): boolean {
 
 function isGlobalValue(args: readonly string[], index: number): boolean {
   return index > 0 && VALUE_OPTIONS.has(args[index - 1] ?? "");
+}
+
+function homeOf(args: readonly string[]): string | undefined {
+  const at = args.findIndex((word) => word === "--home" || word.startsWith("--home="));
+  const word = args[at];
+  return word === "--home" ? args[at + 1] : word?.slice("--home=".length);
 }
 
 /** The first word that is neither an option nor an option's value. */

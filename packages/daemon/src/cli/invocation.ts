@@ -19,6 +19,8 @@ export interface Invocation {
   readonly options: Readonly<Record<string, unknown>>;
   readonly paths: HomePaths;
   readonly json: boolean;
+  /** `gridmesh`, with the home that was named: how a next command begins. */
+  readonly gridmesh: string;
   /** As given; absent when the verb's own default holds. */
   readonly timeoutMs: number | undefined;
   /** Limits for requests to the daemon. */
@@ -48,6 +50,7 @@ export function invocationOf(command: Command, io: Io): Invocation {
     options,
     paths,
     json,
+    gridmesh: typeof options["home"] === "string" ? `gridmesh --home ${options["home"]}` : "gridmesh",
     timeoutMs,
     wait: { timeoutMs: timeoutMs ?? DEFAULT_TIMEOUT_MS },
     async daemon() {

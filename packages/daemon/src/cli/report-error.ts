@@ -2,7 +2,7 @@
 
 import { exitCodeOf, ProtocolError, toProtocolError } from "@gridmesh/protocol";
 import { CommanderError } from "commander";
-import { fixFor } from "./fixes.ts";
+import { type CommandLine, fixFor } from "./fixes.ts";
 import type { Io } from "./io.ts";
 import { jsonLine, oneLine } from "./table.ts";
 import { UsageError } from "./usage-error.ts";
@@ -15,9 +15,15 @@ interface Told {
   readonly exitCode: number;
 }
 
+interface Telling {
+  readonly json: boolean;
+  /** What was asked of which home. */
+  readonly line: CommandLine;
+}
+
 /** Writes the error and returns the exit code. */
-export function reportError(error: unknown, io: Io, json: boolean): number {
-  const told = toldOf(error);
+export function reportError(error: unknown, io: Io, { json, line }: Telling): number {
+  const told = toldOf(error, line);
   const { code, number, message, retryable, data } = told.error;
   if (json) {
     const body = { code, number, message, fix: told.fix, retryable, ...(data === undefined ? {} : { data }) };
@@ -30,27 +36,33 @@ export function reportError(error: unknown, io: Io, json: boolean): number {
   return told.exitCode;
 }
 
-function toldOf(error: unknown): Told {
+function toldOf(error: unknown, line: CommandLine): Told {
   if (error instanceof UsageError) {
     return {
-      error: new ProtocolError("INVALID_REQUEST", error.message),
+      error: new ProtocolError(error.code, error.message),
       fix: error.fix,
       exitCode: USAGE_EXIT,
     };
   }
-  if (error instanceof CommanderError) return usageOf(error);
+  if (error instanceof CommanderError) return usageOf(error, line);
   const known = toProtocolError(error, "INTERNAL_ERROR");
-  return { error: known, fix: fixFor(known.code), exitCode: exitCodeOf(known.code) };
+  return { error: known, fix: fixFor(known.code, line), exitCode: exitCodeOf(known.code) };
 }
 
 /** `error: unknown option '--foo'\n(Did you mean --bar?)` in our own words. */
-function usageOf(error: CommanderError): Told {
+function usageOf(error: CommanderError, { verb }: CommandLine): Told {
+  const help = verb === undefined ? "gridmesh --help" : `gridmesh ${verb} --help`;
+  // Commander's word for a group of commands without one of them.
+  if (error.code === "commander.help") {
+    const what = new ProtocolError("INVALID_REQUEST", `${verb ?? "gridmesh"} does nothing by itself`);
+    return { error: what, fix: help, exitCode: USAGE_EXIT };
+  }
   const [first = "", second = ""] = error.message.replace(/^error: /, "").split("\n");
   const near = /Did you mean (?:one of )?(.+?)\?/.exec(second)?.[1];
   const what = first.replaceAll("'", '"');
   return {
     error: new ProtocolError("INVALID_REQUEST", near === undefined ? what : `${what}. Did you mean ${near}?`),
-    fix: "gridmesh --help",
+    fix: help,
     exitCode: USAGE_EXIT,
   };
 }

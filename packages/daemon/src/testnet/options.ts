@@ -1,6 +1,7 @@
 /** What `gridmesh testnet run` is asked to do. */
 
 import { ProtocolError } from "@gridmesh/protocol";
+import type { PlannedDaemon } from "./plan.ts";
 
 export interface TestnetOptions {
   /** Name of a preset of `module`; default `day`. */
@@ -57,11 +58,31 @@ export function checkOptions(options: TestnetOptions): void {
   if (options.wan === true) {
     throw new ProtocolError("UNSUPPORTED_OPERATION", "--wan is not built yet; links run at loopback speed");
   }
-  const counts = { processes: 1, cycles: 1, speed: 1, seed: 0, kill: 0 } as const;
-  for (const [name, least] of Object.entries(counts)) {
+  const most = Number.MAX_SAFE_INTEGER;
+  const counts = {
+    processes: [1, most],
+    cycles: [1, most],
+    speed: [1, 10_000],
+    seed: [0, most],
+    kill: [0, most],
+  } as const;
+  for (const [name, [least, largest]] of Object.entries(counts)) {
     const value = options[name as keyof typeof counts];
-    if (value !== undefined && (!Number.isSafeInteger(value) || value < least)) {
-      throw new ProtocolError("CONFIG_INVALID", `--${name} must be an integer from ${least}, not ${value}`);
+    if (value !== undefined && (!Number.isSafeInteger(value) || value < least || value > largest)) {
+      const range = largest === most ? `from ${least}` : `from ${least} to ${largest}`;
+      throw new ProtocolError("CONFIG_INVALID", `--${name} must be an integer ${range}, not ${value}`);
     }
   }
+}
+
+/** Each trading daemon dies once at most. @throws CONFIG_INVALID */
+export function checkKills(count: number, daemons: readonly PlannedDaemon[]): void {
+  const trading = daemons.filter(({ agents }) =>
+    agents.some(({ role }) => role === "household" || role === "utility"),
+  ).length;
+  if (count <= trading) return;
+  throw new ProtocolError(
+    "CONFIG_INVALID",
+    `--kill must be 0 … ${trading}, the trading daemons, not ${count}`,
+  );
 }

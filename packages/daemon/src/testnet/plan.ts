@@ -59,13 +59,7 @@ export async function loadPlan(options: TestnetOptions): Promise<TestnetPlan> {
     const known = Object.keys(presets).join(", ");
     throw new ProtocolError("CONFIG_INVALID", `no preset "${name}" in ${module}. It has: ${known}`);
   }
-  const proposed = await preset({
-    data: options.data === undefined ? undefined : resolve(options.data),
-    day: options.day,
-    seed: options.seed,
-    cycles: options.cycles,
-    speed: options.speed,
-  });
+  const proposed = await proposalOf(preset, options);
   const parsed = planSchema.safeParse(proposed);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
@@ -76,6 +70,18 @@ export async function loadPlan(options: TestnetOptions): Promise<TestnetPlan> {
 }
 
 type Preset = (options: object) => unknown;
+
+/** @throws what the preset refuses, with the folder it was about. */
+async function proposalOf(preset: Preset, options: TestnetOptions): Promise<unknown> {
+  const { data, day, seed, cycles, speed } = options;
+  const folder = data === undefined ? undefined : resolve(data);
+  try {
+    return await preset({ data: folder, day, seed, cycles, speed });
+  } catch (error) {
+    if (!isProtocolError(error) || folder === undefined) throw error;
+    throw new ProtocolError(error.code, `--data ${folder}: ${error.message}`, { cause: error });
+  }
+}
 
 async function presetsOf(module: string): Promise<Readonly<Record<string, Preset>>> {
   try {

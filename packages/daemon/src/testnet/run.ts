@@ -8,7 +8,7 @@ import { version } from "../version.ts";
 import { cycles, drain } from "./cycles.ts";
 import { newFigures, type RunFigures } from "./figures.ts";
 import { watchInterrupts, type Interrupts } from "./interrupt.ts";
-import { checkOptions, type TestnetOptions } from "./options.ts";
+import { checkKills, checkOptions, type TestnetOptions } from "./options.ts";
 import { createOutput, type Output, processStreams } from "./output.ts";
 import { ready, RunFailed, start } from "./phases.ts";
 import { daemonsOf, loadPlan } from "./plan.ts";
@@ -33,6 +33,7 @@ export async function runTestnet(options: TestnetOptions): Promise<number> {
   const startedAtMs = Date.now();
   const plan = await loadPlan(options);
   const daemons = daemonsOf(plan, options.processes);
+  checkKills(options.kill ?? 0, daemons);
   const seed = options.seed ?? 1;
   const plannedCycles = options.follow === true ? null : plan.cycles;
   const figures = newFigures({ startedAtMs, plan, daemons, seed, plannedCycles });
@@ -95,7 +96,7 @@ function deadlineOf(figures: RunFigures, options: TestnetOptions): number {
   const { plannedCycles, plan, speed } = figures;
   if (plannedCycles === null) return Number.POSITIVE_INFINITY;
   const needed = (plannedCycles * plan.cycleMs) / speed + AROUND_CYCLES_MS;
-  return Math.max(options.deadlineMs ?? DEFAULT_DEADLINE_MS, needed);
+  return options.deadlineMs ?? Math.max(DEFAULT_DEADLINE_MS, needed);
 }
 
 /** Writes `reports/testnet-<UTC>.{json,txt}`, says the verdict, and leaves no homes behind after PASS. */

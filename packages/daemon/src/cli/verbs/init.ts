@@ -34,7 +34,7 @@ export const init: Verb = (command, attach) => {
       files.length === 0
         ? "everything was there already\n"
         : files.map((file) => `made     ${file}\n`).join("");
-    invocation.print({ peerId, files }, `peer     ${peerId}\n${made}next     gridmesh start\n`);
+    invocation.print({ peerId, files }, `peer     ${peerId}\n${made}next     ${invocation.gridmesh} start\n`);
     return 0;
   });
 };

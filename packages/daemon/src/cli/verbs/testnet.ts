@@ -1,6 +1,8 @@
+import { isProtocolError } from "@gridmesh/protocol";
 import { Option } from "commander";
 import type { TestnetOptions } from "../../testnet/options.ts";
 import { durationMs, type Invocation, wholeNumber, type Verb } from "../invocation.ts";
+import { UsageError } from "../usage-error.ts";
 
 const ports = ["auto", "seed"] as const;
 const places = ["processes", "memory", "namespaces"] as const;
@@ -28,7 +30,7 @@ export const testnet: Verb = (command, attach) => {
     .option("--data <folder>", "real household data instead of generated")
     .option("--day <date>", "day of the data, e.g. 2017-07-12")
     .addOption(new Option("--on <where>", "where the daemons live").choices(places).default("processes"))
-    .option("--deadline <time>", "end the whole run after this", "180s")
+    .option("--deadline <time>", "end the market after this; else after 180s or what the cycles need")
     .option("--wan", "delays between daemons")
     .option("--keep", "keep the homes of a run that passed")
     .option("--follow", "cycles without end")
@@ -46,7 +48,7 @@ export const testnet: Verb = (command, attach) => {
       data: options["data"] as string | undefined,
       day: options["day"] as string | undefined,
       on: options["on"] as (typeof places)[number],
-      deadlineMs: durationMs(String(options["deadline"])),
+      deadlineMs: typeof options["deadline"] === "string" ? durationMs(options["deadline"]) : undefined,
       wan: options["wan"] === true,
       keep: options["keep"] === true,
       follow: options["follow"] === true,
@@ -54,9 +56,20 @@ export const testnet: Verb = (command, attach) => {
       io,
     };
     const { runTestnet } = await import("../../testnet/index.ts");
-    return runTestnet(asked);
+    try {
+      return await runTestnet(asked);
+    } catch (error) {
+      throw refused(error);
+    }
   });
 };
+
+/** What is refused before anything starts is what was typed. */
+function refused(error: unknown): unknown {
+  const codes: readonly string[] = ["CONFIG_INVALID", "INVALID_PARAMS", "UNSUPPORTED_OPERATION"];
+  if (!isProtocolError(error) || !codes.includes(error.code)) return error;
+  return new UsageError(error.message, "gridmesh testnet run --help", error.code);
+}
 
 /** The home gets the config of one node of a preset; then it is a daemon like any other. */
 async function runOne(invocation: Invocation): Promise<number> {

@@ -64,10 +64,10 @@ export class Libp2pTransport implements Transport {
     try {
       await this.#parts.node.start();
     } catch (error) {
-      const inUse = /EADDRINUSE/u.test(describe(error));
+      const inUse = /EADDRINUSE(?:\D*? (\S+:\d+))?/u.exec(describe(error));
       throw new ProtocolError(
-        inUse ? "PORT_IN_USE" : "CONFIG_INVALID",
-        inUse ? "another program listens on this port" : "the node cannot listen",
+        inUse === null ? "CONFIG_INVALID" : "PORT_IN_USE",
+        inUse === null ? "the node cannot listen" : `another program listens on ${inUse[1] ?? "this port"}`,
         { cause: error },
       );
     }

@@ -56,7 +56,7 @@ export interface EventInterval {
 }
 
 /** Descriptions of what the values mean: passed on as they came. */
-export type Descriptors = readonly JsonObject[];
+type Descriptors = readonly JsonObject[];
 
 export interface ResponseProgram {
   readonly id: string;

@@ -52,6 +52,17 @@ test(`no invariant breaks in ${SEEDS} seeded days of trade with crashes, cuts, l
   for (const [what, count] of Object.entries(counts)) assert(count > 0, `no ${what}`);
 });
 
+test("thirty nodes cut in two release nothing wrongly, and agree within 370 s of being whole again", async () => {
+  const plan = { nodes: 30, orders: 300, halves: true, partition: 0, oneWay: false };
+  const { breach, counts } = await simulate(30, { plan });
+  assert.equal(breach, undefined);
+  assert(
+    counts.orders >= 150 && counts.settled >= 50,
+    `${counts.settled} of ${counts.orders} orders settled`,
+  );
+  assert(counts.dropped > 0 && counts.partitions === 1);
+});
+
 test("a seed always tells the same story", async () => {
   const [first, second] = [await simulate(7), await simulate(7)];
   assert.deepEqual(first, second);

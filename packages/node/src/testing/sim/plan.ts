@@ -19,6 +19,8 @@ export interface SimPlan {
   /** Chance per 100 ms of a cut, and whether it may be one-way. */
   readonly partition: number;
   readonly oneWay: boolean;
+  /** One cut into two halves that lasts until all is calm; never drawn. */
+  readonly halves: boolean;
   /** Chance per node and 100 ms. */
   readonly crash: number;
   /** Chance per sync, while it runs. */
@@ -66,6 +68,7 @@ export function drawPlan(chance: Chance): SimPlan {
     delayMs: chance.from(1, 400),
     partition: upTo(0.02),
     oneWay: chance.hits(0.5),
+    halves: false,
     crash: upTo(0.02),
     crashInSync: upTo(0.08),
     cleanStop: upTo(0.4),

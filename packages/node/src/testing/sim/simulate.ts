@@ -22,9 +22,15 @@ export interface SimResult {
   readonly plan: SimPlan;
 }
 
-/** The same seed always gives the same result. */
-export async function simulate(seed: number, bug?: SeededBug): Promise<SimResult> {
-  const world = new World(seed);
+export interface SimOptions {
+  readonly bug?: SeededBug | undefined;
+  /** In the place of what the seed draws. */
+  readonly plan?: Partial<SimPlan> | undefined;
+}
+
+/** The same seed and options always give the same result. */
+export async function simulate(seed: number, { bug, plan: fixed }: SimOptions = {}): Promise<SimResult> {
+  const world = new World(seed, fixed);
   const nodes = buildNodes(world, bug);
   for (const node of nodes) node.start();
   await run(world, nodes);
@@ -112,7 +118,7 @@ export async function firstCaught(
   { seed: first, count }: SimRange,
 ): Promise<SimResult | undefined> {
   for (let seed = first; seed < first + count; seed += 1) {
-    const result = await simulate(seed, bug);
+    const result = await simulate(seed, { bug });
     if (result.breach !== undefined) return result;
   }
   return undefined;

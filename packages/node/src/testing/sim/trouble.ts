@@ -7,6 +7,7 @@ import { CALM_AT_MS } from "./plan.ts";
 import type { World } from "./world.ts";
 
 const EVERY_MS = 100;
+const HALVES_AT_MS = 5_000;
 const CUT_MS = [200, 8_000] as const;
 const FULL_MS = [100, 5_000] as const;
 const LINKED_WITHIN_MS = 500;
@@ -20,6 +21,7 @@ export interface Trouble {
 export function begin(trouble: Trouble): void {
   const { world, net, nodes } = trouble;
   world.after(EVERY_MS, () => strike(trouble));
+  if (world.plan.halves) world.after(HALVES_AT_MS, () => net.cut());
   world.after(CALM_AT_MS, () => {
     net.heal();
     for (const node of nodes) link(trouble, node);

@@ -46,9 +46,9 @@ export class World {
   nowMs = 0;
   breach: Breach | undefined;
 
-  constructor(seed: number) {
+  constructor(seed: number, plan: Partial<SimPlan> = {}) {
     this.chance = new Chance(seed);
-    this.plan = drawPlan(this.chance);
+    this.plan = { ...drawPlan(this.chance), ...plan };
     this.counts = noCounts();
   }
 

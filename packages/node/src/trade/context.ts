@@ -7,6 +7,7 @@ import type { Log } from "../log.ts";
 import type { MarketClock } from "../market-clock.ts";
 import type { SignedExchange } from "../signed-exchange.ts";
 import type { DiskWatch } from "./disk-watch.ts";
+import type { Outbox } from "./outbox.ts";
 import type { Sends } from "./sends.ts";
 import type { Shelf } from "./shelf.ts";
 import type { Book, DeskState, ImbalanceState, OrderHalf } from "./state.ts";
@@ -45,6 +46,7 @@ export interface DeskContext {
   readonly hosted: Map<string, Hosted>;
   readonly shelf: Shelf;
   readonly sends: Sends;
+  readonly outbox: Outbox;
   readonly watch: DiskWatch;
   /** `<signer> <nonce>` of the journal as it was found: messages that had their effect before the restart. */
   readonly spentNonces: ReadonlySet<string>;

@@ -44,13 +44,20 @@ export function listen(context: DeskContext): Disposable {
   return stack;
 }
 
-/** Sends documents, books what is answered, and says in turn what that calls for. */
+/** Sends documents, perhaps with others, books what is answered, and says in turn what that calls for. */
 export async function converse(
   context: DeskContext,
   party: Party,
   documents: readonly TradeDocument[],
 ): Promise<void> {
-  await settleAnswer(context, party, { type: "trade_send", recipient_id: party.counterparty, documents });
+  const { agentId, counterparty, peerId } = party;
+  await context.outbox.send(`${agentId} ${counterparty} ${peerId}`, documents, (together) =>
+    settleAnswer(context, party, {
+      type: "trade_send",
+      recipient_id: counterparty,
+      documents: together,
+    }),
+  );
 }
 
 /** Asks for the last documents of these orders and books them. */

@@ -30,6 +30,7 @@ import { openJournal, type Journal, recordBytes } from "./journal.ts";
 import { makeOffer, offerOf, openOffers, reserve, withdrawOffer } from "./offers.ts";
 import { evidenceOf } from "./order-evidence.ts";
 import { concludeOrder, decideOrder, holdOrder } from "./orders.ts";
+import { createOutbox } from "./outbox.ts";
 import { pursueOrder, pursueStatement } from "./pursuit.ts";
 import { resumeAgent, resumePeer } from "./reconcile.ts";
 import { createSends } from "./sends.ts";
@@ -166,6 +167,7 @@ function createContext(options: TradeDeskOptions, { state, journal, listeners, b
     hosted: new Map(),
     shelf: createShelf(),
     sends: createSends({ clock, random, log }),
+    outbox: createOutbox(),
     watch: watchDisk({ disk, clock, log, reserveBytes }),
     spentNonces: new Set(state.nonces.map(({ signer, nonce }) => `${signer} ${nonce}`)),
     needs: new Map(),

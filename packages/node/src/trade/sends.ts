@@ -6,8 +6,8 @@ import type { Log } from "../log.ts";
 
 const FIRST_MS = 300;
 const MAX_MS = 10_000;
-/** Requests to one peer at a time; the rest waits its turn. */
-const PER_PEER = 8;
+/** Errands to one peer at a time, whose documents may share a message; the rest waits its turn. */
+const PER_PEER = 16;
 
 interface Errand {
   /** One errand per key. */

@@ -6,6 +6,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import * as fc from "fast-check";
 import {
   becknV1,
+  becknV2,
   canonicalBytes,
   type Codecs,
   decodeBecknFrame,
@@ -43,7 +44,7 @@ import { memoryStore } from "../../packages/node/src/store/memory.ts";
 import { manualClock, seededRandom } from "../../packages/node/src/testing/index.ts";
 import { parseConfig } from "../../packages/daemon/src/config/read-file.ts";
 import { resolveConfig } from "../../packages/daemon/src/config/load.ts";
-import { anyMessage as anyBecknMessage } from "../../packages/protocol/test/beckn-messages.ts";
+import { messagesOf } from "../../packages/protocol/test/beckn-messages.ts";
 import { allMessages, assertOfTable } from "../../packages/protocol/test/mutations.ts";
 import { NETWORK } from "../../packages/protocol/test/vectors.ts";
 
@@ -187,7 +188,9 @@ function becknHeaders(): Target {
 }
 
 function becknFrames(): Target {
-  const bodies = fc.sample(anyBecknMessage, { numRuns: 12, seed: 1 }).map((one) => becknV1.encode(one));
+  const bodies = [becknV1, becknV2].flatMap((wire) =>
+    fc.sample(messagesOf(wire.profile), { numRuns: 12, seed: 1 }).map((one) => wire.encode(one)),
+  );
   const headers = { authorization: "Signature x", "content-type": "application/json" } as const;
   const framed = bodies.map((body) =>
     encodeBecknFrame({ v: 1, profile: "beckn/1", path: "/search", headers }, body),
@@ -198,7 +201,9 @@ function becknFrames(): Target {
     read(bytes) {
       const content = bytes[0] === 0x7b ? bytes : decodeBecknFrame(bytes).body;
       const value = parseBecknBody(content);
-      becknV1.decodeContent(value, becknV1.decodeContext(value));
+      const wire = textOf(content).includes('"version":"2.') ? becknV2 : becknV1;
+      wire.decodeContent(value, wire.decodeContext(value, "tolerant"), "tolerant");
+      wire.decodeContent(value, wire.decodeContext(value));
     },
   };
 }

@@ -12,10 +12,7 @@ import { limits } from "../limits.ts";
 export function parseBecknBody(body: Uint8Array): JsonValue {
   try {
     const value = parseTolerant(body, { maxDepth: limits.jsonDepth, maxMembers: limits.jsonKeysPerObject });
-    const text = new TextDecoder().decode(body);
-    const twice = repeatedKey(text);
-    checkNumbers(text);
-    if (twice !== undefined) throw malformed(`key "${twice.slice(0, 40)}" twice in one object`);
+    checkTokens(new TextDecoder().decode(body));
     return value;
   } catch (cause) {
     const named = cause instanceof ProtocolError && cause.data?.["beckn"] !== undefined;
@@ -24,32 +21,30 @@ export function parseBecknBody(body: Uint8Array): JsonValue {
   }
 }
 
-/** The first key an object holds twice, in text that is known to be JSON; readers differ on which one counts. */
-function repeatedKey(text: string): string | undefined {
+const TOKEN = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}]|-?\d[\d.eE+-]*/g;
+
+/**
+ * Looks at text that is known to be JSON: a key twice in one object, of which readers differ on which one counts, and a
+ * number that a double would round, so that every number read is the number written.
+ */
+function checkTokens(text: string): void {
   const objects: Set<string>[] = [];
-  const tokens = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}]/g;
-  for (const [token, colon] of text.matchAll(tokens)) {
+  for (const [token, colon] of text.matchAll(TOKEN)) {
     if (token === "{") objects.push(new Set());
     else if (token === "}") objects.pop();
-    else if (colon !== undefined) {
-      const key = JSON.parse(token.slice(0, -colon.length)) as string;
-      const seen = objects.at(-1);
-      if (seen?.has(key)) return key;
-      seen?.add(key);
-    }
-  }
-  return undefined;
-}
-
-/** What a double would round is refused, so that every number read is the number written. */
-function checkNumbers(text: string): void {
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g)) {
-    if (!token.startsWith('"') && !isCarried(token)) {
+    else if (colon !== undefined) checkKey(token.slice(0, -colon.length), objects.at(-1));
+    else if (!token.startsWith('"') && !isCarried(token)) {
       throw new ProtocolError("AMOUNT_INVALID", `more digits than a number keeps: ${token.slice(0, 40)}`, {
         data: { beckn: "SCH_SCHEMA_VALIDATION_FAILED" },
       });
     }
   }
+}
+
+function checkKey(quoted: string, seen: Set<string> | undefined): void {
+  const key = quoted.includes("\\") ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
+  if (seen?.has(key)) throw malformed(`key "${key.slice(0, 40)}" twice in one object`);
+  seen?.add(key);
 }
 
 /** 15 digits always are; more are when the shortest spelling of the double is the one that was written. */

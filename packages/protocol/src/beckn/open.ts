@@ -105,7 +105,7 @@ export function closedOrder(open: BecknOpenOrder): BecknOrder | undefined {
 }
 
 /** As `closedOrder`. @throws SLOT_INVALID. */
-export function closedOffer(open: BecknOpenOffer): BecknOffer | undefined {
+function closedOffer(open: BecknOpenOffer): BecknOffer | undefined {
   const { area: _area, window: _window, intervals, ...rest } = open;
   const { offerId, offerEpoch, currency, untilMs } = open;
   const slot = closedSlot(open);

@@ -102,7 +102,7 @@ export function itemId(offerId: string, index: number, count: number): string {
   return count === 1 && !UUID.test(offerId) ? offerId : `${offerId}#${index}`;
 }
 
-export function fulfillmentId(index: number): string {
+function fulfillmentId(index: number): string {
   return String(index + 1);
 }
 

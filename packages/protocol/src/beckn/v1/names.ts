@@ -15,7 +15,7 @@ export const v1Actions: ActionNames = actionNames(
   ),
 );
 
-export const v1ContextNames: ContextNames = {
+const v1ContextNames: ContextNames = {
   bapId: "bap_id",
   bapUri: "bap_uri",
   bppId: "bpp_id",

@@ -60,7 +60,7 @@ const commitment = z.object({
   commitmentAttributes: pack.optional(),
 });
 
-export const contractSchema = z.object({
+const contractSchema = z.object({
   id: name.optional(),
   descriptor: descriptor.optional(),
   status: z.object({ code: z.enum(["DRAFT", "ACTIVE", "CANCELLED", "COMPLETE"]).optional() }).optional(),
@@ -80,7 +80,7 @@ export const contractSchema = z.object({
   contractAttributes: pack.optional(),
 });
 
-export const catalogSchema = z.object({
+const catalogSchema = z.object({
   id: name,
   descriptor,
   provider,

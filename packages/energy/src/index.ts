@@ -221,3 +221,11 @@ export {
   type MarketRow,
 } from "./experiments/market.ts";
 export type { TraderKind } from "./experiments/traders.ts";
+export {
+  checkExposure,
+  checkReading,
+  isFeederPlausible,
+  type MeterReading,
+  readingHash,
+  restateSolar,
+} from "./ledger/meters.ts";

@@ -7,7 +7,6 @@ import {
   encodeBecknHeader,
   isProtocolError,
   limits,
-  parseBecknUri,
   ProtocolError,
   slotId,
   toProtocolError,
@@ -18,7 +17,7 @@ import type { Verdict } from "../network/transport.ts";
 import type { OpenOffer } from "../trade/types.ts";
 import type { Carrier, Frame } from "./carrier.ts";
 import { createHeardSearches, type HeardSearch } from "./heard.ts";
-import { checkTtl, type Opened, openContext, verifyFrame } from "./inbound.ts";
+import { checkTtl, type Opened, openContext, searchOf, verifyFrame } from "./inbound.ts";
 import { bodyOf, callbackContext } from "./messages.ts";
 import type { OutsideRoom } from "./outside.ts";
 import type { Policy } from "./policy.ts";
@@ -68,11 +67,8 @@ export function createAnswers(
     }
   };
   const hear = (search: Opened) => {
-    const content = search.wire.decodeContent(search.json, search.context);
-    if (content.kind !== "intent") throw new ProtocolError("SCHEMA_INVALID", "a search without an intent");
-    const buyerUri = parseBecknUri(search.context.bapUri);
+    const { intent, buyerUri } = searchOf(search);
     parts.counters.searchesHeard++;
-    const { intent } = content;
     const heard: HeardSearch = { search, intent, peerId: buyerUri.peerId, taken: new Set() };
     searches.keep(heard);
     for (const seller of ports.agents.sellers()) {

@@ -6,6 +6,7 @@ import {
   type AuthorizationHeader,
   type BecknContent,
   type BecknContext,
+  type BecknIntent,
   type BecknRequestHeader,
   type BecknUri,
   type BecknWire,
@@ -148,4 +149,17 @@ export function addressee(ports: BecknPorts, context: BecknContext): LocalAgent 
 /** The side a message came from. @throws BECKN_CONTEXT_INVALID. */
 export function senderUri(context: BecknContext): BecknUri {
   return parseBecknUri((isCallback(context.action) ? context.bppUri : context.bapUri) ?? "");
+}
+
+/**
+ * What a search wants and where it takes its answers: whoever passes on what breaks this is held to blame for it.
+ * @throws SCHEMA_INVALID, AMOUNT_INVALID, SLOT_INVALID, BECKN_CONTEXT_INVALID.
+ */
+export function searchOf({ wire, json, context }: Opened): {
+  readonly intent: BecknIntent | undefined;
+  readonly buyerUri: BecknUri;
+} {
+  const content = wire.decodeContent(json, context);
+  if (content.kind !== "intent") throw new ProtocolError("SCHEMA_INVALID", "a search without an intent");
+  return { intent: content.intent, buyerUri: parseBecknUri(context.bapUri) };
 }

@@ -6,6 +6,7 @@ import {
   encodeBecknHeader,
   decodeRequestHeader,
   isCallback,
+  limits,
   parseAuthorization,
   parseBecknUri,
   ProtocolError,
@@ -16,7 +17,7 @@ import type { Audit } from "./audit.ts";
 import { publishedTo } from "./cause.ts";
 import type { Carrier, Frame } from "./carrier.ts";
 import { knownSellers, peersOf } from "./known-sellers.ts";
-import { checkTtl, type Opened, openContext, verifyFrame } from "./inbound.ts";
+import { checkTtl, type Opened, openContext, searchOf, verifyFrame } from "./inbound.ts";
 import { Lanes } from "./lanes.ts";
 import type { Policy } from "./policy.ts";
 import { type BecknPorts, FEW_MESH_PEERS, type LocalAgent } from "./ports.ts";
@@ -76,6 +77,7 @@ export function createOutside(parts: OutsideParts): OutsideRoom {
       const opened = openContext(ports, verified);
       checkTtl(ports, opened.context);
       const isSearch = opened.context.action === "search";
+      if (isSearch && isKnown(parts.policy, opened)) return { status: 200, body: opened.wire.encodeAck() };
       // Others count what comes from this node as this node's, whoever signed it.
       parts.policy.admit(isSearch ? "search" : "stream", `outside ${verified.signerId}`);
       if (isSearch) return publish(parts, opened, frame);
@@ -118,6 +120,13 @@ export function isFinal({ status, body }: OutsideReply): boolean {
   return status < FAILED && status !== TOO_MANY && body.length <= MAX_KEPT_REPLY_BYTES;
 }
 
+/** A search once more, by whoever it came: it is in the mesh already, and costs its signer nothing of its rate. */
+function isKnown(policy: Policy, { signerId, context, digest }: Opened): boolean {
+  const seen = policy.seen(signerId, context.messageId, digest);
+  if (seen === "other") throw new ProtocolError("ORDER_CONFLICT", "this id was used for another body");
+  return seen === "same";
+}
+
 /** As much of an agreement as there can be before anybody is asked: the search is in the mesh. */
 async function publish(parts: OutsideParts, opened: Opened, frame: Frame): Promise<OutsideReply> {
   const { ports, topic, carrier } = parts;
@@ -128,10 +137,17 @@ async function publish(parts: OutsideParts, opened: Opened, frame: Frame): Promi
       { data: { beckn: "AUT_SUBSCRIBER_NOT_FOUND" } },
     );
   }
+  // Others hold a search that breaks the form against whoever tells it to them.
+  searchOf(opened);
+  const data = encodeBecknFrame(decodeRequestHeader(frame.header), frame.body);
+  if (data.length > limits.gossipBytes) {
+    throw new ProtocolError("FRAME_TOO_LARGE", `a search of ${data.length} bytes`);
+  }
   const { meshPeers = 0 } = ports.transport.snapshot().topics.find((entry) => entry.topic === topic) ?? {};
   const sellers = knownSellers(ports, opened.signerId);
   parts.audit.noteMessage(opened.context, publishedTo({ meshPeers, sellers: sellers.length }));
-  await ports.transport.publish(topic, encodeBecknFrame(decodeRequestHeader(frame.header), frame.body));
+  await ports.transport.publish(topic, data);
+  parts.policy.remember(opened.signerId, opened.context.messageId, opened.digest);
   parts.hearOwn(frame);
   if (meshPeers < FEW_MESH_PEERS) {
     for (const peerId of peersOf(sellers)) {

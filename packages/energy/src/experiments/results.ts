@@ -177,13 +177,16 @@ export function peakFigures(
   ];
 }
 
-/** Around what six other draws gave: 22–33, 90–93, 99.8–99.99, 36 and 92–95 %; the island's own bar is 99.5 %. */
+/**
+ * Six other draws gave 22–33, 90–93, 99.8–99.99, 36 and 92–95 %; sixty seeds of ours have these medians and spread
+ * wider: 30 (21–42), 90.7 (88–93), 99.95 (99.6–99.99), 35 and 92 (90–94). The island's own bar is 99.5 %.
+ */
 const IN_BAND: Readonly<Record<FrequencyControlName, Bar>> = {
-  nothing: [20, 38],
-  secondary: [89, 94],
+  nothing: [18, 45],
+  secondary: [87, 95],
   "local-droop": [99.5, 100],
   "too-much-droop": [33, 38],
-  "droop-over-the-network": [91, 95],
+  "droop-over-the-network": [89, 96],
 };
 
 /** E3's figures: the share of time inside 59.8 … 60.2 Hz, with the extremes. */

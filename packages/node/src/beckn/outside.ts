@@ -30,6 +30,8 @@ const MAX_KEPT_REPLY_BYTES = 4 * 1024;
 const OK_BELOW = 300;
 const TOO_MANY = 429;
 const FAILED = 500;
+/** A reply of such a status says nothing, and every Beckn reply says something. */
+const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
 export interface OutsideRoom extends OutsideExchange {
   /** The program behind an agent, by the agent's name. */
@@ -179,8 +181,19 @@ function messageOf(opened: Opened): OutsideMessage {
   };
 }
 
+/** @throws UPSTREAM_FAILED for what no HTTP reply can be: its caller would wait on, or read a header that is two. */
 function replyOf(frame: Frame): OutsideReply {
   const { status, headers } = decodeReplyHeader(frame.header);
   const { signature } = headers;
+  if (status < 200 || BODILESS.has(status)) {
+    throw new ProtocolError("UPSTREAM_FAILED", `the other node's reply has status ${status}`);
+  }
+  try {
+    if (signature !== undefined) parseAuthorization(signature);
+  } catch (error) {
+    throw new ProtocolError("UPSTREAM_FAILED", "the other node's reply bears what is no signature", {
+      cause: error,
+    });
+  }
   return { status, body: frame.body, ...(signature === undefined ? {} : { signature }) };
 }

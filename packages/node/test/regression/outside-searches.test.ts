@@ -1,12 +1,11 @@
 /** A search of a program outside was published before anybody here had read it: the mesh held its faults against this node. */
 
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { signBeckn } from "@gridmesh/protocol";
 import { signerOf } from "../../../protocol/test/keys.ts";
 import type { OutsideMessage } from "../../src/beckn/types.ts";
 import { createRig, type RigNode } from "../beckn-rig.ts";
+import { outsideMessage } from "../outside-messages.ts";
 
 const stranger = signerOf(71);
 
@@ -14,22 +13,8 @@ function search(
   node: RigNode,
   changes: { readonly uri?: string; readonly message?: object } = {},
 ): OutsideMessage {
-  const { uri = `libp2p://${node.peerId}/${node.name}/bap`, message = { intent: {} } } = changes;
-  const context = {
-    domain: "energy",
-    action: "search",
-    version: "1.1.0",
-    location: { country: { code: "USA" }, city: { code: "std:0000" } },
-    bap_id: stranger.agentId,
-    bap_uri: uri,
-    transaction_id: randomUUID(),
-    message_id: randomUUID(),
-    timestamp: new Date().toISOString(),
-    ttl: "PT15S",
-  };
-  const body = new TextEncoder().encode(JSON.stringify({ context, message }));
-  const authorization = signBeckn(body, stranger, { nowS: Date.now() / 1_000 });
-  return { profile: "beckn/1", action: "search", authorization, body };
+  const { uri: bapUri = `libp2p://${node.peerId}/${node.name}/bap`, ...message } = changes;
+  return outsideMessage({ signer: stranger, action: "search", bapUri, ...message });
 }
 
 test("a search that the mesh would hold against its relay is refused before it is published", async () => {

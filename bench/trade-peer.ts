@@ -1,6 +1,6 @@
 /** The selling node: decides orders that it is called with, delivers when told, keeps its books on disk. */
 
-import { mustVerify, signBytes, slotNow } from "./trade-parts.ts";
+import { mustVerify, signBytes, slotNow, usedMs } from "./trade-parts.ts";
 import { agentIdentity, createNode, libp2p, nodeEngine } from "../packages/node/src/index.ts";
 import { openPolicy, openRates } from "./peer.ts";
 import type { SignedOrder } from "./trade-parts.ts";
@@ -59,7 +59,11 @@ const offer = await node.desk.offer({
   untilMs: Date.now() + 3_600_000,
 });
 process.send?.({ peerId: node.id, addresses: node.addresses, offer });
-process.on("message", () => {
+process.on("message", (word) => {
+  if (word === "cpu") {
+    process.send?.(usedMs());
+    return;
+  }
   void (async () => {
     const settled = node.desk.orders({ agentId: signer.agentId, open: false }).length;
     const { differences } = await node.desk.audit();

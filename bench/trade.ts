@@ -16,11 +16,20 @@ import {
 import { amountMicro, type Signer } from "../packages/protocol/src/index.ts";
 import { type BenchOptions, line, type Line, type Load, percentile, underLoad } from "./measure.ts";
 import { openPolicy, openRates, type Peer, startPeer } from "./peer.ts";
-import { type Decision, mustVerify, type OrderTerms, signBytes, type SignedBytes } from "./trade-parts.ts";
+import {
+  type Decision,
+  mustVerify,
+  type OrderTerms,
+  signBytes,
+  type SignedBytes,
+  usedMs,
+} from "./trade-parts.ts";
 
 const AT_ONCE = 16;
 const MILLI_WH = 1_000;
 const NAME = "buyer";
+/** Signed in each trade, whatever carries them. */
+const DOCUMENTS = 5;
 
 interface Facts {
   readonly peerId: string;
@@ -36,8 +45,18 @@ export async function trade({ quick }: BenchOptions): Promise<readonly Line[]> {
     const syncAfter = await syncsPerSecond(folder, quick ? 80 : 800);
     const disk = { name: "fdatasync", value: (syncBefore + syncAfter) / 2, unit: "/s" };
     const keys = { name: "verify", value: verifiesPerSecond(quick ? 100 : 800), unit: "/s" };
+    const alone = await aloneInOneProcess(folder, quick ? 100 : 1_500);
+    const least = { name: "its signatures and syncs alone", unit: "ms" };
     return [
-      line({ name: `trades, ${AT_ONCE} in flight`, value: load.perSecond, unit: "/s" }, disk, keys),
+      line({ name: `trades, ${AT_ONCE} in flight`, value: load.perSecond, unit: "/s" }, disk, keys, {
+        name: "its signatures and syncs alone",
+        value: alone.perSecond,
+        unit: "/s",
+      }),
+      line(
+        { name: "processor time per trade", value: load.cpuMs, unit: "ms" },
+        { ...least, value: alone.cpuMs },
+      ),
       line({ name: "trade p50", value: percentile(load.tookMs, 0.5), unit: "ms" }),
       line({ name: "trade p99", value: percentile(load.tookMs, 0.99), unit: "ms" }),
     ];
@@ -46,7 +65,12 @@ export async function trade({ quick }: BenchOptions): Promise<readonly Line[]> {
   }
 }
 
-async function trades(folder: string, forMs: number): Promise<Load> {
+interface TradeLoad extends Load {
+  /** Processor time of both processes for each trade, ms. */
+  readonly cpuMs: number;
+}
+
+async function trades(folder: string, forMs: number): Promise<TradeLoad> {
   const sellerHome = join(folder, "seller");
   const home = join(folder, "buyer");
   await Promise.all([sellerHome, home].map((path) => mkdir(path, { mode: 0o700 })));
@@ -73,9 +97,12 @@ async function trades(folder: string, forMs: number): Promise<Load> {
   const buy = buyer({ node, signer, facts: peer.facts });
   await underLoad({ atOnce: AT_ONCE, forMs: forMs / 6 }, buy);
   const warmed = node.desk.orders({ open: false }).length;
+  const bothUsedMs = async () => usedMs() + Number(await peer.ask("cpu"));
+  const beforeMs = await bothUsedMs();
   const load = await underLoad({ atOnce: AT_ONCE, forMs }, buy);
+  const cpuMs = ((await bothUsedMs()) - beforeMs) / load.done;
   await mustBalance(node, peer, warmed + load.done);
-  return load;
+  return { ...load, cpuMs };
 }
 
 /** One trade: hold, decide, conclude, deliver, pay, credit, receipt; over when the buyer's books are closed. */
@@ -150,6 +177,45 @@ async function syncsPerSecond(folder: string, forMs: number): Promise<number> {
       await file.datasync();
     });
     return load.perSecond;
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * What no trade can do without: order, decision, delivery, payment and receipt, each signed, proved, and synced by both
+ * sides in groups; by one process, with as many in flight, without any network.
+ */
+async function aloneInOneProcess(folder: string, forMs: number): Promise<TradeLoad> {
+  const file = await open(join(folder, "alone"), "w");
+  const engine = nodeEngine();
+  const { signer } = identityFromSeed(new Uint8Array(32).fill(9));
+  const document = Buffer.alloc(700, 1);
+  let group: Promise<void> | undefined;
+  let bytes = 0;
+  // One write and one sync for all that came while the last one ran, as the journals do.
+  const synced = async (): Promise<void> => {
+    bytes += 2 * document.length;
+    const before = group;
+    await before;
+    group = group === before ? writeGroup() : group;
+    await group;
+  };
+  const writeGroup = async (): Promise<void> => {
+    const length = bytes;
+    bytes = 0;
+    await file.write(Buffer.alloc(length, 1));
+    await file.datasync();
+  };
+  const beforeMs = usedMs();
+  try {
+    const load = await underLoad({ atOnce: AT_ONCE, forMs }, async () => {
+      for (let count = 0; count < DOCUMENTS; count += 1) {
+        assert.ok(engine(signer.sign(document), document, signer.publicKey));
+        await synced();
+      }
+    });
+    return { ...load, cpuMs: (usedMs() - beforeMs) / load.done };
   } finally {
     await file.close();
   }

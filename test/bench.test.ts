@@ -31,7 +31,7 @@ interface Printed {
 const lines: Readonly<Record<string, number>> = {
   rpc: 5,
   bulk: 4,
-  trade: 3,
+  trade: 4,
   registry: 6,
   start: 4,
   swarm: 9,

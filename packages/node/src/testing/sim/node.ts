@@ -20,8 +20,6 @@ const CAPACITY_MILLI_WH = 1_000_000_000;
 const PLENTY = { maxOrderMicro: 10 ** 12, spendPerHourMicro: 10 ** 13, maxOpenOrders: 1_000 };
 const DISPUTE_MS = 20_000;
 const DOWN_MS = [50, 3_000] as const;
-/** A sync in twenty takes thirty times as long. */
-const STALL_SHARE = 0.05;
 const STALL_TIMES = 30;
 const FULL_DISK_BYTES = 100 * 1024 * 1024;
 
@@ -150,7 +148,7 @@ export class SimNode {
       if (!life.alive) return new Promise<void>(() => {});
       const isCalm = world.nowMs >= CALM_AT_MS;
       if (!isCalm && chance.hits(plan.diskError)) throw new Error("EIO");
-      const ms = chance.next() * plan.syncMs * (chance.hits(STALL_SHARE) ? STALL_TIMES : 1);
+      const ms = chance.next() * plan.syncMs * (chance.hits(plan.stall) ? STALL_TIMES : 1);
       if (!isCalm && chance.hits(plan.crashInSync)) {
         world.after(chance.next() * Math.max(ms, plan.syncMs) * 1.5, () => {
           if (life.alive) this.crash();

@@ -28,6 +28,8 @@ export interface SimPlan {
   /** Share of the ends that are ordered stops. */
   readonly cleanStop: number;
   readonly syncMs: number;
+  /** Share of the syncs that take thirty times as long. */
+  readonly stall: number;
   /** Chance per node and 100 ms that the disk is full for a while. */
   readonly diskFull: number;
   /** Chance per sync that it fails. */
@@ -73,6 +75,7 @@ export function drawPlan(chance: Chance): SimPlan {
     crashInSync: upTo(0.08),
     cleanStop: upTo(0.4),
     syncMs: chance.from(0, 20),
+    stall: upTo(0.4),
     diskFull: upTo(0.01),
     diskError: upTo(0.02),
     skewMs: upTo(60_000),

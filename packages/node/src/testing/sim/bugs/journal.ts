@@ -9,7 +9,7 @@ import type { SeededBug } from "./bug.ts";
 
 const FRAME_HEAD_BYTES = 8 + CHAIN_BYTES;
 
-export const sendBeforeFsync: SeededBug = {
+const sendBeforeFsync: SeededBug = {
   name: "send-before-fsync",
   disk: (disk) =>
     throughFiles(disk, (file) => ({
@@ -21,7 +21,7 @@ export const sendBeforeFsync: SeededBug = {
     })),
 };
 
-export const answerBeforeFsync: SeededBug = {
+const answerBeforeFsync: SeededBug = {
   name: "answer-before-fsync",
   parts: () => ({ durable: async () => {} }),
 };
@@ -35,7 +35,7 @@ interface Range {
 }
 
 /** After a failed sync the kernel drops the pages, and the next sync says all is well: they never reach the medium. */
-export const fsyncErrorRetried: SeededBug = {
+const fsyncErrorRetried: SeededBug = {
   name: "fsync-error-retried",
   disk(disk) {
     const lost = new Map<string, Range[]>();
@@ -67,7 +67,7 @@ export const fsyncErrorRetried: SeededBug = {
   },
 };
 
-export const framePerRecord: SeededBug = {
+const framePerRecord: SeededBug = {
   name: "frame-per-record",
   disk: (disk) => ({
     ...throughFiles(disk, splitFrames),
@@ -110,13 +110,13 @@ function recordsOf(body: Uint8Array): readonly Uint8Array[] {
   return records;
 }
 
-export const folderNotSynced: SeededBug = {
+const folderNotSynced: SeededBug = {
   name: "rename-without-folder-fsync",
   disk: (disk) => ({ ...disk, syncFolder: async () => {} }),
 };
 
 /** A frame that was cut short is read as if its checksum did not matter: the end of it is what the sectors held. */
-export const tornTailTrusted: SeededBug = {
+const tornTailTrusted: SeededBug = {
   name: "torn-tail-trusted",
   async image(left, before) {
     const files = new Map<string, Uint8Array>();
@@ -152,7 +152,7 @@ function trusted(bytes: Uint8Array, whole: Uint8Array): Uint8Array {
 const live = new WeakSet<DeskState>();
 
 /** Recovery books what a snapshot holds already. */
-export const replayAppliesTwice: SeededBug = {
+const replayAppliesTwice: SeededBug = {
   name: "replay-applies-twice",
   parts(context) {
     live.add(context.state);
@@ -190,9 +190,19 @@ function chainOf(segment: Uint8Array): Uint8Array {
   return scanSegment(segment, segment.subarray(16, 48)).chain;
 }
 
+/** Waits for the record before the one that is spoken of. */
+const olderRecord: SeededBug = {
+  name: "older-record-awaited",
+  parts(context) {
+    const durable = context.durable.bind(context);
+    return { durable: (seq) => durable(seq - 1) };
+  },
+};
+
 export const journalBugs = [
   sendBeforeFsync,
   answerBeforeFsync,
+  olderRecord,
   fsyncErrorRetried,
   framePerRecord,
   folderNotSynced,

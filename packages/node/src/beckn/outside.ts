@@ -13,6 +13,7 @@ import {
   selfCertifyingKey,
   signBeckn,
 } from "@gridmesh/protocol";
+import { startDeadline } from "../deadline.ts";
 import type { Audit } from "./audit.ts";
 import { publishedTo } from "./cause.ts";
 import type { Carrier, Frame } from "./carrier.ts";
@@ -20,7 +21,7 @@ import { knownSellers, peersOf } from "./known-sellers.ts";
 import { checkTtl, type Opened, openContext, searchOf, verifyFrame } from "./inbound.ts";
 import { Lanes } from "./lanes.ts";
 import type { Policy } from "./policy.ts";
-import { type BecknPorts, FEW_MESH_PEERS, type LocalAgent } from "./ports.ts";
+import { ACK_WAIT_MS, type BecknPorts, FEW_MESH_PEERS, type LocalAgent } from "./ports.ts";
 import type { OutsideExchange, OutsideMessage, OutsideProgram, OutsideReply } from "./types.ts";
 
 /** A program answers before the one who asks stops waiting, ms. */
@@ -85,7 +86,11 @@ export function createOutside(parts: OutsideParts): OutsideRoom {
       if (isSearch) return publish(parts, opened, frame);
       const peerId = peerOf(opened);
       parts.audit.noteMessage(opened.context, "sent");
-      return replyOf(await lanes.run(peerId, () => carrier.exchange(peerId, frame, options)));
+      using deadline = startDeadline(ports.clock, options, ACK_WAIT_MS);
+      const { signal } = deadline;
+      const exchanged = () =>
+        carrier.exchange(peerId, frame, { ...options, signal, timeoutMs: deadline.leftMs() });
+      return replyOf(await lanes.run(peerId, exchanged, signal));
     },
     async tell(program, seller, search) {
       const fields = { agent: seller.name, transactionId: search.context.transactionId };

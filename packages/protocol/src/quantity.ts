@@ -37,8 +37,10 @@ export function mulDiv(a: number, b: number, c: number): number {
 /** product / c in doubles, which are exact for safe integers. */
 function halfToEven(product: number, c: number): number {
   const magnitude = Math.abs(product);
-  const rest = magnitude % c;
-  let quotient = (magnitude - rest) / c;
+  let quotient = Math.floor(magnitude / c);
+  // The division rounds; a remainder would take as long as all the rest.
+  if (quotient * c > magnitude) quotient -= 1;
+  const rest = magnitude - quotient * c;
   // rest against c − rest, as twice the rest may be no safe integer.
   if (rest > c - rest || (rest === c - rest && quotient % 2 === 1)) quotient += 1;
   return product < 0 && quotient !== 0 ? -quotient : quotient;

@@ -78,8 +78,8 @@ export function fillTo(side: Side, volume: number): void {
       wanted += qty[to] as number;
       to += 1;
     }
-    if (wanted <= left) fill.set(qty.subarray(from, to), from);
-    else ration(side, { from, to }, { left, wanted });
+    if (wanted > left) ration(side, { from, to }, { left, wanted });
+    else for (let i = from; i < to; i += 1) fill[i] = qty[i] as number;
     left -= Math.min(wanted, left);
     from = to;
   }

@@ -26,7 +26,7 @@ const MAX_DEMANDING = 1_000;
 const KEY_CHARS = 5;
 const CLASSES = 66;
 /** Characters at the end of an agent's id that make its key. */
-const AGENT_CHARS = 6;
+const AGENT_CHARS = 4;
 
 /** Reads and checks every order. @throws AMOUNT_INVALID; QUOTA_EXCEEDED for too many orders with a least fill. */
 export function readColumns(orders: readonly AuctionOrder[]): Columns {
@@ -91,33 +91,39 @@ function commonPrefix(orders: readonly AuctionOrder[]): number {
 }
 
 function idKeyOf(id: string, skip: number): number {
+  const { length } = id;
   let key = 0;
   let place = 0;
-  for (; place < KEY_CHARS; place += 1) {
-    const code = id.charCodeAt(skip + place);
-    const known = CLASS_OF[code < 128 ? code : END_OF_TABLE] as number;
-    key = key * CLASSES + (Number.isNaN(code) ? 0 : known);
-    // Characters that share a class are told apart by the texts alone, so nothing after them may count.
-    if ((IS_SHARED[known] as number) === 1) break;
+  while (place < KEY_CHARS) {
+    const at = skip + place;
+    const code = at < length ? id.charCodeAt(at) : END;
+    const known = CLASS_OF[code < LAST ? code : LAST] as number;
+    place += 1;
+    if (known >= 0) key = key * CLASSES + known;
+    else {
+      // Characters that share a class are told apart by the texts alone, so nothing after them may count.
+      key = key * CLASSES - 1 - known;
+      break;
+    }
   }
-  for (place += 1; place < KEY_CHARS; place += 1) key *= CLASSES;
+  for (; place < KEY_CHARS; place += 1) key *= CLASSES;
   return key;
 }
 
-const END_OF_TABLE = 127;
-/** 0 end · 1 below digits · 2…11 digits · 12 · 13…38 capitals · 39 · 40…64 a to y · 65 z and all above. */
-const CLASS_OF = Uint8Array.from({ length: 128 }, (_, code) => classOf(code));
-const IS_SHARED = Uint8Array.from({ length: CLASSES }, (_, known) =>
-  [0, 1, 12, 39, 65].includes(known) ? 1 : 0,
-);
+const END = 0;
+const LAST = 127;
+/** Digits, capitals and a to y have a class of their own; the others share one, kept as −1 − class. */
+const CLASS_OF = Int8Array.from({ length: LAST + 1 }, (_, code) => classOf(code));
 
+/** Ascending with the code: 0 end and controls · 1 below digits · 2…11 · 12 · 13…38 · 39 · 40…64 · 65. */
 function classOf(code: number): number {
-  if (code < 48) return 1;
+  if (code === END) return -1;
+  if (code < 48) return -2;
   if (code <= 57) return code - 46;
-  if (code < 65) return 12;
+  if (code < 65) return -13;
   if (code <= 90) return code - 52;
-  if (code < 97) return 39;
-  return Math.min(code - 57, 65);
+  if (code < 97) return -40;
+  return code < 122 ? code - 57 : -66;
 }
 
 function agentKeyOf(agentId: string): number {

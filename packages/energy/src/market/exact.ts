@@ -16,8 +16,8 @@ interface Division {
 /** ⌊a·b/c⌋ for 0 ≤ a, b and 0 < c, all safe integers, a ≤ c or b ≤ c. */
 export function share(a: number, b: number, c: number): number {
   const product = a * b;
-  if (product <= Number.MAX_SAFE_INTEGER) return (product - (product % c)) / c;
   const near = Math.floor(product / c);
+  if (product <= Number.MAX_SAFE_INTEGER) return near * c > product ? near - 1 : near;
   if (near > EXACT || c > EXACT) return Number((BigInt(a) * BigInt(b)) / BigInt(c));
   let quotient = near;
   let rest = difference(a, b, { q: near, c });

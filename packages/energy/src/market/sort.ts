@@ -33,13 +33,24 @@ const SMALL = 200;
 export function sortBook(orders: readonly AuctionOrder[]): { readonly bids: Side; readonly asks: Side } {
   const columns = readColumns(orders);
   const ranked = byId(columns);
-  return { bids: sideOf(columns, ranked, 1), asks: sideOf(columns, ranked, 0) };
+  const bids = new Uint32Array(ranked.length);
+  const asks = new Uint32Array(ranked.length);
+  let bidCount = 0;
+  let askCount = 0;
+  for (let i = 0; i < ranked.length; i += 1) {
+    const position = ranked[i] as number;
+    if (columns.isBid[position] === 1) bids[bidCount++] = position;
+    else asks[askCount++] = position;
+  }
+  return {
+    bids: sideOf(columns, bids.subarray(0, bidCount), -1),
+    asks: sideOf(columns, asks.subarray(0, askCount), 1),
+  };
 }
 
-function sideOf(columns: Columns, ranked: Uint32Array, isBid: 0 | 1): Side {
-  const own = ranked.filter((position) => (columns.isBid[position] as number) === isBid);
-  const keys = new Uint32Array(ranked.length);
-  const sign = isBid === 1 ? -1 : 1;
+/** sign: 1 when the lowest price is best. */
+function sideOf(columns: Columns, own: Uint32Array, sign: 1 | -1): Side {
+  const keys = new Uint32Array(columns.orders.length);
   for (let i = 0; i < own.length; i += 1) {
     const position = own[i] as number;
     keys[position] = MAX_MICRO_PER_KWH + sign * (columns.limit[position] as number);
@@ -65,10 +76,9 @@ function sideOf(columns: Columns, ranked: Uint32Array, isBid: 0 | 1): Side {
 /** Positions by ascending orderId. */
 function byId({ orders, idKey }: Columns): Uint32Array {
   const count = orders.length;
-  const sorted = radix(
-    Uint32Array.from({ length: count }, (_, position) => position),
-    idKey,
-  );
+  const arrived = new Uint32Array(count);
+  for (let i = 0; i < count; i += 1) arrived[i] = i;
+  const sorted = radix(arrived, idKey);
   for (let from = 0; from < count;) {
     let to = from + 1;
     const key = idKey[sorted[from] as number] as number;

@@ -9,8 +9,8 @@ const SEARCH_RATE = { perSecond: limits.searchesPerSecond, burst: limits.searche
 const MAX_BUCKETS = 10_000;
 const MAX_MESSAGES_PER_TRANSACTION = 64;
 const MAX_TRANSACTIONS = 20_000;
-/** Repeats are known at least so long, ms. */
-const SEEN_FOR_MS = 10 * 60_000;
+/** Repeats are known so long, ms: no signature lives longer, and a confirm has no other end. */
+const SEEN_FOR_MS = 3_660_000;
 const MAX_SEEN = 100_000;
 
 export interface Policy {

@@ -56,6 +56,8 @@ interface Room extends ReceiveParts {
   readonly callbacks: Recent<Callback>;
   /** What programs outside said. */
   readonly answered: Recent<OutsideReply>;
+  /** What they are being asked now. */
+  readonly asking: Map<string, Promise<OutsideReply>>;
 }
 
 /** Answers one frame; never throws. */
@@ -66,6 +68,7 @@ export function createReceiver(
     ...parts,
     callbacks: new Recent(MAX_KEPT_CALLBACKS),
     answered: new Recent(MAX_KEPT_CALLBACKS),
+    asking: new Map(),
   };
   const { ports, policy, audit, outside } = parts;
   return async (frame, from, publicKey) => {
@@ -112,7 +115,7 @@ async function passOn(
     policy.count(`${context.transactionId} ${signerId}`);
     checkTtl(ports, context);
   }
-  const reply = (seen === "same" && answered.get(key)) || (await answerOutside(program, opened));
+  const reply = (seen === "same" && answered.get(key)) || (await askedOnce(room, program, opened));
   if (isFinal(reply)) {
     policy.remember(signerId, `${context.action} ${context.messageId}`, digest);
     answered.set(key, reply);
@@ -124,6 +127,20 @@ async function passOn(
     requestSignature: opened.authorization.signature,
     nowMs: ports.clock.nowMs(),
   });
+}
+
+/** A copy that comes meanwhile waits for the same answer. */
+function askedOnce(
+  { asking }: Pick<Room, "asking">,
+  program: OutsideProgram,
+  opened: Opened,
+): Promise<OutsideReply> {
+  const key = `${opened.signerId} ${opened.digest}`;
+  const underWay = asking.get(key);
+  if (underWay !== undefined) return underWay;
+  const asked = answerOutside(program, opened).finally(() => asking.delete(key));
+  asking.set(key, asked);
+  return asked;
 }
 
 /** Unseen, in time, well-formed: only then does it reach its side. */

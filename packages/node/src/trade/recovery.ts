@@ -137,7 +137,7 @@ function checkEnd(
 function readRecord(bytes: Uint8Array, at: { readonly name: string; readonly seq: number }): JournalRecord {
   let record: JournalRecord;
   try {
-    record = JSON.parse(Buffer.from(bytes).toString("utf8")) as JournalRecord;
+    record = JSON.parse(textOf(bytes)) as JournalRecord;
   } catch (cause) {
     throw damaged({ file: at.name, what: `record ${at.seq} is no JSON`, cause });
   }
@@ -145,6 +145,10 @@ function readRecord(bytes: Uint8Array, at: { readonly name: string; readonly seq
     throw damaged({ file: at.name, what: `record ${record.seq} where ${at.seq} belongs` });
   }
   return record;
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
 }
 
 async function cut(

@@ -229,3 +229,4 @@ export {
   readingHash,
   restateSolar,
 } from "./ledger/meters.ts";
+export { type AuctionView, findFraud } from "./market/proof/watch.ts";

@@ -133,6 +133,12 @@ export function reveal(trader: Signer, order: MarketOrder, salt = 1): OrderRevea
   return signed("order_reveal", { agentId: trader.agentId, slotId, ...shown }, trader);
 }
 
+/** Another order than the id stands for. */
+export function revealUnder(orderId: string, trader: Signer, order: MarketOrder): OrderReveal {
+  const shown = revealOf(order, new Uint8Array(32).fill(2));
+  return signed("order_reveal", { agentId: trader.agentId, slotId, ...shown, orderId }, trader);
+}
+
 /** One order of each trader, sorted by id. */
 export const reveals = traders
   .map((trader, index) => reveal(trader, orderOf(trader, index)))

@@ -41,7 +41,7 @@ export function meetingArea(a: string, b: string): string | undefined {
 }
 
 /** Areas on the way from an area up to another, that one left out. */
-export function below(area: string, top: string): string[] {
+function below(area: string, top: string): string[] {
   const chain = chainOfAreas(area);
   return chain.slice(0, chain.indexOf(top));
 }

@@ -4,7 +4,7 @@ import type { AuctionOrder } from "./order.ts";
 import type { Side } from "./sort.ts";
 
 /** Places of a bid and an ask in their sides, and what goes between them, mWh. */
-export interface Pair {
+interface Pair {
   readonly bid: number;
   readonly ask: number;
   readonly qtyMilliWh: number;

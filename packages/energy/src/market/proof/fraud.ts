@@ -174,7 +174,7 @@ function checkForeign(proof: Of<"foreign">, context: FraudContext): Conviction {
 }
 
 /** Signed by its agent, committed under its id, within the rules. */
-function isOwnOrder(reveal: OrderReveal, slotId: string, { rules, verify }: FraudContext): boolean {
+export function isOwnOrder(reveal: OrderReveal, slotId: string, { rules, verify }: FraudContext): boolean {
   try {
     if (!verify("order_reveal", reveal as unknown as JsonObject) || !isRevealOf(reveal)) return false;
     if (reveal.agentId !== reveal.order.agentId || reveal.slotId !== slotId) return false;

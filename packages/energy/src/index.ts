@@ -229,4 +229,6 @@ export {
   readingHash,
   restateSolar,
 } from "./ledger/meters.ts";
+export { batteryConformance, feederConformance } from "./experiments/conformance-models.ts";
+export type { ConformanceResult } from "./experiments/conformance-models.ts";
 export { type AuctionView, findFraud } from "./market/proof/watch.ts";

@@ -128,7 +128,11 @@ const interval = (profile: BecknProfile) =>
     )
     .map(([ordered, told]) => ({ ...ordered, ...told }));
 
-const meter = fc.record({ meterId: fc.stringMatching(/^[A-Z0-9_]{1,24}$/), utility: name });
+const meter = (side: string) =>
+  fc.record({
+    meterId: fc.stringMatching(/^[A-Z0-9_]{1,24}$/).map((id) => side + id),
+    utility: name,
+  });
 
 /** Bounded so that the amount keeps within 15 digits. */
 const terms = fc.record({
@@ -153,8 +157,8 @@ const orderOf = (profile: BecknProfile): fc.Arbitrary<BecknOrder> =>
         status: fc.constantFrom("ACTIVE" as const, "COMPLETE" as const, "CANCELLED" as const),
         state: fc.constantFrom("ORDER_CONFIRMED", "DELIVERED", "SETTLED"),
         source,
-        buyerMeter: meter,
-        sellerMeter: meter,
+        buyerMeter: meter("B"),
+        sellerMeter: meter("S"),
         ...(profile === "beckn/1" ? {} : { resourceId: fc.uuid() }),
       }),
       some({ paid: fc.boolean(), feeMicro: fc.nat(), platformMicro: fc.nat(), validS: seconds }),

@@ -182,6 +182,17 @@ test("what a contract gets wrong is named", () => {
     ["SCH_SCHEMA_VALIDATION_FAILED", (_, series) => (series["intervals"][1].id = 2)],
     ["SCH_SCHEMA_VALIDATION_FAILED", (_, series) => (series["payloadDescriptors"].at(-1).units = "MWH")],
     ["SCH_SCHEMA_VALIDATION_FAILED", (contract) => (flows(contract)[0]!["currency"] = "XXX")],
+    [
+      "SCH_SCHEMA_VALIDATION_FAILED",
+      (contract) => {
+        const customer = {
+          "@context": "https://schema.nfh.global/EnergyCustomer/v2.0/context.jsonld",
+          "@type": "EnergyCustomer",
+          meterId: "TEST_1",
+        };
+        contract["participants"] = [buyer, seller].map((id) => ({ id, participantAttributes: customer }));
+      },
+    ],
     ["SLOT_INVALID", (_, series) => (series["intervals"][1].intervalPeriod = { duration: "PT1S" })],
     ["SLOT_INVALID", (_, series) => (series["intervalPeriod"].duration = "PT7S")],
     ["AMOUNT_INVALID", (contract) => (flows(contract)[0]!["value"] += 1)],

@@ -2,22 +2,34 @@
 
 import { ProtocolError } from "../errors.ts";
 import { amountMicro } from "../quantity.ts";
-import { type BecknQuote, type QuoteTitle, quoteTitles } from "./model.ts";
+import { type BecknOrder, type BecknQuote, type QuoteTitle, quoteTitles } from "./model.ts";
 import type { BecknOpenOrder } from "./open.ts";
 import { type BecknReading, schemaError } from "./reading.ts";
 
 /** How long a quote is firm that does not say so, ms. */
 export const QUOTE_VALID_MS = 60_000;
 
+/**
+ * What must hold in any order, and the arithmetic of one that says all that binds.
+ * @throws AMOUNT_INVALID, SCHEMA_INVALID when energy would go from a meter to itself.
+ */
+export function checkOrder(open: BecknOpenOrder, order: BecknOrder | undefined): void {
+  const { quote, sellerMeter, buyerMeter, intervals } = open;
+  if (quote) checkTotal(quote);
+  if (order?.quote) checkEnergy(order.quote, intervals);
+  if (!sellerMeter || sellerMeter.meterId !== buyerMeter?.meterId) return;
+  if (sellerMeter.utility === buyerMeter.utility) throw schemaError("the buyer's meter is the seller's");
+}
+
 /** The total is the sum of the lines. @throws AMOUNT_INVALID. */
-export function checkTotal(quote: BecknQuote): void {
+function checkTotal(quote: BecknQuote): void {
   const sum = quote.lines.reduce((total, line) => total + line.amountMicro, 0);
   if (sum !== quote.totalMicro)
     throw new ProtocolError("AMOUNT_INVALID", "the total is not the sum of its parts");
 }
 
 /** The energy line is what the intervals cost, as ordered or as delivered. @throws AMOUNT_INVALID. */
-export function checkEnergy(quote: BecknQuote, intervals: BecknOpenOrder["intervals"]): void {
+function checkEnergy(quote: BecknQuote, intervals: BecknOpenOrder["intervals"]): void {
   const ordered = costOf(intervals, "quantityMilliWh");
   const delivered = costOf(intervals, "finalMilliWh");
   const energy = quote.lines.filter((line) => line.title === "ENERGY");

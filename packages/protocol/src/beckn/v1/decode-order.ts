@@ -6,7 +6,7 @@ import { parseDecimal } from "../decimal.ts";
 import type { BecknDelivery, BecknOrder, BecknQuote } from "../model.ts";
 import { type BecknOpenInterval, type BecknOpenOrder, type BecknWindow, closedOrder } from "../open.ts";
 import { present } from "../present.ts";
-import { checkEnergy, checkTotal, QUOTE_VALID_MS, quoteTitle } from "../quote.ts";
+import { checkOrder, QUOTE_VALID_MS, quoteTitle } from "../quote.ts";
 import { type BecknReading, bodyDuration, bodyInstant, schemaError } from "../reading.ts";
 import { v1Tags } from "./names.ts";
 import {
@@ -31,10 +31,8 @@ export function decodeOrder(
   | { readonly kind: "openOrder"; readonly order: BecknOpenOrder } {
   const open = readOrder(order, reading);
   const closed = closedOrder(open);
-  if (open.quote) checkTotal(open.quote);
-  if (!closed) return { kind: "openOrder", order: open };
-  if (closed.quote) checkEnergy(closed.quote, open.intervals);
-  return { kind: "order", order: closed };
+  checkOrder(open, closed);
+  return closed ? { kind: "order", order: closed } : { kind: "openOrder", order: open };
 }
 
 function readOrder(order: V1Order, reading: BecknReading): BecknOpenOrder {

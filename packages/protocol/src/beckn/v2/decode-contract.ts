@@ -15,7 +15,7 @@ import {
 } from "../model.ts";
 import { type BecknOpenOrder, closedOrder } from "../open.ts";
 import { present } from "../present.ts";
-import { checkEnergy, checkTotal, QUOTE_VALID_MS } from "../quote.ts";
+import { checkOrder, QUOTE_VALID_MS } from "../quote.ts";
 import { type BecknReading, bodyDuration, bodyInstant, isId, required, schemaError } from "../reading.ts";
 import { roles } from "./names.ts";
 import { readPack } from "./packs.ts";
@@ -34,8 +34,7 @@ export function decodeContract(
 ): { readonly open: BecknOpenOrder; readonly order: BecknOrder | undefined } {
   const open = readContract(contract, at);
   const order = closedOrder(open);
-  if (open.quote) checkTotal(open.quote);
-  if (order?.quote) checkEnergy(order.quote, open.intervals);
+  checkOrder(open, order);
   return { open, order };
 }
 

@@ -115,11 +115,11 @@ suite("the evidence of a trade in one file", { timeout: 60_000 }, () => {
     );
     const [order] = whole.orders;
     assert.ok(order);
-    const rows: readonly [item: string, change: (draft: Changed) => void][] = [
+    const rows: [item: string, change: (draft: Changed) => void][] = [
       ["orders[0].amountMicro", ({ orders: [one] }) => void (one && (one.amountMicro += 1))],
       ["orders[0].quantityMilliWh", ({ orders: [one] }) => void (one && (one.quantityMilliWh -= 1))],
       ["orders[0].slotId", ({ orders: [one] }) => void (one && (one.slotId = "net/0/3600"))],
-      ["orders[0].seller", ({ orders: [one] }) => void (one && (one.seller = liar.agentId))],
+      ["orders[0].order.body", ({ orders: [one] }) => void (one && (one.seller = liar.agentId))],
       [
         "orders[0].state",
         ({ orders: [one] }) => void (one && (one.state = "SETTLED"), one && (one.answer = null)),
@@ -152,7 +152,98 @@ suite("the evidence of a trade in one file", { timeout: 60_000 }, () => {
         ({ frames }) => void (frames[1]?.reply && frames[2]?.reply && (frames[1].reply = frames[2].reply)),
       ],
     ];
+    const framed = (path: string) => whole.frames.find(({ request }) => request.header.includes(`"${path}"`));
+    const init = framed("/init")?.request;
+    const onInit = framed("/on_init")?.request;
+    const redactedOne = (draft: Changed) => {
+      draft.redacted = true;
+      for (const { request, reply } of draft.frames) {
+        request.body = null;
+        if (reply) reply.body = null;
+      }
+      for (const { order: confirm, answer } of draft.orders) {
+        confirm.body = null;
+        if (answer) answer.body = null;
+      }
+    };
+    assert.ok(init && onInit && whole.frames.length > 2);
+    rows.push(
+      // What the buyer asked on the way binds it to nothing, nor the seller what it said then.
+      ["orders[0].order.header", ({ orders: [one] }) => void (one && (one.order = structuredClone(init)))],
+      [
+        "orders[0].answer.header",
+        ({ orders: [one] }) => void (one && (one.answer = structuredClone(onInit))),
+      ],
+      [
+        "orders[0].order.body",
+        ({ orders: [one] }) => {
+          if (one) one.order = { ...init, header: init.header.replace("/init", "/confirm") };
+        },
+      ],
+      [
+        "orders[0].answer.body",
+        ({ orders: [one] }) => {
+          if (one) one.answer = { ...onInit, header: onInit.header.replace("/on_init", "/on_confirm") };
+        },
+      ],
+      ["orders[0]", ({ orders: [one] }) => void (one && (one.order.body = null))],
+      ["frames[0]", ({ frames: [one] }) => void (one && (one.request.body = null))],
+      ["orders[1].orderId", ({ orders }) => void orders.push(structuredClone(orders[0] ?? assert.fail()))],
+      ["orders[0].state", ({ orders: [one] }) => void (one && (one.state = "COMMITTED"))],
+      ["orders[0].state", ({ orders: [one] }) => void (one && (one.state = "SETTLED"))],
+      [
+        "orders[0].state",
+        ({ orders: [one] }) => void (one && (one.state = "RELEASED"), one && (one.documents = [])),
+      ],
+      [
+        "orders[0].state",
+        ({ orders: [one] }) => void (one && (one.state = "HELD"), one && (one.documents = [])),
+      ],
+      ["frames[1].atMs", ({ frames: [one, two] }) => void (one && two && (one.atMs = two.atMs + 1))],
+      ["frames[0].atMs", (draft) => void (draft.exportedAtMs = (draft.frames[0]?.atMs ?? 0) - 1)],
+      // Without bodies: what was signed beside them still tells.
+      [
+        "orders[0].order.header",
+        (draft) => {
+          redactedOne(draft);
+          const [one] = draft.orders;
+          if (one) one.order = { ...init, body: null };
+        },
+      ],
+      [
+        "orders[0].documents",
+        (draft) => {
+          redactedOne(draft);
+          const [one] = draft.orders;
+          if (one) one.slotId = "net/0/3600";
+        },
+      ],
+      [
+        "orders[0].documents",
+        (draft) => {
+          redactedOne(draft);
+          const [one] = draft.orders;
+          if (one) [one.priceMicroPerKWh, one.amountMicro] = [2 * one.priceMicroPerKWh, 2 * one.amountMicro];
+        },
+      ],
+    );
     for (const [item, change] of rows) assert.equal(sealed(change), item);
+  });
+
+  test("an order that was called off has a file on both sides", async () => {
+    await using rig = createRig();
+    const home = await rig.node(1);
+    const shop = await rig.node(2);
+    await shop.sell(10, 0.15);
+    const { transactionId } = await home.beckn.buy(home.name, buyOptions());
+    const [bought] = home.desk.orders();
+    assert.ok(bought);
+    await home.desk.cancel(home.agentId, bought.orderId);
+    await Promise.all([settled(home), settled(shop)]);
+    const [mine, theirs] = [home, shop].map(
+      ({ beckn }) => verifyBundle(beckn.bundle(transactionId, { redact: false }), engine).orders[0]?.state,
+    );
+    assert.deepEqual([mine, theirs], ["RELEASED", "ANNULLED"]);
   });
 
   test("what nobody here took part in has no file", async () => {

@@ -9,7 +9,7 @@ import { limits } from "./limits.ts";
 
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 /** Fields that carry content of others and may be longer than a string usually is. */
-const LONG_FIELDS: ReadonlySet<string> = new Set(["payload", "payload_json", "ct", "output"]);
+const LONG_FIELDS: ReadonlySet<string> = new Set(["payload", "payload_json", "ct", "output", "body"]);
 
 /** The RFC 8785 text of a JSON value. @throws TypeError for what is no JSON: that is a bug of the caller. */
 export function canonicalize(value: unknown): string {

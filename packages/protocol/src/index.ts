@@ -101,8 +101,10 @@ export {
   type BundleOrder,
   type BundlePart,
   type BundleReport,
+  MAX_BUNDLE_FRAMES,
   redacted,
   sealBundle,
+  soundFrame,
   type TradeBundle,
   verifyBundle,
 } from "./bundle/index.ts";

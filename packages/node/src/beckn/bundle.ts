@@ -5,11 +5,14 @@ import {
   type BundleFrame,
   type BundleOrder,
   type BundlePart,
+  MAX_BUNDLE_FRAMES,
   ProtocolError,
   redacted,
   sealBundle,
   type Signer,
+  soundFrame,
   toBase64,
+  type VerifyEngine,
 } from "@gridmesh/protocol";
 import type { StoredFrame } from "../store/types.ts";
 import type { OrderEvidence } from "../trade/order-evidence.ts";
@@ -22,12 +25,17 @@ export interface BundleParts {
   readonly frames: readonly StoredFrame[];
   readonly orders: readonly OrderEvidence[];
   readonly signer: Signer;
+  readonly engine: VerifyEngine;
   readonly nowMs: number;
 }
 
+/** Of the messages in one file, as base64. */
+const MAX_FRAME_BYTES = 32 * 1024 * 1024;
+
 /** The bytes of the file. @throws ORDER_NOT_FOUND when nothing of it is known here. */
 export function bundleOf(parts: BundleParts, options: { readonly redact: boolean }): Uint8Array {
-  const { network, transactionId, frames, orders, signer, nowMs } = parts;
+  const { network, transactionId, orders, signer, nowMs } = parts;
+  const frames = framesOf(parts);
   if (frames.length === 0 && orders.length === 0) {
     throw new ProtocolError("ORDER_NOT_FOUND", `nothing of ${transactionId} is kept here`);
   }
@@ -36,10 +44,31 @@ export function bundleOf(parts: BundleParts, options: { readonly redact: boolean
     transactionId,
     exportedAtMs: nowMs,
     redacted: false,
-    frames: frames.map(frameOf),
+    frames,
     orders: orders.map(orderOf),
   };
   return sealBundle(options.redact ? redacted(draft) : draft, signer);
+}
+
+/**
+ * What can be proven, oldest first. A transaction's id is in its search for all to read, so that strangers may have
+ * spoken under it: where there is too much, the two sides' own words come first.
+ */
+function framesOf({ transactionId, frames, orders, engine, nowMs }: BundleParts): BundleFrame[] {
+  const parties = new Set(orders.flatMap(({ buyer, seller }) => [buyer, seller]));
+  const sound = frames.flatMap((stored) => soundFrame({ transactionId }, frameOf(stored), engine) ?? []);
+  const ranked = [
+    ...sound.filter(({ signer }) => parties.has(signer)),
+    ...sound.filter(({ signer }) => !parties.has(signer)),
+  ];
+  let leftBytes = MAX_FRAME_BYTES;
+  const kept = ranked.slice(0, MAX_BUNDLE_FRAMES).filter(({ frame: { request, reply } }) => {
+    leftBytes -= (request.body?.length ?? 0) + (reply?.body?.length ?? 0);
+    return leftBytes >= 0;
+  });
+  return kept
+    .map(({ frame }) => ({ ...frame, atMs: Math.min(frame.atMs, nowMs) }))
+    .sort((a, b) => a.atMs - b.atMs);
 }
 
 function frameOf({ atMs, direction, carrier, peerId, header, body, reply }: StoredFrame): BundleFrame {
@@ -59,7 +88,8 @@ function orderOf({ order, answer, documents, ...rest }: OrderEvidence): BundleOr
   return {
     ...rest,
     order: part(order),
-    answer: answer === undefined ? null : part(answer),
+    // An annulment took the answer's place: it is among the documents.
+    answer: answer === undefined || answer.header === "" ? null : part(answer),
     documents: [...documents],
   };
 }

@@ -130,12 +130,10 @@ function bundleHere(
     .find((agent) => agent !== undefined);
   const { signer } = own ?? ports.agents.first() ?? {};
   if (signer === undefined) throw new ProtocolError("AGENT_NOT_FOUND", "no agent here that could sign it");
-  const { network } = ports;
+  const { network, engine } = ports;
   const nowMs = ports.clock.nowMs();
-  return bundleOf(
-    { network, transactionId, frames: frames.of(transactionId), orders, signer, nowMs },
-    options,
-  );
+  const kept = frames.of(transactionId);
+  return bundleOf({ network, transactionId, frames: kept, orders, signer, engine, nowMs }, options);
 }
 
 function keeping(receive: ReturnType<typeof createReceiver>, kept: Kept): typeof receive {

@@ -9,7 +9,7 @@ import { MAX_MICRO, MAX_MICRO_PER_KWH, MAX_MILLI_WH } from "../quantity.ts";
 import type { Signer } from "../signer.ts";
 
 export const BUNDLE_TYPE = "trade_bundle";
-const MAX_FRAMES = 4_096;
+export const MAX_FRAMES = 4_096;
 const MAX_ORDERS = 64;
 const MAX_DOCUMENTS = 16;
 

@@ -3,8 +3,9 @@ export {
   type BundleFrame,
   type BundleOrder,
   type BundlePart,
+  MAX_FRAMES as MAX_BUNDLE_FRAMES,
   redacted,
   sealBundle,
   type TradeBundle,
 } from "./bundle.ts";
-export { type BundleReport, verifyBundle } from "./verify.ts";
+export { type BundleReport, soundFrame, verifyBundle } from "./verify.ts";

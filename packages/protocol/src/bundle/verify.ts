@@ -1,15 +1,30 @@
 /** Whether a bundle proves what it says: offline, by its own bytes alone. */
 
-import { actionOfPath, becknWire, isCallback, parseBecknBody, sameSubscriber } from "../beckn/index.ts";
+import {
+  actionOfPath,
+  type BecknContext,
+  becknWire,
+  isCallback,
+  parseBecknBody,
+  sameSubscriber,
+} from "../beckn/index.ts";
 import { equalBytes } from "../bytes.ts";
 import { canonicalBytes, parseCanonical } from "../canonical.ts";
 import { verifyDocument } from "../document.ts";
+import { isProtocolError } from "../errors.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
 import type { VerifyEngine } from "../strict-verify.ts";
-import { BUNDLE_TYPE, type BundleFrame, type BundleOrder, bundleSchema, type TradeBundle } from "./bundle.ts";
+import {
+  BUNDLE_TYPE,
+  type BundleFrame,
+  type BundleOrder,
+  type BundlePart,
+  bundleSchema,
+  type TradeBundle,
+} from "./bundle.ts";
 import { invalid } from "./invalid.ts";
 import { checkOrder } from "./order.ts";
-import { type CheckedRequest, checkReply, checkRequest } from "./part.ts";
+import { type CheckedPart, type CheckedRequest, checkReply, checkRequest } from "./part.ts";
 
 export interface BundleReport {
   readonly transactionId: string;
@@ -50,6 +65,7 @@ export function verifyBundle(bytes: Uint8Array, engine: VerifyEngine): BundleRep
     else if (known !== frame.request.digest)
       equivocations.push({ signer: request.signer, action, messageId });
   });
+  checkWhole(bundle);
   bundle.orders.forEach((order, index) => {
     signatures += checkOrder(bundle, { order, at: `orders[${index}]`, engine });
   });
@@ -104,14 +120,62 @@ function parsed(bytes: Uint8Array): JsonValue {
   throw invalid("bundle", "is no canonical JSON");
 }
 
+/** Nothing is told twice, from the future, or out of its order; bodies are left out everywhere or nowhere. */
+function checkWhole({ frames, orders, redacted, exportedAtMs }: TradeBundle): void {
+  frames.forEach(({ atMs, request, reply }, index) => {
+    const at = `frames[${index}]`;
+    if (atMs > exportedAtMs || atMs < (frames[index - 1]?.atMs ?? 0))
+      throw invalid(`${at}.atMs`, "is out of its order");
+    checkHidden([request, reply], { at, redacted });
+  });
+  const known = new Set<string>();
+  orders.forEach(({ orderId, buyer, role, order, answer }, index) => {
+    const at = `orders[${index}]`;
+    const name = `${role} ${buyer} ${orderId}`;
+    if (known.has(name)) throw invalid(`${at}.orderId`, "is there twice");
+    known.add(name);
+    checkHidden([order, answer], { at, redacted });
+  });
+}
+
+function checkHidden(
+  parts: readonly (BundlePart | null | undefined)[],
+  { at, redacted }: { readonly at: string; readonly redacted: boolean },
+): void {
+  for (const part of parts) {
+    if (part && (part.body === null) !== redacted)
+      throw invalid(at, redacted ? "a body in a redacted bundle" : "a body is left out");
+  }
+}
+
 interface CheckedFrame {
   readonly request: CheckedRequest;
   readonly replies: number;
   readonly messageId: string | undefined;
 }
 
+/**
+ * The frame as far as it can be proven, and its signer; undefined where it cannot. What another answered is not allowed
+ * to spoil the rest: a reply whose proof does not hold is left out.
+ */
+export function soundFrame(
+  bundle: Pick<TradeBundle, "transactionId">,
+  frame: BundleFrame,
+  engine: VerifyEngine,
+): { readonly frame: BundleFrame; readonly signer: string } | undefined {
+  const { reply: _reply, ...alone } = frame;
+  for (const one of [frame, alone]) {
+    try {
+      return { frame: one, signer: checkFrame(bundle, { frame: one, at: "frame", engine }).request.signer };
+    } catch (error) {
+      if (!isProtocolError(error)) throw error;
+    }
+  }
+  return undefined;
+}
+
 function checkFrame(
-  bundle: TradeBundle,
+  bundle: Pick<TradeBundle, "transactionId">,
   { frame, at, engine }: { readonly frame: BundleFrame; readonly at: string; readonly engine: VerifyEngine },
 ): CheckedFrame {
   const request = checkRequest(frame.request, `${at}.request`, engine);
@@ -122,12 +186,25 @@ function checkFrame(
     throw invalid(`${at}.atMs`, "is outside its signature's window");
   const reply =
     frame.reply && checkReply(frame.reply, `${at}.reply`, { engine, requestSignature: signature });
-  const messageId = contextOf(bundle, request, at);
-  return { request, replies: reply === undefined ? 0 : 1, messageId };
+  const context = contextOf(bundle, request, at);
+  if (reply !== undefined && context !== undefined) checkReplier(context, reply, at);
+  return { request, replies: reply === undefined ? 0 : 1, messageId: context?.messageId };
+}
+
+/** Of a search any agent of the node that heard it may tell that it did; all else is answered by whom it names. */
+function checkReplier(context: BecknContext, reply: CheckedPart, at: string): void {
+  if (context.action === "search") return;
+  const party = isCallback(context.action) ? context.bapId : (context.bppId ?? "");
+  if (!sameSubscriber(party, reply.signer))
+    throw invalid(`${at}.reply`, "is signed by another than was asked");
 }
 
 /** What the body says of itself agrees with what it travelled as; undefined where it was left out. */
-function contextOf(bundle: TradeBundle, request: CheckedRequest, at: string): string | undefined {
+function contextOf(
+  bundle: Pick<TradeBundle, "transactionId">,
+  request: CheckedRequest,
+  at: string,
+): BecknContext | undefined {
   const action = actionOfPath(request.path)?.action;
   const wire = becknWire(request.profile);
   if (action === undefined || wire === undefined)
@@ -147,5 +224,5 @@ function contextOf(bundle: TradeBundle, request: CheckedRequest, at: string): st
   if (!sameSubscriber(party, request.authorization.subscriberId)) {
     throw invalid(`${at}.request.body`, "is signed by another than it names");
   }
-  return context.messageId;
+  return context;
 }

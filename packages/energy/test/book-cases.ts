@@ -30,10 +30,13 @@ export function randomBook(roll: Dice, leastFills = false): AuctionOrder[] {
   const prices = [1, 3, 10, 40][roll(4)] ?? 1;
   const step = isHuge ? 24_000_000 : 1;
   const most = isHuge ? 400_000_000_000 : [3, 50, 4_000_000][roll(3)]!;
+  // Ids that differ soon, and ids that tie for long.
+  const isTied = roll(3) === 0;
   return Array.from({ length: roll(40) }, (_, index) => {
     const qtyMilliWh = 1 + roll(most);
+    const tied = `${roll(2)}~~~~~~${roll(9)}${index}`;
     return {
-      orderId: `${roll(2 ** 16).toString(16)}-${index}`,
+      orderId: isTied ? tied : `${roll(2 ** 16).toString(16)}-${index}`,
       agentId: `a${roll(6)}`,
       side: roll(2) === 0 ? ("bid" as const) : ("ask" as const),
       qtyMilliWh,
@@ -94,6 +97,7 @@ export function checkUniform(orders: readonly AuctionOrder[], roll: Dice): Seen 
   const kept = orders.filter((one) => !clearing.removed.includes(one.orderId));
   checkSums(orders, clearing);
   checkPrice(kept, clearing);
+  checkRations(kept, clearing);
   assert.equal(worthOf(kept, clearing), bestWelfare(kept), "the efficiency is not 1.000");
   for (const { orderId, minFillMilliWh } of orders) {
     const fill = clearing.fills.get(orderId) ?? 0;
@@ -101,6 +105,30 @@ export function checkUniform(orders: readonly AuctionOrder[], roll: Dice): Seen 
   }
   const { trades, netted, removed } = clearing;
   return { trades: trades.length, netted: netted.length, removed: removed.length };
+}
+
+/** Of a level that did not fit each gets its share, the odd mWh go by largest remainder, then by id. */
+function checkRations(orders: readonly AuctionOrder[], { fills }: Clearing): void {
+  const levels = Map.groupBy(orders, ({ side, limitMicroPerKWh }) => `${side} ${limitMicroPerKWh}`);
+  for (const level of levels.values()) {
+    const wanted = level.reduce((sum, one) => sum + BigInt(one.qtyMilliWh), 0n);
+    const got = level.reduce((sum, one) => sum + BigInt(fills.get(one.orderId) ?? 0), 0n);
+    const shares = level
+      .map((one) => ({
+        one,
+        part: (BigInt(one.qtyMilliWh) * got) / wanted,
+        rest: (BigInt(one.qtyMilliWh) * got) % wanted,
+      }))
+      .sort((a, b) => Number(b.rest - a.rest) || (a.one.orderId < b.one.orderId ? -1 : 1));
+    const odd = got - shares.reduce((sum, { part }) => sum + part, 0n);
+    shares.forEach(({ one, part }, place) => {
+      assert.equal(
+        BigInt(fills.get(one.orderId) ?? 0),
+        part + (BigInt(place) < odd ? 1n : 0n),
+        "not its share",
+      );
+    });
+  }
 }
 
 function checkSums(orders: readonly AuctionOrder[], clearing: Clearing): void {

@@ -153,6 +153,7 @@ test("only less at the same price keeps the place in the queue", () => {
     return place(order({ orderId: "b", side: "bid", qtyMilliWh: 1 })).trades[0]?.[1];
   };
   assert.equal(served({ qtyMilliWh: 5, limitMicroPerKWh: 50 }), "first");
+  assert.equal(served({ qtyMilliWh: 10, limitMicroPerKWh: 50 }), "first", "nothing changed");
   assert.equal(served({ qtyMilliWh: 11, limitMicroPerKWh: 50 }), "second");
   assert.equal(
     served({ qtyMilliWh: 10, limitMicroPerKWh: 45 }),

@@ -62,6 +62,20 @@ test("two views of the same votes never end one in FINAL and one in VOID unless 
   assert.ok(seen.FINAL > 400 && seen.VOID > 400 && seen.OPEN > 50 && seen.broken > 0, JSON.stringify(seen));
 });
 
+test("who is seen to vote twice counts for neither end", () => {
+  const three = traders.slice(0, 3);
+  const of = { roll: three.map(({ agentId }) => agentId), slotId, rulesHash };
+  const resultHash = documentHash(result(reveals));
+  const acks = three.map((trader) => vote(trader, { vote: "ack", resultHash }));
+  const second = vote(three[2]!, { vote: "void", reason: "refused" });
+  assert.deepEqual(tallyVotes(acks, of), { end: "FINAL", resultHash, doubleVoters: [] });
+  assert.deepEqual(tallyVotes([...acks, acks[0]!], of).end, "FINAL", "the same vote again is one vote");
+  assert.deepEqual(tallyVotes([...acks, second], of), { end: "OPEN", doubleVoters: [three[2]!.agentId] });
+  assert.deepEqual(tallyVotes([...acks.slice(0, 2), second], of).end, "VOID");
+  const elsewhere = acks.map((one) => ({ ...one, slotId: "city/1800/900" }));
+  assert.deepEqual(tallyVotes(elsewhere, of), { end: "OPEN", doubleVoters: [] });
+});
+
 function byText(a: string, b: string): number {
   return a < b ? -1 : 1;
 }

@@ -209,6 +209,12 @@ try {
 } catch (error) {
   console.log(`FAILED seed ${values.seed}: ${error instanceof Error ? (error.stack ?? "") : String(error)}`);
   process.exitCode = 1;
+  for (const { child } of Object.values(sides)) child?.kill("SIGKILL");
+  // Orders may be open still; what is lost or twice tells why.
+  await judge({ buyer: sides.buyer.home, seller: sides.seller.home }, []).then(
+    (verdict) => console.log(JSON.stringify(verdict)),
+    (cause: unknown) => console.log(cause),
+  );
 } finally {
   for (const { child } of Object.values(sides)) child?.kill("SIGKILL");
   if (process.exitCode === undefined) await rm(folder, { recursive: true, force: true });

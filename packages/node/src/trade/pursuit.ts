@@ -96,6 +96,7 @@ async function say(
   document: TradeDocument | undefined,
 ): Promise<boolean> {
   if (document !== undefined) await converse(context, counterpartyOf(half), [document]);
+  if (half.state === "DISPUTED") return half.role === "seller";
   return !isState(half, "HELD", "COMMITTED", "DELIVERED", "PAID");
 }
 

@@ -34,6 +34,8 @@ interface Running {
   delayMs: number;
   timer: Disposable | undefined;
   busy: boolean;
+  /** Wanted while it was busy: what it looked at may have changed since. */
+  again: boolean;
 }
 
 interface Queue {
@@ -63,8 +65,10 @@ class ErrandRunner implements Sends {
   }
 
   want(errand: Errand, delayMs = 0): void {
-    if (this.#running.has(errand.key) || this.#stopping.signal.aborted) return;
-    const it: Running = { errand, delayMs: FIRST_MS, timer: undefined, busy: false };
+    const known = this.#running.get(errand.key);
+    if (known?.busy === true) known.again = true;
+    if (known !== undefined || this.#stopping.signal.aborted) return;
+    const it: Running = { errand, delayMs: FIRST_MS, timer: undefined, busy: false, again: false };
     this.#running.set(errand.key, it);
     this.#queueOf(errand.peerId).errands.add(it);
     this.#later(it, delayMs);
@@ -110,15 +114,16 @@ class ErrandRunner implements Sends {
 
   async #run(it: Running, queue: Queue): Promise<void> {
     queue.inFlight += 1;
+    it.again = false;
     const done = await this.#attempt(it.errand);
     queue.inFlight -= 1;
     it.busy = false;
-    if (done === true) {
+    if (done === true && !it.again) {
       this.#running.delete(it.errand.key);
       queue.errands.delete(it);
-    } else if (!this.#stopping.signal.aborted && typeof done === "number") {
+    } else if (!this.#stopping.signal.aborted && done !== false) {
       it.delayMs = FIRST_MS;
-      this.#later(it, done);
+      this.#later(it, done === true ? 0 : done);
     } else if (!this.#stopping.signal.aborted) {
       // ± 25 %, so that two nodes that failed together do not come back together.
       this.#later(it, Math.round((it.delayMs * (750 + this.#ports.random.below(501))) / 1000));

@@ -41,7 +41,7 @@ export interface OrderHalf {
 }
 
 /** An order that was cancelled before it came. */
-export interface Forestalled {
+interface Forestalled {
   readonly cancel: TradeDocument;
   readonly annulment: TradeDocument;
   readonly lastSeq: number;

@@ -24,7 +24,7 @@ const STALL_TIMES = 30;
 const FULL_DISK_BYTES = 100 * 1024 * 1024;
 
 /** What a node tells those who trade on it. */
-export interface NodeUse {
+interface NodeUse {
   /** The desk is open, at the first start and after each crash. */
   ready(node: SimNode): void;
   order(node: SimNode, letter: Letter): void;

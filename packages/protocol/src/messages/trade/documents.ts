@@ -52,20 +52,20 @@ export const tradeReceiptSchema = z.strictObject({
 });
 
 /** Buyer: its own reading is too far from what the seller says it delivered. */
-export const tradeDisputeSchema = z.strictObject({
+const tradeDisputeSchema = z.strictObject({
   type: z.literal("trade_dispute"),
   ...orderFields,
   claimMilliWh: milliWh,
 });
 
 /** Buyer: it wants the order no more; the seller answers with an annulment, or with what it has done already. */
-export const tradeCancelSchema = z.strictObject({
+const tradeCancelSchema = z.strictObject({
   type: z.literal("trade_cancel"),
   ...orderFields,
 });
 
 /** Seller: the order is off; what it took back is free again. */
-export const tradeAnnulmentSchema = z.strictObject({
+const tradeAnnulmentSchema = z.strictObject({
   type: z.literal("trade_annulment"),
   ...orderFields,
   reason: z.string().max(64),

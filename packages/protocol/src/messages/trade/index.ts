@@ -1,13 +1,10 @@
 export type { BookSnapshot, BuyerState, OrderSummary, SellerState, Slot } from "./book.ts";
 export {
   type TradeAnnulment,
-  tradeAnnulmentSchema,
   type TradeCancel,
-  tradeCancelSchema,
   type TradeDelivery,
   tradeDeliverySchema,
   type TradeDispute,
-  tradeDisputeSchema,
   type TradeDocument,
   tradeDocumentSchema,
   tradeDocumentSigner,

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { ProtocolError } from "@gridmesh/protocol";
 
 const TOKEN_FILE = "beckn-http.token";
+/** 32 bytes in base64url. */
+const TOKEN_CHARACTERS = 43;
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 export interface Asking {
@@ -21,10 +23,26 @@ export function tokenIn(home: string): string {
     if (!existsSync(path)) {
       writeFileSync(path, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
     }
-    return readFileSync(path, "utf8").trim();
+    const token = readFileSync(path, "utf8").trim();
+    // Of a daemon that was killed as it wrote: nobody's token is the empty one.
+    if (token.length < TOKEN_CHARACTERS) throw new Error("it is too short");
+    return token;
   } catch (error) {
-    throw new ProtocolError("DISK_FAILED", `the token cannot be kept in ${path}`, { cause: error });
+    const { message } = error as Error;
+    throw new ProtocolError("DISK_FAILED", `${path} holds no token: ${message}; delete it for a new one`, {
+      cause: error,
+    });
   }
+}
+
+/** Where any program of the machine may sign, nobody else may be heard. @throws CONFIG_INVALID. */
+export function checkListen(listen: string, callerAuth: "token" | "loopback"): void {
+  const name = listen.slice(0, listen.lastIndexOf(":"));
+  if (callerAuth === "token" || LOOPBACK.has(name)) return;
+  throw new ProtocolError(
+    "CONFIG_INVALID",
+    `beckn.http.callerAuth "loopback" listens on 127.0.0.1, localhost or [::1], not on ${name}`,
+  );
 }
 
 /**

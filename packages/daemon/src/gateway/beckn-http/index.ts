@@ -5,7 +5,7 @@ import type { AgentNode, Log } from "@gridmesh/node";
 import { ProtocolError } from "@gridmesh/protocol";
 import fastify from "fastify";
 import type { Config } from "../../config/schema.ts";
-import { tokenIn } from "./caller-guard.ts";
+import { checkListen, tokenIn } from "./caller-guard.ts";
 import { addLookUps } from "./look-up-routes.ts";
 import { addPaths } from "./paths.ts";
 import { subscriberKeys } from "./subscriber-keys.ts";
@@ -13,7 +13,12 @@ import { subscriberKeys } from "./subscriber-keys.ts";
 /** As a Beckn body on a stream. */
 const MAX_BODY_BYTES = 256 * 1024;
 const MAX_NAME_CHARACTERS = 512;
+/** Places are few: whoever writes slowly, or nothing, holds one no longer. */
+const HEADERS_MS = 5_000;
 const REQUEST_MS = 10_000;
+const IDLE_MS = 5_000;
+const LOOK_MS = 1_000;
+const MAX_HEADER_BYTES = 8 * 1024;
 const MAX_CONNECTIONS = 256;
 
 export interface BecknGateway extends AsyncDisposable {
@@ -30,10 +35,19 @@ export async function openBecknGateway(options: {
 }): Promise<BecknGateway> {
   const { config, home, node, log } = options;
   const { listen, callerAuth, keys, partners } = config.http;
+  checkListen(listen, callerAuth);
   const at = listen.lastIndexOf(":");
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_MS,
+    keepAliveTimeout: IDLE_MS,
+    forceCloseConnections: true,
+    http: {
+      headersTimeout: HEADERS_MS,
+      requestTimeout: REQUEST_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      connectionsCheckingInterval: LOOK_MS,
+    },
     routerOptions: { maxParamLength: MAX_NAME_CHARACTERS },
   });
   // The signature covers the bytes: nothing here may read and write a body anew.
@@ -46,6 +60,7 @@ export async function openBecknGateway(options: {
   const gateway = {
     passing: { node, partners, keys: subscriberKeys(keys, config.registries) },
     log,
+    busy: { requests: 0 },
     port,
     token: callerAuth === "token" ? tokenIn(home) : undefined,
   };

@@ -2,6 +2,7 @@
 
 import type { OutsideMessage, OutsideReply } from "@gridmesh/node";
 import { ProtocolError } from "@gridmesh/protocol";
+import { boundedBody } from "./bounded-body.ts";
 
 const MAX_REPLY_BYTES = 64 * 1024;
 
@@ -9,7 +10,8 @@ const MAX_REPLY_BYTES = 64 * 1024;
 export function allowedPlace(uri: string, partners: readonly string[]): string {
   const url = URL.canParse(uri) ? new URL(uri) : undefined;
   const known = partners.some((partner) => URL.canParse(partner) && new URL(partner).origin === url?.origin);
-  if (url === undefined || !known) {
+  // Other schemes have no origin of their own, or borrow one.
+  if (url === undefined || !known || !/^https?:$/.test(url.protocol)) {
     throw new ProtocolError(
       "UPSTREAM_FORBIDDEN",
       `${url?.origin ?? uri.slice(0, 80)} is no place this gateway sends to; its operator may add it to beckn.http.partners`,
@@ -34,8 +36,7 @@ export async function post(
       redirect: "error",
       signal: AbortSignal.timeout(wait.timeoutMs),
     });
-    const body = new Uint8Array(await response.arrayBuffer());
-    if (body.length > MAX_REPLY_BYTES) throw new Error(`a reply of ${body.length} bytes`);
+    const body = await boundedBody(response, MAX_REPLY_BYTES);
     const signature = response.headers.get("signature");
     return { status: response.status, body, ...(signature === null ? {} : { signature }) };
   } catch (error) {

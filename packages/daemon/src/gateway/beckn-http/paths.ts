@@ -1,6 +1,7 @@
 /** The paths by which messages come: unsigned from programs of this machine, signed from participants anywhere. */
 
 import type { Log } from "@gridmesh/node";
+import { ProtocolError } from "@gridmesh/protocol";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { checkCaller } from "./caller-guard.ts";
 import { actionOn } from "./message.ts";
@@ -9,10 +10,14 @@ import { type Passing, receiveSigned, refusal, sendUnsigned, type Told } from ".
 export interface Gateway {
   readonly passing: Passing;
   readonly log: Log;
+  /** Requests under way: one connection may send many before it reads an answer. */
+  readonly busy: { requests: number };
   readonly port: () => number;
   /** Undefined: any program of this machine may have bodies signed. */
   readonly token: string | undefined;
 }
+
+const MAX_UNDER_WAY = 256;
 
 interface Named {
   readonly action: string;
@@ -64,15 +69,27 @@ export function addPaths(app: FastifyInstance, gateway: Gateway): void {
 
 /** Answers with what `act` says, or with a NACK. */
 export async function answer(
-  { log }: Pick<Gateway, "log">,
+  { log, busy }: Pick<Gateway, "log" | "busy">,
   { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
   act: Act,
 ): Promise<FastifyReply> {
   const body = Buffer.isBuffer(request.body) ? new Uint8Array(request.body) : new Uint8Array();
-  const told = await act(body).catch((error: unknown) => refusal(error, body, log));
+  const told = await counted(busy, () => act(body)).catch((error: unknown) => refusal(error, body, log));
   return reply
     .headers(told.headers ?? {})
     .code(told.status)
     .type("application/json")
     .send(Buffer.from(told.body));
+}
+
+/** @throws OVERLOADED. */
+async function counted<Result>(busy: Gateway["busy"], act: () => Promise<Result>): Promise<Result> {
+  if (busy.requests >= MAX_UNDER_WAY)
+    throw new ProtocolError("OVERLOADED", `${MAX_UNDER_WAY} requests are under way`);
+  busy.requests += 1;
+  try {
+    return await act();
+  } finally {
+    busy.requests -= 1;
+  }
 }

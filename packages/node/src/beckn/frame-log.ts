@@ -1,6 +1,6 @@
 /** Beckn messages as they travelled, kept for whoever must prove them later: written in batches, beside the work. */
 
-import { decodeReplyHeader, parseBecknBody } from "@gridmesh/protocol";
+import { decodeReplyHeader, decodeRequestHeader, parseBecknBody } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { StateStore, StoredFrame } from "../store/types.ts";
@@ -10,9 +10,12 @@ import type { Verified } from "./inbound.ts";
 const KEPT_MS = 90 * 86_400_000;
 /** Some hundred thousand trades; of more the oldest are forgotten. */
 const MAX_KEPT = 1_000_000;
+/** Others choose how long their messages are. */
+const MAX_KEPT_BYTES = 4 * 1024 * 1024 * 1024;
 const FLUSH_MS = 500;
 /** More than a disk takes in that time: the newest are not kept, and that is told. */
 const MAX_WAITING = 2_000;
+const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 
 export interface FrameLog {
   note(frame: Omit<StoredFrame, "transactionId" | "atMs">): void;
@@ -29,6 +32,7 @@ export interface FrameLogParts {
 
 export function createFrameLog({ store, clock, log }: FrameLogParts): FrameLog {
   let waiting: Omit<StoredFrame, "transactionId">[] = [];
+  let waitingBytes = 0;
   let dropped = 0;
   let timer: Disposable | undefined;
 
@@ -40,11 +44,13 @@ export function createFrameLog({ store, clock, log }: FrameLogParts): FrameLog {
       return transactionId === undefined ? [] : [{ ...frame, transactionId }];
     });
     waiting = [];
+    waitingBytes = 0;
     if (dropped > 0) log.warn("beckn.frames", `${dropped} messages were not kept: the disk is too slow`);
     dropped = 0;
     if (batch.length === 0) return;
     try {
-      store.saveFrames(batch, { sinceMs: clock.nowMs() - KEPT_MS, max: MAX_KEPT });
+      const sinceMs = clock.nowMs() - KEPT_MS;
+      store.saveFrames(batch, { sinceMs, max: MAX_KEPT, maxBytes: MAX_KEPT_BYTES });
     } catch (error) {
       // What binds is in the journal, whose failure ends the node.
       log.warn("beckn.frames", `${batch.length} messages were not kept: ${String(error)}`);
@@ -53,10 +59,12 @@ export function createFrameLog({ store, clock, log }: FrameLogParts): FrameLog {
 
   return {
     note(frame) {
-      if (waiting.length >= MAX_WAITING) {
+      const bytes = frame.body.length + (frame.reply?.body.length ?? 0);
+      if (waiting.length >= MAX_WAITING || waitingBytes + bytes > MAX_WAITING_BYTES) {
         dropped += 1;
         return;
       }
+      waitingBytes += bytes;
       waiting.push({ ...frame, atMs: clock.nowMs() });
       timer ??= clock.timer(FLUSH_MS, flush);
     },
@@ -96,8 +104,8 @@ export function keptIn(log: FrameLog, peerId: string): Kept {
   return {
     sent: (to, request, reply) => note("out", to, { request, reply }),
     arrived(from, request, reply) {
-      // What was refused binds nobody, and anybody could send it.
-      if (isTaken(reply)) note("in", from, { request, reply });
+      // What was refused binds nobody, and anybody could send it; a search is kept once it is somebody's business.
+      if (isTaken(reply) && !isSearch(request)) note("in", from, { request, reply });
     },
     published: (request) => note("out", peerId, { request, reply: undefined }),
     heard({ headerBytes, body }, from) {
@@ -105,6 +113,10 @@ export function keptIn(log: FrameLog, peerId: string): Kept {
       if (from !== peerId) note("in", from, { request: { header: headerBytes, body }, reply: undefined });
     },
   };
+}
+
+function isSearch(request: Frame): boolean {
+  return decodeRequestHeader(request.header).path === "/search";
 }
 
 function isTaken(reply: Frame): boolean {

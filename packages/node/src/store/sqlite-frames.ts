@@ -18,7 +18,15 @@ interface Statements {
   readonly select: StatementSync;
   readonly forgetOld: StatementSync;
   readonly forgetMost: StatementSync;
+  readonly forgetFirst: StatementSync;
+  /** Of the whole file, without what is free in it. */
+  readonly bytes: StatementSync;
 }
+
+/** So many of the oldest go at once where there is no room … */
+const FORGOTTEN_AT_ONCE = 250;
+/** … and so often after each batch: far more than came with it. */
+const MAX_ROUNDS = 64;
 
 /** @param write - runs all of it, or nothing, and names a failing disk */
 export function frameTable(database: DatabaseSync, write: (act: () => void) => void): FrameTable {
@@ -35,11 +43,16 @@ export function frameTable(database: DatabaseSync, write: (act: () => void) => v
         "delete from frame where id < coalesce((select min(id) from frame where at_ms >= ?), 0)",
       ),
       forgetMost: database.prepare("delete from frame where id <= (select max(id) from frame) - ?"),
+      forgetFirst: database.prepare("delete from frame where id < (select min(id) from frame) + ?"),
+      bytes: database.prepare(
+        `select (pages.page_count - free.freelist_count) * size.page_size as bytes
+         from pragma_page_count as pages, pragma_freelist_count as free, pragma_page_size as size`,
+      ),
     });
   return {
     frames: (transactionId) => statements().select.all(transactionId).map(frameOf),
-    saveFrames(batch, { sinceMs, max }) {
-      const { insert, forgetOld, forgetMost } = statements();
+    saveFrames(batch, { sinceMs, max, maxBytes }) {
+      const { insert, forgetOld, forgetMost, forgetFirst, bytes } = statements();
       write(() => {
         for (const { transactionId, atMs, direction, carrier, peerId, header, body, reply } of batch) {
           const answer = [reply?.header ?? null, reply?.body ?? null] as const;
@@ -47,6 +60,9 @@ export function frameTable(database: DatabaseSync, write: (act: () => void) => v
         }
         forgetOld.run(sinceMs);
         forgetMost.run(max);
+        for (let round = 0; round < MAX_ROUNDS && Number(bytes.get()?.["bytes"]) > maxBytes; round += 1) {
+          if (forgetFirst.run(FORGOTTEN_AT_ONCE).changes === 0) break;
+        }
       });
     },
   };

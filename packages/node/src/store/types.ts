@@ -92,11 +92,19 @@ export interface StoredFrame {
   readonly reply: { readonly header: Uint8Array; readonly body: Uint8Array } | undefined;
 }
 
+/** Which Beckn messages stay; beyond each of these the oldest go. */
+export interface FramesKept {
+  readonly sinceMs: number;
+  readonly max: number;
+  /** Of the whole store: others choose how long their messages are. */
+  readonly maxBytes: number;
+}
+
 export interface StateStore {
   /** Of one transaction, oldest first. */
   frames(transactionId: string): readonly StoredFrame[];
-  /** Those before this wall ms are forgotten, and the oldest beyond `max`. */
-  saveFrames(batch: readonly StoredFrame[], keep: { readonly sinceMs: number; readonly max: number }): void;
+  /** Those before `sinceMs` are forgotten, and the oldest beyond `max` or `maxBytes`. */
+  saveFrames(batch: readonly StoredFrame[], keep: FramesKept): void;
   peers(): readonly StoredPeer[];
   /** Replaces the whole book. */
   savePeers(peers: readonly StoredPeer[]): void;

@@ -7,9 +7,10 @@ import { createServer, type RequestListener } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { suite, test } from "node:test";
-import { silentLog } from "@gridmesh/node";
+import { createNode, memory, memoryHub, silentLog } from "@gridmesh/node";
 import fastify from "fastify";
 import { checkListen, tokenIn } from "../../src/gateway/beckn-http/caller-guard.ts";
+import { receiveSigned } from "../../src/gateway/beckn-http/passing.ts";
 import { answer } from "../../src/gateway/beckn-http/paths.ts";
 import { allowedPlace, post } from "../../src/gateway/beckn-http/outgoing.ts";
 import { subscriberKeys } from "../../src/gateway/beckn-http/subscriber-keys.ts";
@@ -95,6 +96,31 @@ suite("Beckn over HTTP among strangers", { timeout: 60_000 }, () => {
     const others = await Promise.all(found.slice(0, 32));
     assert.ok(others.every((one) => one === undefined));
     assert.ok(open <= 32);
+  });
+
+  test("a signature that is over asks no registry whose it was", async () => {
+    let asked = 0;
+    await using node = await createNode({ network: memory({ hub: memoryHub({ seed: 1 }) }) });
+    const keys = {
+      find() {
+        asked += 1;
+        return Promise.resolve(undefined);
+      },
+    };
+    const authorization = (nowS: number) =>
+      `Signature keyId="shop.example|k1|ed25519",algorithm="ed25519",created="${nowS}",expires="${nowS + 300}",` +
+      `headers="(created) (expires) digest",signature="${"A".repeat(86)}=="`;
+    const received = (nowS: number) =>
+      receiveSigned(
+        { node, keys, partners: [] },
+        { action: "select", body: new Uint8Array(), authorization: authorization(nowS) },
+      );
+    const nowS = Math.floor(Date.now() / 1_000);
+    await assert.rejects(received(nowS - 3_600), { code: "BECKN_SIGNATURE_INVALID" });
+    await assert.rejects(received(nowS + 3_600), { code: "BECKN_SIGNATURE_INVALID" });
+    assert.equal(asked, 0);
+    await assert.rejects(received(nowS), { code: "BECKN_SUBSCRIBER_UNKNOWN" });
+    assert.equal(asked, 1);
   });
 
   test("requests beyond what the node bears at once are refused, and nothing stays counted", async () => {

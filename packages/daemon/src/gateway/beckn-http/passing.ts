@@ -10,6 +10,7 @@ import {
   parseAuthorization,
   parseBecknUri,
   ProtocolError,
+  signatureWindow,
   toProtocolError,
   verifyAuthorization,
 } from "@gridmesh/protocol";
@@ -74,11 +75,16 @@ export async function receiveSigned(
   },
 ): Promise<Told> {
   const { action, body, authorization, place } = request;
-  const { subscriberId, keyId } = parseAuthorization(authorization);
-  const publicKey = await keys.find(subscriberId, keyId);
+  const header = parseAuthorization(authorization);
+  const nowS = Math.floor(Date.now() / 1_000);
+  const window = signatureWindow(header, nowS);
+  // What is too late or too early costs no registry a question.
+  if (window !== "open")
+    throw new ProtocolError("BECKN_SIGNATURE_INVALID", `the signature's window is ${window}`);
+  const publicKey = await keys.find(header.subscriberId, header.keyId);
   verifyAuthorization(authorization, body, {
     engine: nodeEngine(),
-    nowS: Math.floor(Date.now() / 1_000),
+    nowS,
     keyOf: () => publicKey,
   });
   const { profile, context } = readBody(body, action);

@@ -188,21 +188,21 @@ suite("Beckn over HTTP", { timeout: 60_000 }, () => {
 
     // What one signer may have carried in its name is this node's to say: others would count it as the node's.
     answer = () => undefined;
-    const flood = await Promise.all(
-      Array.from({ length: 80 }, async () => {
-        const body = bodyOf({
-          action: "select",
-          bap,
-          bpp,
-          transactionId: randomUUID(),
-          message: order("DRAFT"),
-        });
-        return buyer.say(buyerKeys, "/bap/caller/select", body);
-      }),
-    );
-    const counted = flood.map(({ status }) => status);
-    assert.ok(counted.includes(429), "some are over its rate");
-    assert.deepEqual(new Set(counted), new Set([200, 429]));
+    const counted = new Set<number>();
+    for (let batch = 0; batch < 20 && !counted.has(429); batch += 1) {
+      const flood = await Promise.all(
+        Array.from({ length: 60 }, async () => {
+          const about = { action: "select", bap, bpp, message: order("DRAFT") };
+          return buyer.say(
+            buyerKeys,
+            "/bap/caller/select",
+            bodyOf({ ...about, transactionId: randomUUID() }),
+          );
+        }),
+      );
+      for (const { status } of flood) counted.add(status);
+    }
+    assert.deepEqual(counted, new Set([200, 429]), "some are over its rate");
   });
 
   test("only who may can have a body signed, only as an agent of the node, and only for places the operator named", async () => {

@@ -90,7 +90,8 @@ export function buyOptions(
   const { kWh = 10, maxPrice = 0.3, ...rest } = changes;
   return {
     intent: intentOf(kWh, maxPrice),
-    searchWindowMs: 1_200,
+    // A search ends half a second after its newest offer; so long it waits for a first one where machines are busy.
+    searchWindowMs: 4_000,
     minFillMilliWh: 10_000,
     allOrNothing: false,
     splitNeed: false,

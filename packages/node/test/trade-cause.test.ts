@@ -22,6 +22,9 @@ function causeOf(buyer: RigNode, { transactionId }: BuyOutcome): string {
   return buyer.beckn.causeOf(transactionId) ?? "none";
 }
 
+/** Nobody will offer: there is nothing to wait for. */
+const inVain = { searchWindowMs: 800 };
+
 const refusing = (code: "QUOTE_CHANGED" | "QUANTITY_UNAVAILABLE"): (() => never) => {
   return () => {
     throw new ProtocolError(code, "staged");
@@ -33,14 +36,14 @@ suite("why there is no order", { timeout: 120_000 }, () => {
     await using rig = createRig();
     const buyer = await rig.node(1, { sells: false });
     // The rig's registry lists its nodes as sellers, but never a buyer itself.
-    assert.match(causeOf(buyer, await buyer.buy()), /^nobody was in the mesh of searches/);
+    assert.match(causeOf(buyer, await buyer.buy(inVain)), /^nobody was in the mesh of searches/);
   });
 
   test("nothing on sale: so many sellers were known, and none offered", async () => {
     await using rig = createRig();
     const buyer = await rig.node(1);
     await rig.node(2);
-    assert.match(causeOf(buyer, await buyer.buy()), /^none of 1 known sellers offered anything/);
+    assert.match(causeOf(buyer, await buyer.buy(inVain)), /^none of 1 known sellers offered anything/);
   });
 
   test("too dear: the sellers keep silent, as for nothing on sale", async () => {
@@ -48,7 +51,7 @@ suite("why there is no order", { timeout: 120_000 }, () => {
     const buyer = await rig.node(1);
     const seller = await rig.node(2);
     await seller.sell(10, 0.5);
-    assert.match(causeOf(buyer, await buyer.buy({ maxPrice: 0.3 })), /^none of 1 known sellers/);
+    assert.match(causeOf(buyer, await buyer.buy({ ...inVain, maxPrice: 0.3 })), /^none of 1 known sellers/);
   });
 
   test("too little: the offers that came are counted by why they were not taken", async () => {

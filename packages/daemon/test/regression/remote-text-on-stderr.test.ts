@@ -7,7 +7,10 @@ import { memoryIo } from "../memory-io.ts";
 
 test("an error of a remote agent cannot move the terminal's cursor", () => {
   const io = memoryIo();
-  reportError(new ProtocolError("HANDLER_FAILED", "a\u001b[2J\u009b31m\nfake line\u0007"), io, { json: false, line: {} });
+  reportError(new ProtocolError("HANDLER_FAILED", "a\u001b[2J\u009b31m\nfake line\u0007"), io, {
+    json: false,
+    line: {},
+  });
   assert.match(io.stderr(), /^HANDLER_FAILED a/);
   assert.doesNotMatch(io.stderr().trimEnd(), /\p{Cc}/u);
 });

@@ -46,12 +46,7 @@ export interface LedgerTotals {
 }
 
 const BOUGHT = new Set<OrderSummary["state"]>(["COMMITTED", "DISPUTED", "PAID", "CLOSED"]);
-const SOLD = new Set<OrderSummary["state"]>([
-  "ACCEPTED",
-  "DELIVERED",
-  "DISPUTED",
-  "SETTLED",
-]);
+const SOLD = new Set<OrderSummary["state"]>(["ACCEPTED", "DELIVERED", "DISPUTED", "SETTLED"]);
 
 /** Totals over all books; `operators` are the agent_ids that are not households. */
 export function ledgerTotals(

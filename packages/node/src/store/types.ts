@@ -93,7 +93,7 @@ export interface StoredFrame {
 }
 
 /** Which Beckn messages stay; beyond each of these the oldest go. */
-export interface FramesKept {
+interface FramesKept {
   readonly sinceMs: number;
   readonly max: number;
   /** Of the whole store: others choose how long their messages are. */

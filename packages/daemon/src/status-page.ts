@@ -2,11 +2,10 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ProtocolError } from "@gridmesh/protocol";
 import type { ControlContext } from "./control/context.ts";
+import { LOOPBACK_NAMES, listenFailure, listenPlace, onlyHost } from "./listening.ts";
 import { healthOf } from "./control/node-routes.ts";
 
-const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 const HEADERS_TIMEOUT_MS = 5_000;
 const PROFILE_TIMEOUT_MS = 1_000;
 
@@ -26,28 +25,21 @@ export async function openStatusPage(listen: string, context: ControlContext): P
   const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS }, (request, response) => {
     void answer(request, response, context);
   });
-  const at = listen.lastIndexOf(":");
-  const name = listen.slice(0, at).replace(/^\[|\]$/g, "");
+  const place = listenPlace(listen);
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => reject(listenFailure(error, listen)));
-    server.listen(Number(listen.slice(at + 1)), name, resolve);
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      reject(listenFailure(error, "status.listen", listen)),
+    );
+    server.listen(place.port, place.address, resolve);
   });
   const { port } = server.address() as AddressInfo;
   return {
-    address: `${listen.slice(0, at)}:${port}`,
+    address: `${place.name}:${port}`,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
-}
-
-function listenFailure(error: NodeJS.ErrnoException, listen: string): ProtocolError {
-  return error.code === "EADDRINUSE"
-    ? new ProtocolError("PORT_IN_USE", `status.listen ${listen} is in use; choose another port`, {
-        cause: error,
-      })
-    : new ProtocolError("CONFIG_INVALID", `status.listen ${listen}: ${error.message}`, { cause: error });
 }
 
 async function answer(
@@ -90,16 +82,11 @@ async function pageFor(request: IncomingMessage, context: ControlContext): Promi
 
 /** A page in somebody's browser may reach loopback under a name of its own: only known names are served. */
 function wrongName(request: IncomingMessage, allowed: readonly string[]): Page | undefined {
-  const hosts = request.rawHeaders.filter((_value, index) => {
-    return index % 2 === 1 && request.rawHeaders[index - 1]?.toLowerCase() === "host";
-  });
-  const [named] = hosts;
-  if (hosts.length !== 1 || named === undefined) {
+  const named = onlyHost(request.rawHeaders);
+  if (named === undefined)
     return { status: 400, type: "text/plain", text: "exactly one Host header, please\n" };
-  }
-  const name = named.replace(/:\d+$/, "").toLowerCase();
-  if ([...LOOPBACK, ...allowed].some((known) => known === name || known === named.toLowerCase()))
-    return undefined;
+  const name = named.replace(/:\d+$/, "");
+  if ([...LOOPBACK_NAMES, ...allowed].some((known) => known === name || known === named)) return undefined;
   return { status: 421, type: "text/plain", text: "not under this name; see status.hosts\n" };
 }
 

@@ -42,33 +42,51 @@ async function linked(daemon: RunningDaemon): Promise<void> {
   assert.equal(waited.code, 0, waited.stderr);
 }
 
+interface Market extends AsyncDisposable {
+  readonly bap: Party;
+  readonly bpp: Party;
+  /** Where each side's program has its bodies signed and looks keys up. */
+  readonly buyerKeys: string;
+  readonly sellerKeys: string;
+}
+
+/** Two linked daemons, one beside each program. */
+async function openMarket(buyer: PlainParticipant, seller: PlainParticipant): Promise<Market> {
+  await using stack = new AsyncDisposableStack();
+  const sellerHome = stack.use(temporaryHome()).home;
+  const buyerHome = stack.use(temporaryHome()).home;
+  const selling = stack.use(
+    await startedDaemon(sellerHome, { config: configOf({ agent: "shop", url: seller.url, sells: true }) }),
+  );
+  const bootstrap = selling.node.addresses;
+  const buying = stack.use(
+    await startedDaemon(buyerHome, {
+      config: configOf({ agent: "home", url: buyer.url, sells: false, bootstrap }),
+    }),
+  );
+  await linked(buying);
+  const market = {
+    bap: await partyOf(buying, "home", "bap"),
+    bpp: await partyOf(selling, "shop", "bpp"),
+    buyerKeys: buying.node.becknHttp ?? "",
+    sellerKeys: selling.node.becknHttp ?? "",
+  };
+  const kept = stack.move();
+  return { ...market, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
 const order = (status: string) => ({ order: { id: "order-1", status, items: [{ id: "sun-hour" }] } });
 
 suite("Beckn over HTTP", { timeout: 60_000 }, () => {
   test("two programs that speak plain HTTP make a whole transaction over the mesh, every body byte for byte", async () => {
-    using buyerHome = temporaryHome();
-    using sellerHome = temporaryHome();
     let buyerKeys = "";
     let sellerKeys = "";
     let answer: (taken: Taken) => void = () => undefined;
     await using buyer = await plainParticipant(() => buyerKeys);
     await using seller = await plainParticipant(() => sellerKeys, { onTaken: (taken) => answer(taken) });
-    await using sellerDaemon = await startedDaemon(sellerHome.home, {
-      config: configOf({ agent: "shop", url: seller.url, sells: true }),
-    });
-    await using buyerDaemon = await startedDaemon(buyerHome.home, {
-      config: configOf({
-        agent: "home",
-        url: buyer.url,
-        sells: false,
-        bootstrap: sellerDaemon.node.addresses,
-      }),
-    });
-    await linked(buyerDaemon);
-    buyerKeys = buyerDaemon.node.becknHttp ?? "";
-    sellerKeys = sellerDaemon.node.becknHttp ?? "";
-    const bap = await partyOf(buyerDaemon, "home", "bap");
-    const bpp = await partyOf(sellerDaemon, "shop", "bpp");
+    await using market = await openMarket(buyer, seller);
+    const { bap, bpp } = market;
+    ({ buyerKeys, sellerKeys } = market);
 
     const transactionId = randomUUID();
     const said = new Map<string, string>();
@@ -255,26 +273,12 @@ suite("Beckn over HTTP", { timeout: 60_000 }, () => {
   });
 
   test("a program that is down costs its callers an answer that says so, and takes the same message when it is back", async () => {
-    using buyerHome = temporaryHome();
-    using sellerHome = temporaryHome();
     let keysAt = "";
     const seller: PlainParticipant = await plainParticipant(() => keysAt);
     await using buyer = await plainParticipant(() => keysAt);
-    await using sellerDaemon = await startedDaemon(sellerHome.home, {
-      config: configOf({ agent: "shop", url: seller.url, sells: true }),
-    });
-    await using buyerDaemon = await startedDaemon(buyerHome.home, {
-      config: configOf({
-        agent: "home",
-        url: buyer.url,
-        sells: false,
-        bootstrap: sellerDaemon.node.addresses,
-      }),
-    });
-    await linked(buyerDaemon);
-    keysAt = buyerDaemon.node.becknHttp ?? "";
-    const bap = await partyOf(buyerDaemon, "home", "bap");
-    const bpp = await partyOf(sellerDaemon, "shop", "bpp");
+    await using market = await openMarket(buyer, seller);
+    const { bap, bpp } = market;
+    keysAt = market.buyerKeys;
     await seller[Symbol.asyncDispose]();
     const body = bodyOf({ action: "select", bap, bpp, transactionId: randomUUID(), message: order("DRAFT") });
     const { status, text } = await buyer.say(keysAt, "/bap/caller/select", body);

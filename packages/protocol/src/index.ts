@@ -78,6 +78,7 @@ export {
   parseAuthorization,
   parseBecknBody,
   parseBecknUri,
+  readBecknUri,
   parseDecimal,
   parseDuration,
   parseInstant,

@@ -1,6 +1,6 @@
 /** Why a need was not met, from what was noted of its messages: the first of the causes that holds, in order. */
 
-import type { OrderSummary } from "@gridmesh/protocol";
+import { type OrderSummary, readBecknUri } from "@gridmesh/protocol";
 import type { TraceLine } from "./types.ts";
 
 /** What a search's line says of the moment at which it was published. */
@@ -65,15 +65,10 @@ function refused(lines: readonly TraceLine[]): string | undefined {
     ({ action, from, to }) => (action.startsWith("on_") ? from : to) === last.to && action !== ORDER_LINE,
   );
   const step = asked === undefined ? "" : `${asked.action.replace(/^on_/, "")} to `;
-  return `${step}${agentOf(last.to)}: ${last.verdict}`;
+  return `${step}${readBecknUri(last.to)?.agent ?? last.to}: ${last.verdict}`;
 }
 
 function unanswered(lines: readonly TraceLine[]): string | undefined {
   if (!lines.some(({ action }) => action === "on_search")) return undefined;
   return "offers came and no order was made of them: the need was met otherwise, or its time was over";
-}
-
-/** `libp2p://<PeerId>/<agent>/bpp` by its agent. */
-function agentOf(uri: string): string {
-  return /\/([^/]+)\/(?:bap|bpp)(?:\/receiver)?$/.exec(uri)?.[1] ?? uri;
 }

@@ -77,7 +77,7 @@ export {
 } from "./signature.ts";
 export { checkParty, sameSubscriber, selfCertifyingKey } from "./subscriber.ts";
 export { formatDuration, formatInstant, parseDuration, parseInstant } from "./time.ts";
-export { type BecknSide, type BecknUri, formatBecknUri, parseBecknUri } from "./uri.ts";
+export { type BecknSide, type BecknUri, formatBecknUri, parseBecknUri, readBecknUri } from "./uri.ts";
 export { becknV1 } from "./v1/index.ts";
 export { becknV2 } from "./v2/index.ts";
 export type { BecknProfile, BecknWire } from "./wire.ts";

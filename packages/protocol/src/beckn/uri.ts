@@ -23,12 +23,17 @@ export function formatBecknUri(uri: BecknUri): string {
   return `libp2p://${uri.peerId}/${uri.agent}/${uri.side}`;
 }
 
-/** @throws BECKN_CONTEXT_INVALID. */
-export function parseBecknUri(text: string): BecknUri {
+/** The place that an address names; undefined for what is no place of the mesh. */
+export function readBecknUri(text: string): BecknUri | undefined {
   const short = text.length <= MAX_URI ? text : "";
   const [, peerId, agent, side] = URI.exec(short) ?? GATEWAY_URI.exec(short) ?? [];
-  if (peerId === undefined || agent === undefined) {
-    throw new ProtocolError("BECKN_CONTEXT_INVALID", `no libp2p address of an agent: "${text.slice(0, 80)}"`);
-  }
+  if (peerId === undefined || agent === undefined) return undefined;
   return { peerId, agent, side: side === "bap" ? "bap" : "bpp" };
+}
+
+/** @throws BECKN_CONTEXT_INVALID. */
+export function parseBecknUri(text: string): BecknUri {
+  const uri = readBecknUri(text);
+  if (uri !== undefined) return uri;
+  throw new ProtocolError("BECKN_CONTEXT_INVALID", `no libp2p address of an agent: "${text.slice(0, 80)}"`);
 }

@@ -5,11 +5,11 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { IncomingHttpHeaders } from "node:http";
 import { join } from "node:path";
 import { ProtocolError } from "@gridmesh/protocol";
+import { LOOPBACK_NAMES, listenPlace, onlyHost } from "../../listening.ts";
 
 const TOKEN_FILE = "beckn-http.token";
 /** 32 bytes in base64url. */
 const TOKEN_CHARACTERS = 43;
-const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 export interface Asking {
   readonly headers: IncomingHttpHeaders;
@@ -37,8 +37,8 @@ export function tokenIn(home: string): string {
 
 /** Where any program of the machine may sign, nobody else may be heard. @throws CONFIG_INVALID. */
 export function checkListen(listen: string, callerAuth: "token" | "loopback"): void {
-  const name = listen.slice(0, listen.lastIndexOf(":"));
-  if (callerAuth === "token" || LOOPBACK.has(name)) return;
+  const { name } = listenPlace(listen);
+  if (callerAuth === "token" || LOOPBACK_NAMES.has(name)) return;
   throw new ProtocolError(
     "CONFIG_INVALID",
     `beckn.http.callerAuth "loopback" listens on 127.0.0.1, localhost or [::1], not on ${name}`,
@@ -73,11 +73,8 @@ export function checkCaller(
 
 /** Exactly one Host, a name of this machine's own, and the port that is listened on. */
 function isLoopbackName(rawHeaders: readonly string[], listening: number): boolean {
-  const hosts = rawHeaders.filter(
-    (_, index) => rawHeaders[index - 1]?.toLowerCase() === "host" && index % 2 === 1,
-  );
-  const [name = "", port = ""] = (hosts[0]?.toLowerCase() ?? "").split(/:(?=\d+$)/);
-  return hosts.length === 1 && LOOPBACK.has(name) && Number(port) === listening;
+  const [name = "", port = ""] = onlyHost(rawHeaders)?.split(/:(?=\d+$)/) ?? [];
+  return LOOPBACK_NAMES.has(name) && Number(port) === listening;
 }
 
 function hashed(text: string): Buffer {

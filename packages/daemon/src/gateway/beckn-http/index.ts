@@ -2,9 +2,9 @@
 
 import type { AddressInfo } from "node:net";
 import type { AgentNode, Log } from "@gridmesh/node";
-import { ProtocolError } from "@gridmesh/protocol";
 import fastify from "fastify";
 import type { Config } from "../../config/schema.ts";
+import { listenFailure, listenPlace } from "../../listening.ts";
 import { checkListen, tokenIn } from "./caller-guard.ts";
 import { addLookUps } from "./look-up-routes.ts";
 import { addPaths } from "./paths.ts";
@@ -36,7 +36,7 @@ export async function openBecknGateway(options: {
   const { config, home, node, log } = options;
   const { listen, callerAuth, keys, partners } = config.http;
   checkListen(listen, callerAuth);
-  const at = listen.lastIndexOf(":");
+  const place = listenPlace(listen);
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_MS,
@@ -67,14 +67,11 @@ export async function openBecknGateway(options: {
   addPaths(app, gateway);
   addLookUps(app, gateway);
   try {
-    await app.listen({
-      host: listen.slice(0, at).replace(/^\[|\]$/g, ""),
-      port: Number(listen.slice(at + 1)),
-    });
+    await app.listen({ host: place.address, port: place.port });
   } catch (error) {
-    throw listenFailure(error as NodeJS.ErrnoException, listen);
+    throw listenFailure(error as NodeJS.ErrnoException, "beckn.http.listen", listen);
   }
-  const address = `http://${listen.slice(0, at)}:${port()}`;
+  const address = `http://${place.name}:${port()}`;
   log.info("beckn.http", `Beckn over HTTP at ${address}`);
   return {
     address,
@@ -83,12 +80,4 @@ export async function openBecknGateway(options: {
       await app.close();
     },
   };
-}
-
-function listenFailure(error: NodeJS.ErrnoException, listen: string): ProtocolError {
-  return error.code === "EADDRINUSE"
-    ? new ProtocolError("PORT_IN_USE", `beckn.http.listen ${listen} is in use; choose another port`, {
-        cause: error,
-      })
-    : new ProtocolError("CONFIG_INVALID", `beckn.http.listen ${listen}: ${error.message}`, { cause: error });
 }

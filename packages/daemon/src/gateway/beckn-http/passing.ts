@@ -8,8 +8,8 @@ import {
   isCallback,
   isProtocolError,
   parseAuthorization,
-  parseBecknUri,
   ProtocolError,
+  readBecknUri,
   signatureWindow,
   toProtocolError,
   verifyAuthorization,
@@ -54,7 +54,7 @@ export async function sendUnsigned(passing: Passing, action: BecknAction, body: 
   const { outside } = node.beckn;
   const message = outside.sign(agent.name, { profile, action, body });
   const uri = (callback ? context.bapUri : context.bppUri) ?? "";
-  if (action === "search" || placeOf(uri) !== undefined) {
+  if (action === "search" || readBecknUri(uri) !== undefined) {
     return toldBy(await outside.send(message, { timeoutMs: ACK_MS }));
   }
   return toldBy(await post(allowedPlace(uri, partners), message, { timeoutMs: ACK_MS }));
@@ -117,21 +117,12 @@ function statusOf({ code }: ProtocolError): number {
 }
 
 function checkPlace(place: BecknUri, uri: string): void {
-  const named = placeOf(uri);
+  const named = readBecknUri(uri);
   if (named?.peerId === place.peerId && named.agent === place.agent && named.side === place.side) return;
   throw new ProtocolError(
     "BECKN_CONTEXT_INVALID",
     `the body is for ${uri.slice(0, 120)}, the path for another`,
   );
-}
-
-function placeOf(uri: string): BecknUri | undefined {
-  try {
-    return parseBecknUri(uri);
-  } catch (error) {
-    if (isProtocolError(error)) return undefined;
-    throw error;
-  }
 }
 
 function toldBy({ status, body, signature }: OutsideReply): Told {

@@ -17,10 +17,18 @@ import type { SigningPolicy, TradeDesk } from "./trade/types.ts";
 
 export type Access = "private" | "network" | "public";
 
-/** Who calls: the Noise PeerId of the remote node, or the local operator. */
+/** Who calls: the Noise PeerId of the remote node, or somebody at this one. */
 export interface Caller {
   readonly kind: "local" | "peer";
   readonly peerId: string;
+  /** Opaque name of one of the calling node's own users; tasks, sessions and caches are its own. */
+  readonly user?: string;
+  /** The calling agent, once its binding held for this very PeerId. */
+  readonly agentId?: string;
+  /** Name of the gateway token it came with; absent at a local call of the operator's. */
+  readonly token?: string;
+  /** Came to the gateway without a token: reaches `public` agents alone. */
+  readonly anonymous?: boolean;
 }
 
 export interface CallContext {

@@ -9,6 +9,7 @@ import {
   toProtocolError,
 } from "@gridmesh/protocol";
 import type { Access, AgentDefinition, CallContext, MethodHandler, ToolDefinition } from "../agent.ts";
+import type { AgentChannel, ChannelContext, ChannelOpening } from "../route/channel.ts";
 import type { AgentState, LocalAgent } from "../route/types.ts";
 import { checkClaims } from "../claims.ts";
 import { nodeLimits } from "../limits.ts";
@@ -82,6 +83,12 @@ class InProcessAgent implements HostedAgent {
       this.errorsTotal += 1;
       throw error;
     }
+  }
+
+  open({ proto, mode }: ChannelOpening, _context: ChannelContext): Promise<AgentChannel> {
+    return Promise.reject(
+      new ProtocolError("PROTOCOL_UNSUPPORTED", `agent ${this.name} has no ${mode} of ${proto}`),
+    );
   }
 
   async #run(method: string, params: JsonValue, context: CallContext): Promise<JsonValue> {

@@ -3,6 +3,7 @@
 import type { JsonValue } from "@gridmesh/protocol";
 import type { Access, CallContext, MethodHandler } from "../agent.ts";
 import type { Wait } from "../clock.ts";
+import type { AgentChannel, ChannelContext, ChannelOpening } from "./channel.ts";
 
 export type AgentState = "starting" | "ready" | "draining" | "stopped" | "failed";
 
@@ -15,6 +16,11 @@ export interface LocalAgent {
   readonly capabilities: readonly string[];
   /** @throws METHOD_NOT_FOUND, INVALID_PARAMS, AGENT_UNAVAILABLE, HANDLER_FAILED or the agent's own code. */
   call(method: string, params: JsonValue, context: CallContext): Promise<JsonValue>;
+  /**
+   * A channel to it, one caller's own.
+   * @throws PROTOCOL_UNSUPPORTED for a proto or mode it has not, AGENT_UNAVAILABLE, AGENT_START_FAILED, QUOTA_EXCEEDED.
+   */
+  open(opening: ChannelOpening, context: ChannelContext): Promise<AgentChannel>;
 }
 
 /** The agents of this node in order of registration. */

@@ -78,6 +78,17 @@ export type {
   NodeState,
 } from "./node.ts";
 export type { LinkOptions, NodeAgent, NodeOptions } from "./node-options.ts";
+export type {
+  AgentChannel,
+  ChannelContext,
+  ChannelMode,
+  ChannelOpening,
+  ChannelProto,
+  Era,
+  LocalUser,
+  OpenRequest,
+} from "./route/channel.ts";
+export { channelPair } from "./route/channel-pair.ts";
 export type { AgentRow, Registry, RegistryQuery } from "./registry/types.ts";
 export type { SigningPolicy, TradeDesk, TradeEvent } from "./trade/types.ts";
 export {

@@ -8,6 +8,7 @@ import type { MetricFamily } from "./metrics.ts";
 import type { AgentOptions, Registration } from "./host/agent-list.ts";
 import type { MarketClock } from "./market-clock.ts";
 import type { AgentDefinition } from "./agent.ts";
+import type { AgentChannel, OpenRequest } from "./route/channel.ts";
 import type { NetworkSnapshot } from "./network/snapshot.ts";
 import type { Registry } from "./registry/types.ts";
 import type { TradeDesk } from "./trade/types.ts";
@@ -151,6 +152,13 @@ export interface AgentNode extends AsyncDisposable {
   call(address: string, params?: JsonValue, wait?: Wait): Promise<JsonValue>;
   /** As `call`, for an agent (`agent1`, `<PeerId>:agent1`) and a method. */
   callAgent(target: string, method: string, params?: JsonValue, wait?: Wait): Promise<JsonValue>;
+  /**
+   * A channel of JSON-RPC lines to an agent (`agent1`, `<PeerId>:agent1`, `cap:<capability>`) or to a node's own methods
+   * (`node`, `<PeerId>:node`), opened in the name of one of this node's users or of the operator; `wait` is for the
+   * opening alone.
+   * @throws as `call`; PROTOCOL_UNSUPPORTED, AGENT_UNAVAILABLE, AGENT_START_FAILED, QUOTA_EXCEEDED.
+   */
+  open(reference: string, opening: OpenRequest, wait?: Wait): Promise<AgentChannel>;
   /**
    * One live agent for `cap:<capability>`, as `<PeerId>:<agent>`: who keeps to it talks to the same one.
    * @throws ADDRESS_INVALID, NO_PROVIDER, CALL_CANCELLED.

@@ -91,6 +91,7 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
     nodeMethods,
     forwarder,
     callCapability: anycast.call,
+    resolveCapability: anycast.resolve,
     draining,
     meter,
   });

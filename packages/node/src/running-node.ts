@@ -26,6 +26,7 @@ import type { NodeBase } from "./node-options.ts";
 import { type MeasuredNode, measureNode } from "./node-metrics.ts";
 import { createObserver, type Observer } from "./observe.ts";
 import { observedKeys } from "./observe-keys.ts";
+import type { AgentChannel, OpenRequest } from "./route/channel.ts";
 import type { NodeFacts } from "./route/node-methods.ts";
 import type { Observed } from "./observed.ts";
 import type { CallParts, CallRoom } from "./open-calls.ts";
@@ -231,6 +232,10 @@ export class RunningNode implements AgentNode {
     ...[target, method, params = {}, wait = {}]: Parameters<AgentNode["callAgent"]>
   ): Promise<JsonValue> {
     return this.#rooms.calls.router.callAgent(target, { method, params }, wait);
+  }
+
+  open(reference: string, opening: OpenRequest, wait: Wait = {}): Promise<AgentChannel> {
+    return this.#rooms.calls.router.open(reference, opening, wait);
   }
 
   async resolve(reference: string, wait: Wait = {}): Promise<string> {

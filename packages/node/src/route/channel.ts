@@ -21,6 +21,13 @@ export interface ChannelOpening {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
+/** In whose name somebody at this node opens a channel; without any of these, in the operator's. */
+export type LocalUser = Pick<Caller, "user" | "token" | "anonymous">;
+
+export interface OpenRequest extends ChannelOpening {
+  readonly as?: LocalUser | undefined;
+}
+
 /** Who opened a channel, and when nobody waits any more. */
 export interface ChannelContext {
   readonly caller: Caller;

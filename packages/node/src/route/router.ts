@@ -14,8 +14,11 @@ import { startDeadline, until } from "../deadline.ts";
 import { maySee } from "../gate/access.ts";
 import { nodeLimits } from "../limits.ts";
 import { createAddressBook, type KnownAddress } from "./address-book.ts";
+import type { AgentChannel, ChannelContext, OpenRequest } from "./channel.ts";
 import type { Forwarder, MethodCall } from "./forward.ts";
 import type { InboundCall } from "./inbound-call.ts";
+import { plainChannel } from "./plain-channel.ts";
+import { readTarget } from "./target.ts";
 import type { CapabilityCall, LocalAgent, LocalAgents, NodeMethods } from "./types.ts";
 
 export interface RouterOptions {
@@ -25,6 +28,11 @@ export interface RouterOptions {
   readonly nodeMethods: NodeMethods;
   readonly forwarder: Forwarder;
   readonly callCapability: CapabilityCall;
+  /** One agent that offers a capability. @throws NO_PROVIDER, CALL_CANCELLED. */
+  readonly resolveCapability: (
+    capability: string,
+    wait: Wait,
+  ) => Promise<{ readonly nodeId: string; readonly name: string }>;
   /** True once the node takes no new calls. */
   readonly draining: () => boolean;
   readonly meter?: CallMeter | undefined;
@@ -39,6 +47,12 @@ export interface Router {
   call(address: string, params: JsonValue, wait?: Wait): Promise<JsonValue>;
   /** As `call`, for an agent reference (`agent1`, `<PeerId>:agent1`) and a method. */
   callAgent(target: string, call: MethodCall, wait?: Wait): Promise<JsonValue>;
+  /**
+   * A channel to an agent (`agent1`, `<PeerId>:agent1`, `cap:<capability>`) or to the node itself (`node`); `wait` is for
+   * the opening alone.
+   * @throws as `call`; PROTOCOL_UNSUPPORTED, AGENT_UNAVAILABLE, AGENT_START_FAILED, QUOTA_EXCEEDED.
+   */
+  open(reference: string, request: OpenRequest, wait?: Wait): Promise<AgentChannel>;
   /** A call that came in on a stream. @throws the codes of `call`, at once or by its promise. */
   receive(call: InboundCall): Promise<JsonValue>;
   /** Whether a peer may open a stream to this target. @throws AGENT_NOT_FOUND, DRAINING. */
@@ -73,6 +87,61 @@ class CallRouter implements Router {
   async callAgent(target: string, { method, params }: MethodCall, wait: Wait = {}): Promise<JsonValue> {
     const { nodeId, agent } = parseAgentReference(target);
     return this.call(`${nodeId}:${agent}/${method}`, params, wait);
+  }
+
+  async open(reference: string, request: OpenRequest, wait: Wait = {}): Promise<AgentChannel> {
+    const { clock, resolveCapability } = this.#node;
+    const target = readTarget(reference);
+    this.#refuseWhenDraining();
+    using deadline = startDeadline(clock, wait, nodeLimits.callTimeoutMs);
+    const { signal } = deadline;
+    if (target.kind === "capability") {
+      const left = { timeoutMs: deadline.leftMs(), signal };
+      const { nodeId, name } = await resolveCapability(target.capability, left);
+      return this.open(`${nodeId}:${name}`, request, { timeoutMs: deadline.leftMs(), signal });
+    }
+    if (!this.#isOwn(target.nodeId)) {
+      throw new ProtocolError("PROTOCOL_UNSUPPORTED", "channels reach the agents of this node");
+    }
+    const name = target.kind === "node" ? "node" : target.agent;
+    const gone = new AbortController();
+    const caller: Caller = { kind: "local", peerId: this.#node.peerId, ...request.as };
+    const opening = this.#openHere(name, request, { caller, signal: gone.signal });
+    return unlessLate(opening, signal, gone);
+  }
+
+  /** A channel to an agent of this node, or to the node. */
+  async #openHere(name: string, opening: OpenRequest, context: ChannelContext): Promise<AgentChannel> {
+    const { clock } = this.#node;
+    const agent = name === "node" ? undefined : visible(this.#node.agents, name, context.caller);
+    if (opening.proto === "plain" && opening.mode === "call") {
+      return plainChannel({
+        clock,
+        context,
+        call: (method, params, call) =>
+          agent === undefined
+            ? this.#fromHere(method, params, call)
+            : this.#toAgent(name, { method, params }, call),
+      });
+    }
+    if (agent === undefined) throw new ProtocolError("PROTOCOL_UNSUPPORTED", "the node answers plain calls");
+    if (agent.state !== "ready") {
+      throw new ProtocolError("AGENT_UNAVAILABLE", `agent ${name} is ${agent.state}`);
+    }
+    const { proto, mode, headers } = opening;
+    return agent.open({ proto, mode, headers }, context);
+  }
+
+  /** What somebody here asks of the node itself: any address, with that caller's rights. */
+  #fromHere(method: string, params: JsonValue, context: CallContext): Promise<JsonValue> {
+    const known = this.#book.read(method);
+    const { address } = known;
+    if (address.kind !== "capability" && this.#isHere(address)) return this.#arrive(address, params, context);
+    if (context.caller.anonymous === true) {
+      throw new ProtocolError("UNAUTHORIZED", "who has no name reaches this node alone");
+    }
+    const timeoutMs = Math.max(0, context.deadlineMs - this.#node.clock.nowMs());
+    return this.#leave(known, params, { timeoutMs, signal: context.signal });
   }
 
   receive({ to, method, params, context }: InboundCall): Promise<JsonValue> {
@@ -163,6 +232,11 @@ class CallRouter implements Router {
     }
   }
 
+  /** Narrows to what has a node of its own: a bare method is always here. */
+  #isHere(address: HereAddress): boolean {
+    return address.kind === "bare" || this.#isOwn(address.nodeId);
+  }
+
   #isOwn(nodeId: string): boolean {
     return nodeId === "local" || nodeId === this.#node.peerId;
   }
@@ -179,4 +253,24 @@ function visible(agents: LocalAgents, name: string, caller: Caller): LocalAgent 
     throw new ProtocolError("AGENT_NOT_FOUND", `no agent ${name} here`);
   }
   return agent;
+}
+
+/** The channel, if it opens in time; the caller's leaving is told to the agent either way. */
+async function unlessLate(
+  opening: Promise<AgentChannel>,
+  signal: AbortSignal,
+  gone: AbortController,
+): Promise<AgentChannel> {
+  try {
+    const channel = await until(opening, signal);
+    void channel.closed.then(() => gone.abort(new ProtocolError("CALL_CANCELLED", "the caller has gone")));
+    return channel;
+  } catch (error) {
+    gone.abort(error);
+    opening.then(
+      (channel) => channel.reset("nobody waits any more"),
+      () => undefined,
+    );
+    throw error;
+  }
 }

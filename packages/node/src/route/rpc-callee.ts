@@ -12,9 +12,9 @@ import { Expiry } from "./expiry.ts";
 import { IdTable } from "./id-table.ts";
 import { type InboundCall, RunningCall } from "./inbound-call.ts";
 import {
+  cancelledId,
   eachMessage,
   errorLine,
-  isObject,
   resultLine,
   RPC_PROTOCOL,
   type RpcId,
@@ -124,11 +124,9 @@ class Session {
     if (message.kind === "request") return this.#begin(message);
     this.#count(message);
     if (message.kind === "unreadable") return this.#tell(errorLine(message.id, message.error));
-    if (message.kind !== "notification" || message.method !== "notifications/cancelled") return;
-    const { params } = message;
-    const id = isObject(params) ? params["requestId"] : undefined;
-    if (typeof id !== "string" && typeof id !== "number") return;
-    this.#running.get(id)?.abort(new ProtocolError("CALL_CANCELLED", "the caller gave up"));
+    const id = cancelledId(message);
+    if (id !== undefined)
+      this.#running.get(id)?.abort(new ProtocolError("CALL_CANCELLED", "the caller gave up"));
   }
 
   /** A call may be followed by one line more, its cancelling; any other has no call to refuse: over the rate, the stream ends. */

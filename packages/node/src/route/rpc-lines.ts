@@ -192,6 +192,12 @@ function decodeAnswer(value: JsonObject): RpcMessage {
   return unreadable(id ?? null, new ProtocolError("INVALID_REQUEST", "neither request nor answer"));
 }
 
+/** The request that a notification cancels. */
+export function cancelledId(message: RpcMessage): RpcId | undefined {
+  if (message.kind !== "notification" || message.method !== "notifications/cancelled") return undefined;
+  return isObject(message.params) ? idOf(message.params["requestId"]) : undefined;
+}
+
 function unreadable(id: RpcId | null, error: ProtocolError): RpcMessage {
   return { kind: "unreadable", id, error };
 }

@@ -48,6 +48,26 @@ export interface ToolDefinition {
   readonly handler: MethodHandler;
 }
 
+/** A server of an MCP SDK, known by its shape. */
+export interface McpServerShape {
+  connect(transport: never): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What changed in an agent: one of its lists, or one resource. */
+export type McpChange = "tools" | "prompts" | "resources" | { readonly uri: string };
+
+export interface McpFactoryContext {
+  readonly caller: Caller;
+  /** Revision of the conversation: `modern` 2026-07-28, `legacy` 2025-11-25 and older. */
+  readonly era: "modern" | "legacy";
+  /** Tells everybody who listens to this agent; what a server says of itself is told to them anyway. */
+  changed(what: McpChange): void;
+}
+
+/** Makes one server for one caller's conversation; state that callers share lives outside of it. */
+export type McpFactory = (context: McpFactoryContext) => McpServerShape | Promise<McpServerShape>;
+
 /** A task operation an agent offers; its schemas are JSON Schema. */
 export interface OperationClaim {
   readonly name: string;
@@ -78,6 +98,8 @@ export interface AgentDefinition {
   /** Searchable words, e.g. `energy.sell`; at most 32, those of `claims` included. */
   readonly capabilities: readonly string[];
   readonly claims?: AgentClaims;
+  /** An MCP agent written with an SDK, in place of `tools`: both revisions are served from one factory. */
+  readonly mcp?: McpFactory;
   readonly tools?: Readonly<Record<string, ToolDefinition>>;
   /** Plain JSON-RPC methods besides the tools. */
   readonly methods?: Readonly<Record<string, MethodHandler>>;

@@ -5,6 +5,10 @@ export type {
   AgentDefinition,
   CallContext,
   Caller,
+  McpChange,
+  McpFactory,
+  McpFactoryContext,
+  McpServerShape,
   MethodHandler,
   OperationClaim,
   ToolDefinition,
@@ -33,6 +37,7 @@ export {
 } from "./findings.ts";
 export { nodeEngine } from "./gate/engine.ts";
 export type { AgentOptions, Registration } from "./host/agent-list.ts";
+export { channelTransport, type McpTransport } from "./host/mcp-transport.ts";
 export {
   agentIdentity,
   createIdentity,

@@ -117,7 +117,7 @@ class Seats implements AgentList {
     try {
       const identity = await identify(name);
       const { definition, access } = seat;
-      const hosted = hostInProcess({ name, agentId: identity.signer.agentId, access, definition });
+      const hosted = hostInProcess({ name, agentId: identity.signer.agentId, access, definition, log });
       const agent = { hosted, identity };
       seat.agent = agent;
       seat.placeholder = hosted;
@@ -147,6 +147,7 @@ class Seats implements AgentList {
     if (seat.agent !== undefined) onChange(seat.agent);
     await this.#within(name, leftMs(), () => seat.definition.drain?.());
     await this.#within(name, leftMs(), () => hosted.idle());
+    await this.#within(name, Math.max(leftMs(), STOP_MS), () => hosted.close());
     seat.stop.abort(new ProtocolError("DRAINING", `agent ${name} is being stopped`));
     await this.#within(name, Math.max(leftMs(), STOP_MS), () => seat.definition.stop?.());
     hosted.become("stopped");

@@ -13,6 +13,9 @@ import type { AgentChannel, ChannelContext, ChannelOpening } from "../route/chan
 import type { AgentState, LocalAgent } from "../route/types.ts";
 import { checkClaims } from "../claims.ts";
 import { nodeLimits } from "../limits.ts";
+import { type Log, silentLog } from "../log.ts";
+import { McpCalls } from "./mcp-calls.ts";
+import { McpModule } from "./mcp-module.ts";
 import { wordsOf } from "../words.ts";
 
 /** A hosted agent with its life. */
@@ -27,6 +30,8 @@ export interface HostedAgent extends LocalAgent {
   become(state: AgentState, reason?: string): void;
   /** Resolves once no call of it is under way. */
   idle(): Promise<void>;
+  /** Ends the channels that are open still. */
+  close(): Promise<void>;
 }
 
 export interface HostOptions {
@@ -34,6 +39,7 @@ export interface HostOptions {
   readonly agentId: string;
   readonly access: Access;
   readonly definition: AgentDefinition;
+  readonly log?: Log | undefined;
 }
 
 /** @throws INVALID_PARAMS when the definition is none. */
@@ -55,14 +61,28 @@ class InProcessAgent implements HostedAgent {
   errorsTotal = 0;
   readonly #methods: ReadonlyMap<string, MethodHandler>;
   readonly #idlers: (() => void)[] = [];
+  readonly #mcp: McpModule | undefined;
+  readonly #mcpCalls: McpCalls | undefined;
 
-  constructor({ name, agentId, access, definition }: HostOptions) {
+  constructor({ name, agentId, access, definition, log = silentLog() }: HostOptions) {
     this.name = name;
     this.agentId = agentId;
     this.access = access;
     this.definition = definition;
     this.capabilities = wordsIn(definition);
     this.#methods = methodsOf(definition);
+    const { mcp: factory } = definition;
+    if (factory === undefined) return;
+    const module = new McpModule({
+      name,
+      factory,
+      log,
+      closedTo: () => this.#closedTo(),
+      onBegin: () => this.#begin(),
+      onEnd: () => this.#end(),
+    });
+    this.#mcp = module;
+    this.#mcpCalls = new McpCalls((opening, context) => module.open(opening, context));
   }
 
   become(state: AgentState, reason?: string): void {
@@ -85,18 +105,44 @@ class InProcessAgent implements HostedAgent {
     }
   }
 
-  open({ proto, mode }: ChannelOpening, _context: ChannelContext): Promise<AgentChannel> {
-    return Promise.reject(
-      new ProtocolError("PROTOCOL_UNSUPPORTED", `agent ${this.name} has no ${mode} of ${proto}`),
-    );
+  async open(opening: ChannelOpening, context: ChannelContext): Promise<AgentChannel> {
+    const closed = this.#closedTo();
+    if (closed !== undefined) throw closed;
+    const { proto, mode } = opening;
+    if (proto === "mcp" && this.#mcp !== undefined) return this.#mcp.open(opening, context);
+    throw new ProtocolError("PROTOCOL_UNSUPPORTED", `agent ${this.name} has no ${mode} of ${proto}`);
+  }
+
+  async close(): Promise<void> {
+    await this.#mcp?.close();
+  }
+
+  #closedTo(): ProtocolError | undefined {
+    const { name, state } = this;
+    return state === "ready"
+      ? undefined
+      : new ProtocolError("AGENT_UNAVAILABLE", `agent ${name} is ${state}`);
+  }
+
+  #begin(): void {
+    this.inFlight += 1;
+  }
+
+  #end(): void {
+    this.inFlight -= 1;
+    if (this.inFlight === 0) for (const wake of this.#idlers.splice(0)) wake();
   }
 
   async #run(method: string, params: JsonValue, context: CallContext): Promise<JsonValue> {
-    const { name, state } = this;
-    if (state !== "ready") throw new ProtocolError("AGENT_UNAVAILABLE", `agent ${name} is ${state}`);
+    const { name } = this;
+    const closed = this.#closedTo();
+    if (closed !== undefined) throw closed;
     const handler = this.#methods.get(method);
+    if (handler === undefined && this.#mcpCalls !== undefined) {
+      return this.#mcpCalls.call(method, params, context);
+    }
     if (handler === undefined) throw new ProtocolError("METHOD_NOT_FOUND", `agent ${name} has no ${method}`);
-    this.inFlight += 1;
+    this.#begin();
     try {
       return await handler(params, context);
     } catch (error) {
@@ -105,8 +151,7 @@ class InProcessAgent implements HostedAgent {
       const known = toProtocolError(error, "HANDLER_FAILED");
       throw new ProtocolError(known.code, `agent ${name} failed in ${method}`, { cause: error });
     } finally {
-      this.inFlight -= 1;
-      if (this.inFlight === 0) for (const wake of this.#idlers.splice(0)) wake();
+      this.#end();
     }
   }
 }
@@ -126,6 +171,7 @@ function checkDefinition(name: string, definition: AgentDefinition): void {
   if (!shaped) {
     throw new ProtocolError("INVALID_PARAMS", `agent ${name}: a definition has capabilities, tools, methods`);
   }
+  checkMcp(name, definition);
   const { capabilities, claims } = definition;
   const strange = capabilities.find((word) => !isCapability(word));
   if (strange !== undefined) {
@@ -137,8 +183,18 @@ function checkDefinition(name: string, definition: AgentDefinition): void {
   if (claims !== undefined) checkClaims(claims);
 }
 
+/** One server serves one conversation: a factory makes them, an instance could not. */
+function checkMcp(name: string, { mcp, tools }: AgentDefinition): void {
+  if (mcp === undefined) return;
+  if (typeof mcp !== "function") {
+    throw new ProtocolError("INVALID_PARAMS", `agent ${name}: mcp is a factory of servers, not a server`);
+  }
+  if (tools !== undefined) throw new ProtocolError("INVALID_PARAMS", `agent ${name}: either mcp or tools`);
+}
+
 /** Own methods win over the made ones; names live in a Map, never on an object. */
 function methodsOf(definition: AgentDefinition): ReadonlyMap<string, MethodHandler> {
+  if (definition.mcp !== undefined) return new Map(Object.entries(definition.methods ?? {}));
   const tools = new Map<string, ToolDefinition>(Object.entries(definition.tools ?? {}));
   return new Map<string, MethodHandler>([
     ["ping", () => ({})],

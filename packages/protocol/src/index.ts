@@ -214,6 +214,23 @@ export {
   rpcRequest,
   rpcResult,
 } from "./json-rpc.ts";
+export {
+  answerRpc,
+  batchRefusal,
+  readRpc,
+  type RpcMethod,
+  type RpcReading,
+  type RpcRules,
+  rpcRules,
+} from "./json-rpc-rules.ts";
+export {
+  editMembers,
+  type MemberEdit,
+  type MemberSpan,
+  memberSpans,
+  parseExact,
+  spanAt,
+} from "./json-text.ts";
 export { type LimitName, limits } from "./limits.ts";
 export type { KeyContinuity } from "./messages/continuity.ts";
 export {

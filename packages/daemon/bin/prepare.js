@@ -218,6 +218,9 @@ function entryOf(root, entries) {
   return `module.exports = { main: ${main}, faces: { ${faces.join(", ")} } };`;
 }
 
+/** Kits that only some agents need: read from where they are installed when the first of these comes. */
+const KITS = /^@(?:modelcontextprotocol|a2a-js)\//;
+
 /** What is imported only where it is installed and asked for stays outside. */
 function outside(names) {
   const optional = new Set(names);
@@ -225,7 +228,9 @@ function outside(names) {
     name: "outside",
     setup(build) {
       build.onResolve({ filter: /^[@a-z]/ }, ({ path, kind }) =>
-        kind === "dynamic-import" && optional.has(path) ? { path, external: true } : undefined,
+        kind === "dynamic-import" && (optional.has(path) || KITS.test(path))
+          ? { path, external: true }
+          : undefined,
       );
     },
   };

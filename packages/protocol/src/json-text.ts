@@ -52,19 +52,15 @@ export function spanAt(text: string, path: readonly string[]): MemberSpan | unde
 
 /** The text with some members' values replaced or taken away; a path that leads nowhere changes nothing. */
 export function editMembers(text: string, edits: readonly MemberEdit[]): string {
-  const cuts = edits.flatMap(({ path, text: fresh }) => {
-    const span = spanAt(text, path);
-    if (span === undefined) return [];
-    return fresh === undefined
-      ? [{ ...withComma(text, span), fresh: "" }]
-      : [{ start: span.start, end: span.end, fresh }];
-  });
-  // From the end on, so that places before stay true.
-  let changed = text;
-  for (const { start, end, fresh } of cuts.toSorted((a, b) => b.start - a.start)) {
-    changed = changed.slice(0, start) + fresh + changed.slice(end);
-  }
-  return changed;
+  // One after the other: two that are taken away side by side share a comma.
+  return edits.reduce(edited, text);
+}
+
+function edited(text: string, { path, text: fresh }: MemberEdit): string {
+  const span = spanAt(text, path);
+  if (span === undefined) return text;
+  const { start, end } = fresh === undefined ? withComma(text, span) : span;
+  return text.slice(0, start) + (fresh ?? "") + text.slice(end);
 }
 
 /** As JSON.parse, but a number that would be written otherwise keeps its digits when it is written again. */

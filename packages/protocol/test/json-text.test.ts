@@ -26,6 +26,19 @@ test("a member is taken away with its comma, wherever it stands", () => {
   assert.equal(without('{"a":{"x":1}}'), '{"a":{"x":1}}');
 });
 
+test("of members side by side any number is taken away", () => {
+  const names = ["a", "b", "c"];
+  for (let chosen = 0; chosen < 8; chosen += 1) {
+    const gone = names.filter((_name, bit) => (chosen >> bit) % 2 === 1);
+    const edits = gone.map((name) => ({ path: [name], text: undefined }));
+    const left = names.filter((name) => !gone.includes(name)).map((name) => `"${name}": 1`);
+    assert.equal(
+      editMembers('{"a": 1, "b": 1, "c": 1}', edits).replaceAll(" ", ""),
+      `{${left.join(",")}}`.replaceAll(" ", ""),
+    );
+  }
+});
+
 test("a name that is written twice or with escapes is seen", () => {
   assert.equal(memberSpans('{"method":"a","meth\\u006fd":"b"}').get("method")?.doubled, true);
   assert.equal(memberSpans('{"method":"a"}').get("method")?.doubled, false);

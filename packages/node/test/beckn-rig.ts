@@ -11,7 +11,7 @@ import {
 } from "@gridmesh/protocol";
 import { signerOf } from "../../protocol/test/keys.ts";
 import { createBecknExchange, type LocalAgent } from "../src/beckn/index.ts";
-import type { BecknExchange, BuyOptions, SearchIntent } from "../src/beckn/types.ts";
+import type { BecknExchange, BecknSettings, BuyOptions, SearchIntent } from "../src/beckn/types.ts";
 import { systemClock, systemRandom } from "../src/clock.ts";
 import { nodeEngine } from "../src/gate/engine.ts";
 import type { Log } from "../src/log.ts";
@@ -69,6 +69,8 @@ export interface NodeSetup {
   readonly moneyMicro?: number;
   readonly energyMilliWh?: number;
   readonly sells?: boolean;
+  /** Default those of the rig. */
+  readonly settings?: BecknSettings;
   /** What the Beckn room sees of the desk; default the desk itself. */
   readonly view?: (desk: TradeDesk) => TradeDesk;
 }
@@ -103,7 +105,10 @@ export function buyOptions(
   };
 }
 
-export function createRig(seed = 1): Rig {
+/** Both revisions, the one that tests write by hand first. */
+export const v1First: BecknSettings = { profiles: ["beckn/1", "beckn/2"] };
+
+export function createRig(seed = 1, settings: BecknSettings = {}): Rig {
   const hub = memoryHub({ seed });
   const clock = systemClock();
   const market = marketClock(clock, { marketMs: HOUR_MS + 60_000 });
@@ -155,6 +160,7 @@ export function createRig(seed = 1): Rig {
       store: memoryStore(),
       network: NETWORK,
       domain: "energy",
+      settings: setup.settings ?? settings,
       engine,
       clock,
       random,
@@ -230,8 +236,9 @@ export async function sendRaw(
     headers: { signature?: string };
   };
   const fault = becknV1.decodeAck(parseBecknBody(body ?? new Uint8Array()));
-  const name = fault ? (fault.message.split(":")[0] ?? "") : "ACK";
-  return { status, code: name, signature: headers.signature };
+  // Revision 2 names its error by its code, version 1 by its text.
+  const name = fault && (/^[A-Z]/.test(fault.code) ? fault.code : fault.message.split(":")[0]);
+  return { status, code: name ?? "ACK", signature: headers.signature };
 }
 
 /** The transport itself, but for taking note of who validates what. */

@@ -213,6 +213,7 @@ describe("a need on the network", { concurrency: 4 }, () => {
       sellerPeerId: "p",
       sellerName: seller,
       sellerUri: "",
+      profile: "beckn/2" as const,
       slot: { ...slot, startS },
       availableMilliWh: 1,
       priceMicroPerKWh,

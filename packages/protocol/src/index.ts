@@ -83,6 +83,7 @@ export {
   parseDuration,
   parseInstant,
   type QuoteTitle,
+  requestOf,
   type ReplyCheck,
   type ReplyEvidence,
   type ReplyProof,
@@ -94,9 +95,12 @@ export {
   signBeckn,
   signingString,
   verifyAuthorization,
+  verifyBound,
   verifySignature,
 } from "./beckn/index.ts";
 export {
+  askedIn,
+  type AskedSignatures,
   type BundleDraft,
   type BundleFrame,
   type BundleOrder,

@@ -17,8 +17,8 @@ import type { Verdict } from "../network/transport.ts";
 import type { OpenOffer } from "../trade/types.ts";
 import type { Carrier, Frame } from "./carrier.ts";
 import { createHeardSearches, type HeardSearch } from "./heard.ts";
-import { checkTtl, type Opened, openContext, searchOf, verifyFrame } from "./inbound.ts";
-import { bodyOf, callbackContext } from "./messages.ts";
+import { checkTtl, type Opened, openContext, profilesOf, searchOf, verifyFrame } from "./inbound.ts";
+import { bodyOf, callbackContext, networkIdOf, wireOf } from "./messages.ts";
 import type { OutsideRoom } from "./outside.ts";
 import type { Policy } from "./policy.ts";
 import { ANSWER_SPREAD_MS, type BecknPorts, type LocalAgent } from "./ports.ts";
@@ -68,6 +68,8 @@ export function createAnswers(
   };
   const hear = (search: Opened) => {
     const { intent, buyerUri } = searchOf(search);
+    // Passed on by every node, answered by those that speak it.
+    if (!profilesOf(ports).includes(search.wire.profile)) return;
     parts.counters.searchesHeard++;
     const heard: HeardSearch = { search, intent, peerId: buyerUri.peerId, taken: new Set() };
     searches.keep(heard);
@@ -139,7 +141,12 @@ function readSearch(
   admit: (signerId: string) => void,
 ): Opened & { readonly bytes: number } {
   const search = openContext(ports, verifyFrame(ports, gossipFrame(data), { onSigner: admit }));
-  if (search.context.action !== "search") throw new ProtocolError("BECKN_CONTEXT_INVALID", "not a search");
+  const { action, networkId } = search.context;
+  if (action !== "search") throw new ProtocolError("BECKN_CONTEXT_INVALID", "not a search");
+  // Every node judges alike what it passes on, whatever other networks its owner allows.
+  if (networkId !== undefined && networkId !== networkIdOf(ports)) {
+    throw new ProtocolError("BECKN_CONTEXT_INVALID", "a search of another network");
+  }
   if (search.context.ttlMs > MAX_TTL_MS) {
     throw new ProtocolError("SCHEMA_INVALID", `a search that lives ${search.context.ttlMs} ms`);
   }
@@ -167,7 +174,8 @@ function gossipFrame(data: Uint8Array): Frame {
   if (data.length > limits.gossipBytes)
     throw new ProtocolError("FRAME_TOO_LARGE", `${data.length} bytes of gossip`);
   const { header, body } = decodeBecknFrame(data);
-  if (header.path !== "/search" || header.headers.traceparent !== undefined) {
+  const { action } = wireOf(header.profile).actions.ruleOfPath(header.path) ?? {};
+  if (action !== "search" || header.headers.traceparent !== undefined) {
     throw new ProtocolError("MESSAGE_MALFORMED", "gossip carries plain searches only");
   }
   return { header: encodeBecknHeader(header), body };
@@ -195,7 +203,9 @@ async function answer(
 ): Promise<void> {
   const { ports, audit, counters, carrier } = parts;
   const { search, peerId } = heard;
-  const context = callbackContext(ports, seller, { action: "on_search", request: search.context });
+  const { digest, authorization } = search;
+  const { profile } = search.wire;
+  const context = callbackContext(ports, seller, { action: "on_search", request: search.context, digest });
   const fields = { agent: seller.name, transactionId: context.transactionId };
   ports.log.info("trade.offered", `--- BPP (${seller.name}): FORMULATE OFFER ---`, fields);
   const catalog = {
@@ -203,14 +213,17 @@ async function answer(
     sellerName: seller.name,
     offers: offers.slice(0, MAX_OFFERS_PER_CATALOG).map(publicOffer),
   };
-  const body = bodyOf(context, { kind: "catalog", catalog });
+  const body = bodyOf(profile, context, { kind: "catalog", catalog });
   try {
     await carrier.send({
+      profile,
       action: "on_search",
+      messageId: context.messageId,
       peerId,
       body,
       signer: seller.signer,
       to: search.context.bapId,
+      answers: authorization.signature,
     });
     counters.offersSent++;
     // Of all searches heard only those that became somebody's business are kept.

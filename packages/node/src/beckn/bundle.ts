@@ -1,6 +1,7 @@
 /** What this node can prove of a transaction, signed by the agent whose it is. */
 
 import {
+  askedIn,
   becknDigest,
   type BundleFrame,
   type BundleOrder,
@@ -56,7 +57,11 @@ export function bundleOf(parts: BundleParts, options: { readonly redact: boolean
  */
 function framesOf({ transactionId, frames, orders, engine, nowMs }: BundleParts): BundleFrame[] {
   const parties = new Set(orders.flatMap(({ buyer, seller }) => [buyer, seller]));
-  const sound = frames.flatMap((stored) => soundFrame({ transactionId }, frameOf(stored), engine) ?? []);
+  const soundOf = (some: readonly BundleFrame[]) => {
+    const asked = askedIn(some);
+    return some.flatMap((frame) => soundFrame({ transactionId }, frame, { engine, asked }) ?? []);
+  };
+  const sound = soundOf(frames.map(frameOf));
   const ranked = [
     ...sound.filter(({ signer }) => parties.has(signer)),
     ...sound.filter(({ signer }) => !parties.has(signer)),
@@ -66,7 +71,9 @@ function framesOf({ transactionId, frames, orders, engine, nowMs }: BundleParts)
     leftBytes -= (request.body?.length ?? 0) + (reply?.body?.length ?? 0);
     return leftBytes >= 0;
   });
-  return kept
+  // An answer whose request was left out proves nothing any more.
+  const provable = kept.length < sound.length ? soundOf(kept.map(({ frame }) => frame)) : kept;
+  return provable
     .map(({ frame }) => ({ ...frame, atMs: Math.min(frame.atMs, nowMs) }))
     .sort((a, b) => a.atMs - b.atMs);
 }

@@ -7,8 +7,8 @@ import { rankOffers, refusalOf } from "./choice.ts";
 import { askStatus, purchase, type PurchaseParts } from "./order.ts";
 import type { BecknPorts, LocalAgent } from "./ports.ts";
 import type { Talk } from "./requests.ts";
-import type { Search } from "./search.ts";
-import type { BuyOptions, BuyOutcome, BuyStep, Offer, SearchIntent } from "./types.ts";
+import type { Search, SearchWish } from "./search.ts";
+import type { BuyOptions, BuyOutcome, BuyStep, Offer } from "./types.ts";
 
 /** A purchase ends after this, whatever its options say, ms. */
 const MAX_PURCHASE_MS = 180_000;
@@ -27,13 +27,14 @@ const SEARCH_PART = 2 / 3;
 const MIN_SEARCH_MS = 150;
 
 export async function buy(
-  parts: PurchaseParts & { readonly startSearch: (buyer: LocalAgent, intent: SearchIntent) => Search },
+  parts: PurchaseParts & { readonly startSearch: (buyer: LocalAgent, wish: SearchWish) => Search },
   buyer: LocalAgent,
   options: BuyOptions,
 ): Promise<BuyOutcome> {
   const { ports } = parts;
   using deadline = startDeadline(ports.clock, options, MAX_PURCHASE_MS);
-  const search = parts.startSearch(buyer, options.intent);
+  const { intent, profile } = options;
+  const search = parts.startSearch(buyer, { intent, profile });
   const offers: Offer[] = [];
   const window = { windowMs: windowMs(ports, options), signal: deadline.signal };
   for await (const offer of search.offers(window)) offers.push(offer);

@@ -2,9 +2,14 @@
 
 import {
   type BecknAction,
-  becknV1,
+  type BecknProfile,
+  type BecknWire,
+  callbackBinding,
+  checkReply,
   decodeReplyHeader,
+  decodeRequestHeader,
   encodeBecknHeader,
+  isCallback,
   parseAuthorization,
   parseBecknBody,
   ProtocolError,
@@ -13,12 +18,14 @@ import {
   signBeckn,
   type Signer,
   toProtocolError,
-  verifyAuthorization,
 } from "@gridmesh/protocol";
 import type { Wait } from "../clock.ts";
 import { startDeadline, until } from "../deadline.ts";
+import { becknDigestOf } from "../gate/engine.ts";
 import type { BoundedStream } from "../network/stream-types.ts";
-import { ACK_WAIT_MS, BECKN_PROFILE, BECKN_PROTOCOL, type BecknPorts } from "./ports.ts";
+import type { Asked } from "./asked.ts";
+import { wireOf } from "./messages.ts";
+import { ACK_WAIT_MS, BECKN_PROTOCOL, type BecknPorts } from "./ports.ts";
 
 /** A request must be complete so soon after its stream was opened, ms. */
 const REQUEST_WAIT_MS = 10_000;
@@ -30,12 +37,17 @@ export interface Frame {
 }
 
 export interface Letter {
+  readonly profile: BecknProfile;
   readonly action: BecknAction;
+  /** Its own message_id: what proves an answer to it covers it. */
+  readonly messageId: string;
   readonly peerId: string;
   readonly body: Uint8Array;
   readonly signer: Signer;
   /** Whose signature the reply must bear; undefined where nobody in particular is asked (search). */
   readonly to: string | undefined;
+  /** Signature of the request it answers; its own then covers that one as well, where the revision knows how. */
+  readonly answers?: string | undefined;
 }
 
 export interface Carrier {
@@ -51,13 +63,19 @@ interface CarryWait extends Wait {
 }
 
 /** The request header of a body, signed now; its text is what the journal keeps beside the body. */
-export function signedHeader(letter: Pick<Letter, "action" | "body" | "signer">, nowMs: number): Uint8Array {
+export function signedHeader(
+  letter: Pick<Letter, "profile" | "action" | "body" | "signer" | "answers">,
+  nowMs: number,
+): Uint8Array {
+  const { profile, action, body, signer, answers } = letter;
+  const path = wireOf(profile).actions.pathOf(action);
+  if (path === undefined) throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `${profile} has no ${action}`);
   return encodeBecknHeader({
     v: 1,
-    profile: BECKN_PROFILE,
-    path: `/${letter.action}`,
+    profile,
+    path,
     headers: {
-      authorization: signBeckn(letter.body, letter.signer, { nowS: nowMs / 1000 }),
+      authorization: signBeckn(body, signer, { ...callbackBinding(profile, answers), nowS: nowMs / 1000 }),
       "content-type": "application/json",
     },
   });
@@ -66,12 +84,14 @@ export function signedHeader(letter: Pick<Letter, "action" | "body" | "signer">,
 /**
  * @param parts.receive - answers letters between two agents of this node, by the same road as all others
  * @param parts.sent - told of each letter to another node and its reply
+ * @param parts.asked - told of each request that an answer may be bound to
  */
 export function createCarrier(
   ports: BecknPorts,
   parts: {
     readonly receive: (frame: Frame, from: string, publicKey?: Uint8Array) => Promise<Frame>;
     readonly sent: (peerId: string, request: Frame, reply: Frame) => void;
+    readonly asked: Pick<Asked, "note">;
   },
 ): Carrier {
   const { clock } = ports;
@@ -89,6 +109,7 @@ export function createCarrier(
     exchange,
     async send(letter, wait = {}) {
       const request = { header: signedHeader(letter, clock.nowMs()), body: letter.body };
+      if (!isCallback(letter.action)) parts.asked.note(letter.messageId, signatureOf(request));
       readReply(ports, letter, { request, reply: await exchange(letter.peerId, request, wait) });
     },
   };
@@ -167,27 +188,59 @@ function readReply(
 ): void {
   const { request, reply } = frames;
   const { status, headers } = decodeReplyHeader(reply.header);
-  if (headers.signature !== undefined) {
-    const proof = verifyAuthorization(headers.signature, reply.body, {
-      engine: ports.engine,
-      nowS: Math.floor(ports.clock.nowMs() / 1000),
-      keyOf: selfCertifyingKey,
-      requestSignature: parseAuthorization(authorizationOf(request)).signature,
-    });
-    if (letter.to !== undefined && !sameSubscriber(proof.subscriberId, letter.to)) {
-      throw new ProtocolError("IDENTITY_MISMATCH", "the reply is signed by somebody else");
-    }
+  const wire = wireOf(letter.profile);
+  const json = parseBecknBody(reply.body);
+  const evidence = checkReply(reply.body, json, {
+    engine: ports.engine,
+    signature: headers.signature,
+    nowS: Math.floor(ports.clock.nowMs() / 1000),
+    keyOf: selfCertifyingKey,
+    requestSignature: signatureOf(request),
+    requestDigest: becknDigestOf(request.body),
+    messageId: letter.messageId,
+    acceptNfhDigestPrefix: ports.settings?.acceptNfhDigestPrefix,
+  });
+  const { subscriberId } = evidence;
+  if (letter.to !== undefined && subscriberId !== undefined && !sameSubscriber(subscriberId, letter.to)) {
+    throw new ProtocolError("IDENTITY_MISMATCH", "the reply is signed by somebody else");
   }
-  const fault = becknV1.decodeAck(parseBecknBody(reply.body));
-  if (fault) throw becknV1.errorOf(fault, status);
-  if (letter.to !== undefined && headers.signature === undefined) {
+  const fault = wire.decodeAck(json);
+  if (fault) throw wire.errorOf(fault, status);
+  const wanted = letter.to !== undefined && ports.settings?.ackProof !== "record";
+  if (wanted && evidence.proofs.length === 0) {
     throw new ProtocolError("BECKN_SIGNATURE_INVALID", "an ACK without proof");
   }
 }
 
-function authorizationOf(frame: Frame): string {
-  const header = JSON.parse(new TextDecoder().decode(frame.header)) as { headers: { authorization: string } };
-  return header.headers.authorization;
+/** The base64 signature that a request bears. */
+export function signatureOf({ header }: Pick<Frame, "header">): string {
+  return parseAuthorization(decodeRequestHeader(header).headers.authorization).signature;
+}
+
+/** ACK or NACK in the words of its request's revision, proven by the agent that was addressed, if it is here. */
+export function replyTo(about: {
+  readonly wire: BecknWire;
+  readonly refusal: ProtocolError | undefined;
+  readonly signer: Signer | undefined;
+  /** Known once the request's signature has held, its message_id once its context was read. */
+  readonly request:
+    | { readonly signature: string; readonly digest: string; readonly messageId: string | undefined }
+    | undefined;
+  readonly nowMs: number;
+}): Frame {
+  const { wire, refusal, signer, request, nowMs } = about;
+  const { messageId, digest: requestDigest } = request ?? {};
+  const proof =
+    signer && messageId !== undefined && requestDigest !== undefined
+      ? { signer, nowS: nowMs / 1000, requestDigest, messageId }
+      : undefined;
+  return replyFrame({
+    status: refusal ? wire.statusOf(refusal) : 200,
+    body: wire.encodeAck(refusal && wire.faultOf(refusal), proof),
+    signer,
+    requestSignature: request?.signature,
+    nowMs,
+  });
 }
 
 /** A reply as bytes: signed over four lines by the agent that was addressed, if it is here. */

@@ -12,6 +12,9 @@ export const NOT_TAKEN = "not taken: ";
 /** Lines of an order as a whole, beside those of its messages. */
 export const ORDER_LINE = "order";
 
+/** A seller does not take the revision of a search. */
+export const UNSPOKEN_LINE = "refused search";
+
 const PUBLISHED = /^published: (\d+) in the mesh, (\d+) sellers known$/;
 
 /** Undefined where an order was confirmed, or nothing was asked for here. */
@@ -40,6 +43,11 @@ function unheard(lines: readonly TraceLine[], searches: readonly TraceLine[]): s
     return "nobody was in the mesh of searches, and no seller was known: gridmesh doctor says whom this node is linked with";
   }
   if (sellers === 0) return "the search went out, but no agent with energy.sell was known to hear it";
+  const unspoken = lines.filter(({ action }) => action === UNSPOKEN_LINE);
+  if (unspoken.length > 0) {
+    const [asked] = [...new Set(unspoken.map(({ verdict }) => verdict))];
+    return `${unspoken.length} sellers do not take ${asked ?? ""}: both sides must allow one revision, beckn.profiles`;
+  }
   return `none of ${sellers} known sellers offered anything: nothing on sale for this slot at or below the price`;
 }
 

@@ -1,6 +1,6 @@
 /** How this node's own orders and news leave it without anybody asking. */
 
-import { ProtocolError } from "@gridmesh/protocol";
+import { decodeRequestHeader, ProtocolError } from "@gridmesh/protocol";
 import type { OrderTerms, SignedBytes, TradeEvent } from "../trade/types.ts";
 import type { Carrier } from "./carrier.ts";
 import type { BecknPorts } from "./ports.ts";
@@ -17,9 +17,17 @@ export async function resendOrder(
 ): Promise<void> {
   const buyer = parts.ports.agents.bySellerId(terms.buyer);
   if (!buyer) throw new ProtocolError("AGENT_NOT_FOUND", "the buyer is not running here");
-  const body = new TextEncoder().encode(order.body);
-  const { signer } = buyer;
-  await parts.carrier.send({ action: "confirm", peerId: terms.sellerPeerId, body, signer, to: terms.seller });
+  const utf8 = new TextEncoder();
+  const { profile } = decodeRequestHeader(utf8.encode(order.header));
+  await parts.carrier.send({
+    profile,
+    action: "confirm",
+    messageId: terms.orderId,
+    peerId: terms.sellerPeerId,
+    body: utf8.encode(order.body),
+    signer: buyer.signer,
+    to: terms.seller,
+  });
 }
 
 /** Delivery and settlement are told to the buyer unasked. */

@@ -1,15 +1,19 @@
 /** The buyer's end of a confirm: the seller's signed decision goes to the desk, whoever waits for it or not. */
 
-import { amountMicro, type BecknContent, type OrderSummary, ProtocolError } from "@gridmesh/protocol";
+import { amountMicro, type OrderSummary, ProtocolError } from "@gridmesh/protocol";
+import { becknDigestOf } from "../gate/engine.ts";
 import type { Decision } from "../trade/types.ts";
 import { errorOfFault } from "./faults.ts";
-import type { BecknReceived } from "./inbound.ts";
+import { type BecknReceived, checkRequestDigest } from "./inbound.ts";
 import type { BecknPorts } from "./ports.ts";
 
+type Said = Pick<BecknReceived, "content" | "wire" | "context">;
+
 /** What an on_confirm says. @throws SCHEMA_INVALID when it decides nothing. */
-export function becknOutcome(content: BecknContent): Decision {
+export function becknOutcome({ content, wire, context }: Said): Decision {
+  if (context.preview === true) throw new ProtocolError("SCHEMA_INVALID", "a preview decides nothing");
   if (content.kind === "fault") {
-    return { accepted: false, reason: errorOfFault(content.fault).code, contractId: "" };
+    return { accepted: false, reason: errorOfFault(wire, content.fault).code, contractId: "" };
   }
   if (content.kind !== "order") throw new ProtocolError("SCHEMA_INVALID", "on_confirm holds no order");
   const { status, contractId = "" } = content.order;
@@ -30,7 +34,9 @@ export async function concludeOrder(ports: BecknPorts, received: BecknReceived):
   if (order.counterparty !== signerId) {
     throw new ProtocolError("COUNTERPARTY_WRONG", "the order was sent to somebody else");
   }
-  const decision = becknOutcome(content);
+  const signed = ports.desk.signedOrder(to.agentId, { buyer: to.agentId, orderId: order.orderId });
+  if (signed !== undefined) checkRequestDigest(context, becknDigestOf(new TextEncoder().encode(signed.body)));
+  const decision = becknOutcome(received);
   if (content.kind === "order" && decision.accepted) checkAccepted(content, order);
   const text = new TextDecoder();
   const bytes = { header: text.decode(received.headerBytes), body: text.decode(received.body) };
@@ -38,7 +44,10 @@ export async function concludeOrder(ports: BecknPorts, received: BecknReceived):
 }
 
 /** An accept binds to what was ordered; other terms decide nothing and the hold stays. */
-function checkAccepted(content: Extract<BecknContent, { kind: "order" }>, order: OrderSummary): void {
+function checkAccepted(
+  content: Extract<BecknReceived["content"], { kind: "order" }>,
+  order: OrderSummary,
+): void {
   const accepted = content.order;
   const same =
     accepted.orderId === order.orderId &&

@@ -3,6 +3,7 @@
 import { MAX_BECKN_BODY_BYTES, ProtocolError } from "@gridmesh/protocol";
 import type { Wait } from "../clock.ts";
 import { createAnswers } from "./answers.ts";
+import { createAsked } from "./asked.ts";
 import { createAudit } from "./audit.ts";
 import { createBackground } from "./background.ts";
 import { buy, buyerNamed } from "./buy.ts";
@@ -18,10 +19,10 @@ import { createPending } from "./pending.ts";
 import { createPolicy, Recent } from "./policy.ts";
 import { BECKN_PROTOCOL, type BecknPorts, type LocalAgent } from "./ports.ts";
 import { createReceiver, type ReceiveParts } from "./receive.ts";
-import { Search } from "./search.ts";
+import { Search, type SearchWish } from "./search.ts";
 import { createSeller } from "./seller.ts";
 import { tellSellers } from "./sellers-heard.ts";
-import type { BecknExchange, BuyOptions, SearchIntent } from "./types.ts";
+import type { BecknExchange, BuyOptions } from "./types.ts";
 
 const STREAM_LIMITS = {
   maxFrameBytes: MAX_BECKN_BODY_BYTES,
@@ -42,14 +43,16 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
   const topic = `gridmesh/${ports.network}/search/${ports.domain}`;
   const frames = createFrameLog(ports);
   const kept = keptIn(frames, ports.peerId);
-  const carrier = createCarrier(ports, { receive: (...arrived) => receive(...arrived), sent: kept.sent });
+  const asked = createAsked();
+  const { sent } = kept;
+  const carrier = createCarrier(ports, { receive: (...arrived) => receive(...arrived), sent, asked });
   const hearOwn = (frame: Frame) => {
     kept.published(frame);
     answers.hear(openContext(ports, verifyFrame(ports, frame)));
   };
   const policy = createPolicy(clock);
-  const outside = createOutside({ ports, audit, carrier, policy, topic, hearOwn });
-  const shared = { ports, audit, background, carrier, counters, outside };
+  const outside = createOutside({ ports, audit, carrier, policy, topic, asked, hearOwn });
+  const shared = { ports, audit, background, carrier, counters, outside, asked };
   const answers = createAnswers({ ...shared, policy, heard: kept.heard });
   const parts: ReceiveParts = {
     ...shared,
@@ -62,8 +65,8 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
   };
   const receive = keeping(createReceiver(parts), kept);
 
-  const startSearch = (buyer: LocalAgent, intent: SearchIntent) => {
-    const search = new Search({ ...shared, topic, hearOwn, signal: stopping.signal }, buyer, intent);
+  const startSearch = (buyer: LocalAgent, wish: SearchWish) => {
+    const search = new Search({ ...shared, topic, hearOwn, signal: stopping.signal }, buyer, wish);
     parts.searches.set(search.transactionId, search);
     return search;
   };
@@ -73,7 +76,7 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
   return {
     outside,
     search: (agent, intent, options) =>
-      startSearch(buyerNamed(ports, agent), intent).offers(endingWith(options, stopping.signal)),
+      startSearch(buyerNamed(ports, agent), { intent }).offers(endingWith(options, stopping.signal)),
     buy: async (agent, options: BuyOptions) =>
       buy({ ...parts, startSearch }, buyerNamed(ports, agent), endingWith(options, stopping.signal)),
     trace: (transactionId) => audit.lines(transactionId),

@@ -1,10 +1,12 @@
-/** Refusals on the wire: Beckn's number and name for everybody, our own code in the text for those who know it. */
+/** Refusals on the wire: Beckn's name or number for everybody, our own code in the text for those who know it. */
 
 import {
   type BecknContent,
+  becknErrors,
   becknErrorOf,
   type BecknFault,
-  becknV1,
+  type BecknOrder,
+  type BecknWire,
   isErrorCode,
   ProtocolError,
 } from "@gridmesh/protocol";
@@ -21,17 +23,23 @@ export const callbackCodes: ReadonlySet<string> = new Set([
   "ORDER_REJECTED",
 ]);
 
-/** Several of our codes share one number of Beckn's, so the text begins with the code. */
-export function faultContent(error: ProtocolError): BecknContent {
+/**
+ * Several of our codes share one of Beckn's, so the text begins with the code.
+ * @param order - what was refused; revision 2 repeats it
+ */
+export function faultContent(wire: BecknWire, error: ProtocolError, order?: BecknOrder): BecknContent {
   const { code, message, data } = error;
   const told = new ProtocolError(code, `${code}: ${message}`, data === undefined ? {} : { data });
-  return { kind: "fault", fault: becknV1.faultOf(told) };
+  return { kind: "fault", fault: wire.faultOf(told), ...(order === undefined ? {} : { order }) };
 }
 
-/** What a callback's `error` says; the code in its text counts only where its number says the same. */
-export function errorOfFault(fault: BecknFault): ProtocolError {
-  const error = becknV1.errorOf(fault);
-  const code = fault.message.split(": ")[1] ?? "";
-  if (!isErrorCode(code) || !callbackCodes.has(code) || becknErrorOf(code).v1 !== fault.code) return error;
+/** What a callback's `error` says; the code in its text counts only where Beckn's own says the same. */
+export function errorOfFault(wire: BecknWire, fault: BecknFault): ProtocolError {
+  const error = wire.errorOf(fault);
+  const code = fault.message.split(": ").find(isErrorCode);
+  if (code === undefined || !callbackCodes.has(code)) return error;
+  const row = becknErrorOf(code);
+  const same = becknErrors.has(fault.code) ? row.name === fault.code : row.v1 === fault.code;
+  if (!same) return error;
   return new ProtocolError(code, error.message, error.data === undefined ? {} : { data: error.data });
 }

@@ -1,6 +1,12 @@
 /** Beckn messages as they travelled, kept for whoever must prove them later: written in batches, beside the work. */
 
-import { decodeReplyHeader, decodeRequestHeader, parseBecknBody } from "@gridmesh/protocol";
+import {
+  becknV1,
+  becknWire,
+  decodeReplyHeader,
+  decodeRequestHeader,
+  parseBecknBody,
+} from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { StateStore, StoredFrame } from "../store/types.ts";
@@ -116,11 +122,19 @@ export function keptIn(log: FrameLog, peerId: string): Kept {
 }
 
 function isSearch(request: Frame): boolean {
-  return decodeRequestHeader(request.header).path === "/search";
+  const { profile, path } = decodeRequestHeader(request.header);
+  return becknWire(profile)?.actions.ruleOfPath(path)?.action === "search";
 }
 
+/** A refusal of version 1 may come with status 200. */
 function isTaken(reply: Frame): boolean {
-  return decodeReplyHeader(reply.header).status < 300;
+  if (decodeReplyHeader(reply.header).status >= 300) return false;
+  try {
+    // Both revisions' replies are read alike.
+    return becknV1.decodeAck(parseBecknBody(reply.body)) === undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** Of either revision; undefined for what has none. */

@@ -1,16 +1,16 @@
 /** The ladder every Beckn frame climbs, cheap rungs first: grammar, window, key, signature, and only then the content. */
 
 import {
-  actionOfPath,
   agentIdFromKey,
   type AuthorizationHeader,
   type BecknContent,
   type BecknContext,
   type BecknIntent,
+  type BecknProfile,
   type BecknRequestHeader,
   type BecknUri,
+  type BecknReading,
   type BecknWire,
-  becknWire,
   decodeRequestHeader,
   isCallback,
   type JsonValue,
@@ -21,11 +21,13 @@ import {
   sameSubscriber,
   selfCertifyingKey,
   signatureWindow,
-  verifySignature,
+  verifyBound,
 } from "@gridmesh/protocol";
 import { becknDigestOf } from "../gate/engine.ts";
+import type { Asked } from "./asked.ts";
 import type { Frame } from "./carrier.ts";
-import { BECKN_PROFILE, type BecknPorts, type LocalAgent } from "./ports.ts";
+import { networkIdOf, wireOf } from "./messages.ts";
+import { type BecknPorts, type LocalAgent, PROFILES } from "./ports.ts";
 
 /** A frame whose signature has held. */
 export interface Verified {
@@ -44,6 +46,8 @@ export interface Verified {
 export interface Opened extends Verified {
   readonly json: JsonValue;
   readonly context: BecknContext;
+  /** How closely its context was read, and its content is to be. */
+  readonly reading: BecknReading;
 }
 
 export interface BecknReceived extends Opened {
@@ -55,6 +59,8 @@ export interface BecknReceived extends Opened {
 }
 
 export interface VerifyOptions {
+  /** Requests that an answer may be bound to; absent: none. */
+  readonly asked?: Pick<Asked, "signaturesFor"> | undefined;
   readonly onSigner?: (agentId: string) => void;
   readonly publicKey?: Uint8Array | undefined;
 }
@@ -74,9 +80,7 @@ export function verifyFrame(ports: BecknPorts, frame: Frame, options: VerifyOpti
       data: { beckn: "AUT_SIGNATURE_INVALID", window },
     });
   }
-  const wire = becknWire(header.profile);
-  if (wire?.profile !== BECKN_PROFILE)
-    throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `${header.profile} is not spoken yet`);
+  const wire = wireOf(header.profile);
   const publicKey = selfCertifyingKey(authorization.subscriberId) ?? options.publicKey;
   if (!publicKey) {
     throw new ProtocolError(
@@ -87,7 +91,13 @@ export function verifyFrame(ports: BecknPorts, frame: Frame, options: VerifyOpti
   const signerId = agentIdFromKey(publicKey);
   options.onSigner?.(signerId);
   const digest = becknDigestOf(frame.body);
-  verifySignature(authorization, frame.body, { engine: ports.engine, publicKey, digest });
+  verifyBound(authorization, frame.body, {
+    engine: ports.engine,
+    publicKey,
+    digest,
+    bound: authorization.lines === "four" ? (options.asked?.signaturesFor(frame.body) ?? []) : [],
+    acceptNfhDigestPrefix: ports.settings?.acceptNfhDigestPrefix,
+  });
   return {
     header,
     headerBytes: frame.header,
@@ -99,11 +109,14 @@ export function verifyFrame(ports: BecknPorts, frame: Frame, options: VerifyOpti
   };
 }
 
-/** @throws MESSAGE_MALFORMED, BECKN_CONTEXT_INVALID, BECKN_DOMAIN_UNSUPPORTED, IDENTITY_MISMATCH. */
-export function openContext(ports: BecknPorts, verified: Verified): Opened {
+/**
+ * @param reading - default strict
+ * @throws MESSAGE_MALFORMED, BECKN_CONTEXT_INVALID, BECKN_DOMAIN_UNSUPPORTED, IDENTITY_MISMATCH.
+ */
+export function openContext(ports: BecknPorts, verified: Verified, reading: BecknReading = "strict"): Opened {
   const json = parseBecknBody(verified.body);
-  const context = verified.wire.decodeContext(json);
-  if (actionOfPath(verified.header.path)?.action !== context.action) {
+  const context = verified.wire.decodeContext(json, reading);
+  if (verified.wire.actions.ruleOfPath(verified.header.path)?.action !== context.action) {
     throw new ProtocolError("BECKN_CONTEXT_INVALID", `action ${context.action} on ${verified.header.path}`, {
       data: { beckn: "CTX_ACTION_MISMATCH" },
     });
@@ -111,6 +124,7 @@ export function openContext(ports: BecknPorts, verified: Verified): Opened {
   if (context.domain !== ports.domain) {
     throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `domain "${context.domain}"`);
   }
+  checkNetwork(ports, context);
   const party = isCallback(context.action) ? (context.bppId ?? "") : context.bapId;
   if (!sameSubscriber(party, verified.authorization.subscriberId)) {
     throw new ProtocolError(
@@ -121,7 +135,40 @@ export function openContext(ports: BecknPorts, verified: Verified): Opened {
       },
     );
   }
-  return { ...verified, json, context };
+  return { ...verified, json, context, reading };
+}
+
+/** Revision 2 names its network; version 1 knows none. @throws BECKN_CONTEXT_INVALID. */
+function checkNetwork(ports: BecknPorts, { networkId }: BecknContext): void {
+  if (networkId === undefined || networkId === networkIdOf(ports)) return;
+  if (ports.settings?.networks?.includes(networkId) === true) return;
+  throw new ProtocolError("BECKN_CONTEXT_INVALID", `network "${networkId.slice(0, 80)}" is another`, {
+    data: { beckn: "CTX_INVALID_FIELD" },
+  });
+}
+
+/** @throws BECKN_DOMAIN_UNSUPPORTED for a revision that this node's owner did not allow. */
+export function checkSpoken(ports: BecknPorts, { wire }: Pick<Verified, "wire">): void {
+  if (profilesOf(ports).includes(wire.profile)) return;
+  throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `${wire.profile} is not taken here`, {
+    data: { beckn: "CTX_VERSION_UNSUPPORTED" },
+  });
+}
+
+/** Revisions spoken here, the preferred one first. */
+export function profilesOf({ settings }: Pick<BecknPorts, "settings">): readonly BecknProfile[] {
+  return settings?.profiles ?? PROFILES;
+}
+
+/**
+ * That an answer is to what was asked. @param asked - digest of the request's body
+ * @throws BECKN_CONTEXT_INVALID.
+ */
+export function checkRequestDigest({ requestDigest }: BecknContext, asked: string): void {
+  if (requestDigest === undefined || requestDigest === asked) return;
+  throw new ProtocolError("BECKN_CONTEXT_INVALID", "requestDigest is of another request", {
+    data: { beckn: "CTX_INVALID_FIELD" },
+  });
 }
 
 /** @throws BECKN_TTL_EXPIRED. */
@@ -155,11 +202,11 @@ export function senderUri(context: BecknContext): BecknUri {
  * What a search wants and where it takes its answers: whoever passes on what breaks this is held to blame for it.
  * @throws SCHEMA_INVALID, AMOUNT_INVALID, SLOT_INVALID, BECKN_CONTEXT_INVALID.
  */
-export function searchOf({ wire, json, context }: Opened): {
+export function searchOf({ wire, json, context, reading }: Opened): {
   readonly intent: BecknIntent | undefined;
   readonly buyerUri: BecknUri;
 } {
-  const content = wire.decodeContent(json, context);
+  const content = wire.decodeContent(json, context, reading);
   if (content.kind !== "intent") throw new ProtocolError("SCHEMA_INVALID", "a search without an intent");
   return { intent: content.intent, buyerUri: parseBecknUri(context.bapUri) };
 }

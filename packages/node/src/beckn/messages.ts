@@ -5,7 +5,9 @@ import {
   becknActions,
   type BecknContent,
   type BecknContext,
-  becknV1,
+  type BecknProfile,
+  type BecknWire,
+  becknWire,
   formatBecknUri,
   ProtocolError,
   uuidV7,
@@ -32,46 +34,72 @@ export function requestContext(
   },
 ): BecknContext {
   return {
-    domain: ports.domain,
+    ...sharedContext(ports, about.action),
     action: about.action,
-    version: "",
     bapId: buyer.agentId,
     bapUri: ownUri(ports, buyer, "bap"),
     ...(about.seller ? { bppId: about.seller.agentId, bppUri: about.seller.uri } : {}),
     transactionId: about.transactionId,
     messageId: about.messageId,
-    timestampMs: ports.clock.nowMs(),
-    ttlMs: ttlOf(about.action),
   };
 }
 
-/** The callback of `seller` to a request, under the request's message_id or, for a push, a fresh one. */
+/** What is the same whoever speaks to whom. */
+function sharedContext(ports: BecknPorts, action: BecknAction) {
+  const networkId = networkIdOf(ports);
+  return {
+    domain: ports.domain,
+    version: "",
+    networkId,
+    timestampMs: ports.clock.nowMs(),
+    ttlMs: ttlOf(action),
+  };
+}
+
+/** What revision 2 calls our network. */
+export function networkIdOf(ports: Pick<BecknPorts, "network">): string {
+  return `gridmesh/${ports.network}`;
+}
+
+/**
+ * The callback of `seller` to a request, under the request's message_id or, for a push, a fresh one.
+ * @param about.digest - of the request's body; a push has none
+ */
 export function callbackContext(
   ports: BecknPorts,
   seller: LocalAgent,
   about: {
     readonly action: BecknAction;
-    readonly request: Pick<BecknContext, "bapId" | "bapUri" | "transactionId" | "messageId">;
+    readonly request: Pick<BecknContext, "bapId" | "bapUri" | "transactionId" | "messageId" | "preview">;
+    readonly digest?: string | undefined;
   },
 ): BecknContext {
-  const { request, action } = about;
+  const { request, action, digest } = about;
   return {
-    domain: ports.domain,
+    ...sharedContext(ports, action),
     action,
-    version: "",
     bapId: request.bapId,
     bapUri: request.bapUri,
     bppId: seller.agentId,
     bppUri: ownUri(ports, seller, "bpp"),
     transactionId: request.transactionId,
     messageId: request.messageId,
-    timestampMs: ports.clock.nowMs(),
-    ttlMs: ttlOf(action),
+    ...(digest === undefined ? {} : { requestDigest: digest }),
+    ...(request.preview === undefined ? {} : { preview: request.preview }),
   };
 }
 
-export function bodyOf(context: BecknContext, content: BecknContent): Uint8Array {
-  return becknV1.encode({ context, content });
+export function bodyOf(profile: BecknProfile, context: BecknContext, content: BecknContent): Uint8Array {
+  return wireOf(profile).encode({ context, content });
+}
+
+/** @throws BECKN_DOMAIN_UNSUPPORTED for a revision that has no wire here. */
+export function wireOf(profile: string): BecknWire {
+  const wire = becknWire(profile);
+  if (wire !== undefined) return wire;
+  throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `${profile} is not spoken`, {
+    data: { beckn: "CTX_VERSION_UNSUPPORTED" },
+  });
 }
 
 function ttlOf(action: BecknAction): number {

@@ -2,6 +2,7 @@
 
 import { amountMicro, type BecknOrder, isProtocolError, ProtocolError } from "@gridmesh/protocol";
 import { startDeadline } from "../deadline.ts";
+import { becknDigestOf } from "../gate/engine.ts";
 import type { OrderTerms } from "../trade/types.ts";
 import { type Frame, signedBytes, signedHeader } from "./carrier.ts";
 import { becknOutcome } from "./decision.ts";
@@ -105,9 +106,16 @@ async function confirm(
   const { terms, body } = held;
   const context = requestContext(ports, talk.buyer, confirmAbout(talk, terms.orderId));
   const step = stepOf(talk, terms, terms.orderId);
-  using expected = pending.expect(terms.orderId, { action: "on_confirm", seller: talk.offer.seller });
+  using expected = pending.expect(terms.orderId, {
+    action: "on_confirm",
+    seller: talk.offer.seller,
+    transactionId: terms.transactionId,
+    digest: becknDigestOf(body),
+  });
   const letter = {
+    profile: talk.offer.profile,
     action: "confirm",
+    messageId: terms.orderId,
     peerId: terms.sellerPeerId,
     body,
     signer: talk.buyer.signer,
@@ -125,7 +133,7 @@ async function confirm(
       deadline: talk.deadline,
     });
     if (!answer) return { ...step, outcome: "in_doubt", reason: "ORDER_IN_DOUBT" };
-    const decision = becknOutcome(answer.content);
+    const decision = becknOutcome(answer);
     if (!decision.accepted)
       return { ...step, outcome: "refused", reason: decision.reason ?? "ORDER_REJECTED" };
     return { ...step, outcome: "confirmed" };
@@ -203,8 +211,9 @@ function confirmFrame(
     billingName: talk.buyer.name,
     payment: { amountMicro: terms.amountMicro, paid: false },
   };
-  const body = bodyOf(context, { kind: "order", order });
-  const letter = { action: "confirm", body, signer: talk.buyer.signer } as const;
+  const { profile } = talk.offer;
+  const body = bodyOf(profile, context, { kind: "order", order });
+  const letter = { profile, action: "confirm", body, signer: talk.buyer.signer } as const;
   return { header: signedHeader(letter, parts.ports.clock.nowMs()), body };
 }
 

@@ -8,17 +8,20 @@ import {
   isCallback,
   limits,
   parseAuthorization,
+  parseBecknBody,
   parseBecknUri,
   ProtocolError,
   selfCertifyingKey,
   signBeckn,
 } from "@gridmesh/protocol";
 import { startDeadline } from "../deadline.ts";
+import type { Asked } from "./asked.ts";
 import type { Audit } from "./audit.ts";
 import { publishedTo } from "./cause.ts";
 import type { Carrier, Frame } from "./carrier.ts";
 import { knownSellers, peersOf } from "./known-sellers.ts";
 import { checkTtl, type Opened, openContext, searchOf, verifyFrame } from "./inbound.ts";
+import { wireOf } from "./messages.ts";
 import { Lanes } from "./lanes.ts";
 import type { Policy } from "./policy.ts";
 import { ACK_WAIT_MS, type BecknPorts, FEW_MESH_PEERS, type LocalAgent } from "./ports.ts";
@@ -46,6 +49,7 @@ export interface OutsideParts {
   readonly audit: Audit;
   readonly carrier: Carrier;
   readonly policy: Policy;
+  readonly asked: Asked;
   readonly topic: string;
   readonly hearOwn: (frame: Frame) => void;
 }
@@ -72,12 +76,14 @@ export function createOutside(parts: OutsideParts): OutsideRoom {
       const local = ports.agents.byName(agent);
       if (local === undefined) throw new ProtocolError("AGENT_NOT_FOUND", `no agent ${agent} here`);
       const authorization = signBeckn(body, local.signer, { nowS: ports.clock.nowMs() / 1_000 });
-      return { profile, action, body, authorization };
+      const message = { profile, action, body, authorization };
+      noteAsked(parts, message);
+      return message;
     },
     async send(message, options = {}) {
       const frame = frameOf(message);
-      const verified = verifyFrame(ports, frame, { publicKey: options.publicKey });
-      const opened = openContext(ports, verified);
+      const verified = verifyFrame(ports, frame, { publicKey: options.publicKey, asked: parts.asked });
+      const opened = openContext(ports, verified, "tolerant");
       checkTtl(ports, opened.context);
       const isSearch = opened.context.action === "search";
       if (isSearch && isKnown(parts.policy, opened)) return { status: 200, body: opened.wire.encodeAck() };
@@ -86,6 +92,7 @@ export function createOutside(parts: OutsideParts): OutsideRoom {
       if (isSearch) return publish(parts, opened, frame);
       const peerId = peerOf(opened);
       parts.audit.noteMessage(opened.context, "sent");
+      noteAsked(parts, message);
       using deadline = startDeadline(ports.clock, options, ACK_WAIT_MS);
       const { signal } = deadline;
       const exchanged = () =>
@@ -145,7 +152,8 @@ async function publish(parts: OutsideParts, opened: Opened, frame: Frame): Promi
     );
   }
   // Others hold a search that breaks the form against whoever tells it to them.
-  searchOf(opened);
+  searchOf({ ...opened, reading: "strict" });
+  noteAsked(parts, messageOf(opened));
   const data = encodeBecknFrame(decodeRequestHeader(frame.header), frame.body);
   if (data.length > limits.gossipBytes) {
     throw new ProtocolError("FRAME_TOO_LARGE", `a search of ${data.length} bytes`);
@@ -173,7 +181,16 @@ function peerOf({ context }: Opened): string {
 function frameOf({ profile, action, authorization, body }: OutsideMessage): Frame {
   parseAuthorization(authorization);
   const headers = { authorization, "content-type": "application/json" } as const;
-  return { header: encodeBecknHeader({ v: 1, profile, path: `/${action}`, headers }), body };
+  const path = wireOf(profile).actions.pathOf(action);
+  if (path === undefined) throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `${profile} has no ${action}`);
+  return { header: encodeBecknHeader({ v: 1, profile, path, headers }), body };
+}
+
+/** Its answer may bind itself to it. */
+function noteAsked({ asked }: OutsideParts, { profile, action, body, authorization }: OutsideMessage): void {
+  if (isCallback(action) || profile !== "beckn/2") return;
+  const { messageId } = wireOf(profile).decodeContext(parseBecknBody(body), "tolerant");
+  asked.note(messageId, parseAuthorization(authorization).signature);
 }
 
 function messageOf(opened: Opened): OutsideMessage {

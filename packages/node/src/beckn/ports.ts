@@ -1,6 +1,6 @@
 /** What the Beckn room stands on, and the figures it keeps to. */
 
-import type { Signer, VerifyEngine } from "@gridmesh/protocol";
+import type { BecknProfile, Signer, VerifyEngine } from "@gridmesh/protocol";
 import type { Clock, Random, Wait } from "../clock.ts";
 import type { GossipGate } from "../gate/gossip.ts";
 import type { Log } from "../log.ts";
@@ -10,6 +10,7 @@ import type { Transport } from "../network/transport.ts";
 import type { Registry } from "../registry/types.ts";
 import type { StateStore } from "../store/types.ts";
 import type { TradeDesk } from "../trade/types.ts";
+import type { BecknSettings } from "./types.ts";
 
 export interface LocalAgent {
   readonly name: string;
@@ -35,6 +36,8 @@ export interface BecknPorts {
   readonly network: string;
   /** Beckn domain, e.g. `energy`. */
   readonly domain: string;
+  /** Absent: the defaults. */
+  readonly settings?: BecknSettings | undefined;
   readonly engine: VerifyEngine;
   readonly clock: Clock;
   readonly random: Random;
@@ -53,7 +56,8 @@ export interface BecknPorts {
 }
 
 export const BECKN_PROTOCOL = "/gridmesh/beckn/1";
-export const BECKN_PROFILE = "beckn/1";
+/** Revisions that are spoken, the preferred one first. */
+export const PROFILES: readonly BecknProfile[] = ["beckn/2", "beckn/1"];
 
 /** An ACK is waited for so long, ms. */
 export const ACK_WAIT_MS = 5_000;

@@ -1,21 +1,25 @@
 /** What arrives: up the ladder, to the side it is for, and back as a signed ACK or NACK. */
 
 import {
-  becknErrorOf,
+  type BecknContext,
   becknV1,
+  type BecknWire,
+  becknWire,
+  decodeRequestHeader,
   isCallback,
   isProtocolError,
-  parseAuthorization,
   ProtocolError,
   toProtocolError,
 } from "@gridmesh/protocol";
 import type { Answers } from "./answers.ts";
+import type { Asked } from "./asked.ts";
 import type { Audit } from "./audit.ts";
-import { type Carrier, type Frame, replyFrame } from "./carrier.ts";
+import { type Carrier, type Frame, replyFrame, replyTo } from "./carrier.ts";
 import { concludeOrder } from "./decision.ts";
 import {
   addressee,
   type BecknReceived,
+  checkSpoken,
   checkTtl,
   type Opened,
   openContext,
@@ -45,6 +49,7 @@ export interface ReceiveParts {
   readonly seller: Seller;
   readonly answers: Answers;
   readonly searches: Recent<Search>;
+  readonly asked: Asked;
   readonly carrier: Carrier;
   readonly outside: Pick<OutsideRoom, "programOf">;
   readonly background: (work: Promise<unknown>) => void;
@@ -72,27 +77,42 @@ export function createReceiver(
   };
   const { ports, policy, audit, outside } = parts;
   return async (frame, from, publicKey) => {
+    let verified: Verified | undefined;
     let opened: Opened | undefined;
     let to: LocalAgent | undefined;
     try {
       if (from !== ports.peerId) policy.admit("stream", from);
-      const verified = verifyFrame(ports, frame, { publicKey });
+      verified = verifyFrame(ports, frame, { publicKey, asked: room.asked });
       policy.admit("stream", verified.signerId);
-      opened = openContext(ports, verified);
+      opened = opening(room, verified);
       const search = opened.context.action === "search";
       to = search ? ports.agents.sellers()[0] : addressee(ports, opened.context);
       const program = search || to === undefined ? undefined : outside.programOf(to.name);
       if (program !== undefined) return await passOn(room, { program, opened, to });
+      checkSpoken(ports, verified);
       await take(room, opened, to);
       audit.noteMessage(opened.context, "ACK");
-      return reply(ports, { verified, to });
+      return reply(ports, { frame, verified, opened, to });
     } catch (error) {
       const refusal = toProtocolError(error, "INTERNAL_ERROR");
       if (opened) audit.noteMessage(opened.context, refusal.code);
       logRefusal(ports, { refusal, error, opened });
-      return reply(ports, { verified: opened, to, refusal });
+      return reply(ports, { frame, verified, opened, to, refusal });
     }
   };
+}
+
+/** Programs outside judge by themselves how their partners write; agents of this node are as strict as it is. */
+function opening({ ports, outside }: Room, verified: Verified): Opened {
+  const reading = ports.settings?.inbound ?? "strict";
+  try {
+    return openContext(ports, verified, reading);
+  } catch (error) {
+    if (reading === "tolerant" || !isProtocolError(error)) throw error;
+    const opened = openContext(ports, verified, "tolerant");
+    if (outside.programOf(addressee(ports, opened.context).name) === undefined) throw error;
+    return opened;
+  }
 }
 
 /** Unseen and in time: what it means is for the program that stands behind the agent, and so is the answer. */
@@ -147,11 +167,10 @@ function askedOnce(
 async function take(room: Room, opened: Opened, to: LocalAgent | undefined): Promise<void> {
   const { ports, policy, answers } = room;
   const { context, digest, signerId } = opened;
-  const binding = context.action === "confirm" || context.action === "on_confirm";
   const seen = policy.seen(signerId, context.messageId, digest);
   // The journal, not this table, tells whether a confirm is known: it also remembers across restarts.
-  if (seen === "other" && !binding)
-    throw new ProtocolError("ORDER_CONFLICT", "this id was used for another body");
+  const binding = context.action === "confirm" || context.action === "on_confirm";
+  if (!binding) checkRepeat(ports, context, seen);
   if (seen === "same" && repeated(room, opened, to)) return;
   if (!binding) {
     policy.count(`${context.transactionId} ${signerId}`);
@@ -160,6 +179,13 @@ async function take(room: Room, opened: Opened, to: LocalAgent | undefined): Pro
   if (context.action === "search") answers.hear(opened);
   else if (to) await takeFor(room, opened, to);
   policy.remember(signerId, context.messageId, digest);
+}
+
+/** @throws ORDER_CONFLICT, MESSAGE_REPLAYED where the owner wants no repeats. */
+function checkRepeat(ports: BecknPorts, { messageId }: BecknContext, seen: "new" | "same" | "other"): void {
+  if (seen === "other") throw new ProtocolError("ORDER_CONFLICT", "this id was used for another body");
+  if (seen === "same" && ports.settings?.duplicates === "reject")
+    throw new ProtocolError("MESSAGE_REPLAYED", `message ${messageId} is known`);
 }
 
 /** Whether a repeat needs nothing more: the same callback once more, or just the same ACK. */
@@ -183,7 +209,7 @@ async function takeFor(room: Room, opened: Opened, to: LocalAgent): Promise<void
       data: { beckn: "NET_NOT_IMPLEMENTED" },
     });
   }
-  const content = opened.wire.decodeContent(opened.json, opened.context);
+  const content = opened.wire.decodeContent(opened.json, opened.context, opened.reading);
   const received: BecknReceived = { ...opened, content, to, sender: senderUri(opened.context) };
   if (isCallback(action)) return takeCallback(room, received);
   const callback = await room.seller.answer(received);
@@ -206,7 +232,7 @@ async function takeCallback(room: Room, received: BecknReceived): Promise<void> 
 function takeOffers(room: Room, received: BecknReceived): void {
   const { context, content, to } = received;
   const search = room.searches.get(context.transactionId);
-  if (!search?.messageIds.has(context.messageId) || search.buyer.agentId !== to.agentId) throw unexpected();
+  if (!search?.asked(context.messageId) || search.buyer.agentId !== to.agentId) throw unexpected();
   if (content.kind === "openCatalog") {
     throw new ProtocolError("SCHEMA_INVALID", "the offers leave open what would bind");
   }
@@ -232,7 +258,9 @@ async function deliver(
 ): Promise<void> {
   const { callback, to, opened } = about;
   const peerId = senderUri(opened.context).peerId;
-  await deliverCallback(room, { callback, seller: to, peerId, buyer: opened.signerId });
+  // A decision is kept for years and said again after restarts: its body names its request, and that must do.
+  const answers = callback.action === "on_confirm" ? undefined : opened.authorization.signature;
+  await deliverCallback(room, { callback, seller: to, peerId, buyer: opened.signerId, answers });
 }
 
 /** @throws nothing expected: what cannot be delivered is noted. */
@@ -243,17 +271,21 @@ export async function deliverCallback(
     readonly seller: LocalAgent;
     readonly peerId: string;
     readonly buyer: string;
+    /** Signature of the request; absent for what nobody asked for. */
+    readonly answers?: string | undefined;
   },
 ): Promise<void> {
   const { ports, audit, carrier, signal } = parts;
-  const { callback, seller, peerId, buyer } = mail;
-  const { action, context, body } = callback;
+  const { callback, seller, peerId, buyer, answers } = mail;
+  const { profile, action, context, body } = callback;
+  const { messageId } = context;
+  const letter = { profile, action, messageId, peerId, body, signer: seller.signer, to: buyer, answers };
   const endMs =
     action === "on_select" || action === "on_init" ? context.timestampMs + context.ttlMs : Infinity;
   let waitMs = RETRY_FIRST_MS;
   for (let tried = 1; ; tried++) {
     try {
-      await carrier.send({ action, peerId, body, signer: seller.signer, to: buyer }, { signal });
+      await carrier.send(letter, { signal });
       audit.noteMessage(context, "ACK");
       return;
     } catch (error) {
@@ -273,23 +305,37 @@ export async function deliverCallback(
   }
 }
 
+/** In the words of the request's own revision, as far as it could be read. */
 function reply(
   ports: BecknPorts,
   about: {
+    readonly frame: Frame;
     readonly verified: Verified | undefined;
+    readonly opened: Opened | undefined;
     readonly to: LocalAgent | undefined;
     readonly refusal?: ProtocolError | undefined;
   },
 ): Frame {
-  const { verified, to, refusal } = about;
-  const wire = verified?.wire ?? becknV1;
-  return replyFrame({
-    status: refusal ? (becknErrorOf(refusal.code).status ?? 200) : 200,
-    body: wire.encodeAck(refusal && wire.faultOf(refusal)),
+  const { frame, verified, opened, to, refusal } = about;
+  const { authorization, digest } = verified ?? {};
+  return replyTo({
+    wire: verified?.wire ?? wireOfFrame(frame),
+    refusal,
     signer: to?.signer,
-    requestSignature: verified && parseAuthorization(verified.header.headers.authorization).signature,
+    request:
+      authorization && digest !== undefined
+        ? { signature: authorization.signature, digest, messageId: opened?.context.messageId }
+        : undefined,
     nowMs: ports.clock.nowMs(),
   });
+}
+
+function wireOfFrame({ header }: Frame): BecknWire {
+  try {
+    return becknWire(decodeRequestHeader(header).profile) ?? becknV1;
+  } catch {
+    return becknV1;
+  }
 }
 
 function logRefusal(

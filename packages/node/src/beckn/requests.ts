@@ -8,6 +8,7 @@ import {
   ProtocolError,
 } from "@gridmesh/protocol";
 import { type Deadline, startDeadline, until } from "../deadline.ts";
+import { becknDigestOf } from "../gate/engine.ts";
 import type { Audit } from "./audit.ts";
 import type { Carrier } from "./carrier.ts";
 import { errorOfFault } from "./faults.ts";
@@ -74,13 +75,18 @@ export async function ask(
     messageId,
     seller,
   });
+  const { profile, transactionId } = offer;
   const body = bodyOf(
+    profile,
     context,
     typeof content === "string" ? { kind: "orderId", orderId: content } : { kind: "order", order: content },
   );
-  const letter = { action, peerId: offer.sellerPeerId, body, signer: buyer.signer, to: offer.seller };
+  const to = offer.seller;
+  const letter = { profile, action, messageId, peerId: offer.sellerPeerId, body, signer: buyer.signer, to };
   const answerAction: BecknCallbackAction = `on_${action}`;
-  using expected = pending.expect(messageId, { action: answerAction, seller: offer.seller });
+  const digest = becknDigestOf(body);
+  const wanted = { action: answerAction, seller: to, transactionId, digest };
+  using expected = pending.expect(messageId, wanted);
   const limitMs = Math.min(patienceMs(ports, talk), deadline.leftMs());
   using limit = startDeadline(ports.clock, { timeoutMs: limitMs, signal: deadline.signal }, limitMs);
   for (let sent = 0; sent < SENDS && limit.leftMs() > 0; sent++) {
@@ -128,8 +134,8 @@ export async function answerWithin(
 }
 
 function orderOf(received: BecknReceived): BecknOrder {
-  const { content } = received;
-  if (content.kind === "fault") throw errorOfFault(content.fault);
+  const { content, wire } = received;
+  if (content.kind === "fault") throw errorOfFault(wire, content.fault);
   if (content.kind !== "order" || content.order.further)
     throw new ProtocolError("SCHEMA_INVALID", "the callback holds no order of one slot");
   return content.order;

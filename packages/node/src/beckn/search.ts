@@ -3,17 +3,21 @@
 import {
   type BecknCatalog,
   type BecknContent,
+  type BecknProfile,
   encodeBecknFrame,
   decodeRequestHeader,
   type BecknIntent,
+  isProtocolError,
   ProtocolError,
 } from "@gridmesh/protocol";
 import type { Wait } from "../clock.ts";
 import type { AgentRow } from "../registry/types.ts";
+import { becknDigestOf } from "../gate/engine.ts";
+import type { Asked } from "./asked.ts";
 import type { Audit } from "./audit.ts";
-import { publishedTo } from "./cause.ts";
-import { type Carrier, signedHeader } from "./carrier.ts";
-import type { BecknReceived } from "./inbound.ts";
+import { publishedTo, UNSPOKEN_LINE } from "./cause.ts";
+import { type Carrier, type Letter, signatureOf, signedHeader } from "./carrier.ts";
+import { type BecknReceived, checkRequestDigest, profilesOf } from "./inbound.ts";
 import { knownSellers, peersOf } from "./known-sellers.ts";
 import { bodyOf, newId, requestContext } from "./messages.ts";
 import {
@@ -38,6 +42,7 @@ export interface SearchParts {
   readonly carrier: Carrier;
   readonly audit: Audit;
   readonly topic: string;
+  readonly asked: Pick<Asked, "note">;
   readonly counters: SearchCounters;
   /** Sellers of this node hear it as they would from gossip, which never brings back what we say. */
   readonly hearOwn: (frame: { readonly header: Uint8Array; readonly body: Uint8Array }) => void;
@@ -47,12 +52,21 @@ export interface SearchParts {
   readonly signal: AbortSignal;
 }
 
+/** What is looked for, and in which revision first; absent: the node's preferred one. */
+export interface SearchWish {
+  readonly intent: SearchIntent;
+  readonly profile?: BecknProfile | undefined;
+}
+
 /** One need, from its publication to the end of its window. */
 export class Search {
   readonly transactionId: string;
   readonly buyer: LocalAgent;
-  readonly messageIds = new Set<string>();
   readonly publishedAtMs: number;
+  /** By the message_id of each publication, its body's digest. */
+  readonly #published = new Map<string, string>();
+  /** Revisions to ask in, one after the other. */
+  readonly #profiles: readonly BecknProfile[];
   readonly #parts: SearchParts;
   readonly #intent: SearchIntent;
   readonly #queue: Offer[] = [];
@@ -62,9 +76,12 @@ export class Search {
   readonly #timers = new DisposableStack();
   #quiet: Disposable | undefined;
 
-  constructor(parts: SearchParts, buyer: LocalAgent, intent: SearchIntent) {
+  constructor(parts: SearchParts, buyer: LocalAgent, wish: SearchWish) {
+    const { intent, profile } = wish;
+    const spoken = profilesOf(parts.ports);
     this.#parts = parts;
     this.#intent = intent;
+    this.#profiles = profile === undefined ? spoken : [profile, ...spoken.filter((one) => one !== profile)];
     this.buyer = buyer;
     this.transactionId = newId(parts.ports);
     this.publishedAtMs = parts.ports.clock.monotonicMs();
@@ -92,10 +109,16 @@ export class Search {
     }
   }
 
+  /** Whether this was published for it. */
+  asked(messageId: string): boolean {
+    return this.#published.has(messageId);
+  }
+
   /** A seller's answer; its first one counts, further ones are dropped. */
   take(received: BecknReceived, catalog: BecknCatalog): void {
     const { clock } = this.#parts.ports;
-    const { context, sender, signerId } = received;
+    const { context, sender, signerId, wire } = received;
+    checkRequestDigest(context, this.#published.get(context.messageId) ?? "");
     if (this.#closed || this.#sellers.has(signerId) || this.#sellers.size >= MAX_OFFERS_PER_SEARCH) return;
     if (catalog.seller !== context.bppId || signerId === this.buyer.agentId) {
       throw new ProtocolError("IDENTITY_MISMATCH", "the catalog is of another seller");
@@ -112,6 +135,7 @@ export class Search {
         offerEpoch: offer.offerEpoch,
         seller: signerId,
         sellerPeerId: sender.peerId,
+        profile: wire.profile,
         sellerName: sender.agent,
         sellerUri: context.bppUri ?? "",
         slot: offer.slot,
@@ -141,13 +165,17 @@ export class Search {
   }
 
   #publish(): void {
-    const { ports, audit, topic, counters, background, hearOwn } = this.#parts;
+    const { ports, audit, topic, asked, counters, background, hearOwn } = this.#parts;
     const { transactionId, buyer } = this;
     const messageId = newId(ports);
-    this.messageIds.add(messageId);
+    // Whoever was silent may not speak the revision of the first publication.
+    const profile = this.#profiles[this.#published.size % this.#profiles.length] ?? "beckn/2";
     const context = requestContext(ports, buyer, { action: "search", transactionId, messageId });
-    const body = bodyOf(context, this.#content());
-    const header = signedHeader({ action: "search", body, signer: buyer.signer }, ports.clock.nowMs());
+    const body = bodyOf(profile, context, this.#content());
+    const letter = { profile, action: "search", messageId, body, signer: buyer.signer } as const;
+    const header = signedHeader(letter, ports.clock.nowMs());
+    this.#published.set(messageId, becknDigestOf(body));
+    asked.note(messageId, signatureOf({ header }));
     const fields = { agent: buyer.name, transactionId };
     ports.log.info("trade.search", `--- DISPATCHING search to ${topic} ---`, fields);
     const sellers = this.#knownSellers();
@@ -160,16 +188,30 @@ export class Search {
     audit.noteMessage(context, publishedTo({ meshPeers, sellers: sellers.length }));
     background(ports.transport.publish(topic, encodeBecknFrame(decodeRequestHeader(header), body)));
     hearOwn({ header, body });
-    if (few) this.#askDirectly(body, sellers);
+    if (few) this.#askDirectly(letter, sellers);
   }
 
   /** Few mesh peers may mean that gossip has not formed yet: sellers we know get the same bytes by stream. */
-  #askDirectly(body: Uint8Array, sellers: readonly AgentRow[]): void {
-    const { ports, carrier, background, signal } = this.#parts;
+  #askDirectly(letter: Omit<Letter, "peerId" | "to">, sellers: readonly AgentRow[]): void {
+    const { ports, audit, carrier, background, signal } = this.#parts;
+    const { transactionId } = this;
     const peers = peersOf(sellers);
     for (const peerId of peers) {
-      const letter = { action: "search", peerId, body, signer: this.buyer.signer, to: undefined } as const;
-      background(carrier.send(letter, { signal }));
+      const sent = carrier.send({ ...letter, peerId, to: undefined }, { signal });
+      background(
+        sent.catch((error: unknown) => {
+          // The one refusal that tells why nobody offers anything.
+          if (isProtocolError(error) && error.code === "BECKN_DOMAIN_UNSUPPORTED") {
+            audit.note(transactionId, {
+              action: UNSPOKEN_LINE,
+              from: "",
+              to: peerId,
+              verdict: letter.profile,
+            });
+          }
+          throw error;
+        }),
+      );
     }
     ports.log.debug("trade.search", `search also sent to ${peers.length} sellers directly`);
   }

@@ -4,7 +4,7 @@ import {
   amountMicro,
   type BecknContext,
   type BecknOrder,
-  becknWire,
+  type BecknProfile,
   decodeRequestHeader,
   isErrorCode,
   isProtocolError,
@@ -17,7 +17,7 @@ import type { Decision, OpenOffer, OrderTerms } from "../trade/types.ts";
 import { signedBytes, signedHeader } from "./carrier.ts";
 import type { BecknReceived } from "./inbound.ts";
 import { callbackCodes, faultContent } from "./faults.ts";
-import { bodyOf, callbackContext } from "./messages.ts";
+import { bodyOf, callbackContext, wireOf } from "./messages.ts";
 import { Recent } from "./policy.ts";
 import { type BecknPorts, QUOTE_VALID_MS } from "./ports.ts";
 
@@ -30,6 +30,7 @@ interface SellerTransaction {
 
 /** What is sent after the ACK. */
 export interface Callback {
+  readonly profile: BecknProfile;
   readonly action: "on_select" | "on_init" | "on_confirm" | "on_status";
   readonly context: BecknContext;
   readonly body: Uint8Array;
@@ -44,6 +45,7 @@ export interface Seller {
 
 /** An order as its buyer confirmed it, and where its buyer takes its messages. */
 interface Confirmed {
+  readonly profile: BecknProfile;
   readonly order: BecknOrder;
   readonly context: BecknContext;
 }
@@ -59,20 +61,26 @@ export function createSeller(ports: BecknPorts, newMessageId: () => string): Sel
       if (context.action === "confirm") return confirm(room, received);
       if (context.action === "status") return status(room, received);
       const action = context.action === "init" ? "on_init" : "on_select";
+      const { wire, digest, content: asked } = received;
+      const { profile } = wire;
       const order = tell(() => (action === "on_init" ? init(room, received) : select(room, received)));
-      const callback = callbackContext(ports, received.to, { action, request: context });
+      const callback = callbackContext(ports, received.to, { action, request: context, digest });
       const content =
-        order instanceof ProtocolError ? faultContent(order) : ({ kind: "order", order } as const);
-      return { action, context: callback, body: bodyOf(callback, content) };
+        order instanceof ProtocolError
+          ? faultContent(wire, order, asked.kind === "order" ? asked.order : undefined)
+          : ({ kind: "order", order } as const);
+      return { profile, action, context: callback, body: bodyOf(profile, callback, content) };
     },
     push(summary) {
       const known = confirmedOrder(room, summary);
       const seller = ports.agents.bySellerId(summary.agentId);
       if (!known || !seller) return undefined;
+      const { profile } = known;
       const request = { ...known.context, messageId: newMessageId() };
       const context = callbackContext(ports, seller, { action: "on_status", request });
       const order = orderNow(known.order, summary);
-      return { action: "on_status", context, body: bodyOf(context, { kind: "order", order }) };
+      const body = bodyOf(profile, context, { kind: "order", order });
+      return { profile, action: "on_status", context, body };
     },
   };
 }
@@ -90,7 +98,7 @@ function select(room: Room, received: BecknReceived): BecknOrder {
   const asked = orderOf(received);
   const known = transactions.get(key);
   if (known?.state === "ACTIVE") throw new ProtocolError("ORDER_STATE", "select after confirm");
-  if (known?.state === "INITIALISED")
+  if (known?.state === "INITIALISED" && received.context.preview !== true)
     ports.desk.unreserve(known.order.offerId, received.context.transactionId);
   const offer = openOffer(ports, received, asked);
   // Own use may have drawn on what was offered: what init could not reserve is not quoted.
@@ -98,7 +106,7 @@ function select(room: Room, received: BecknReceived): BecknOrder {
   const quantityMilliWh = Math.min(asked.quantityMilliWh, free);
   if (quantityMilliWh <= 0) throw new ProtocolError("QUANTITY_UNAVAILABLE", "nothing is left of it");
   const order = quoted(received, { ...asked, quantityMilliWh }, offer);
-  transactions.set(key, { state: "SELECTED", order });
+  if (received.context.preview !== true) transactions.set(key, { state: "SELECTED", order });
   return order;
 }
 
@@ -113,6 +121,12 @@ function init(room: Room, received: BecknReceived): BecknOrder {
   const asked = orderOf(received);
   if (!sameTerms(asked, known.order)) throw new ProtocolError("QUOTE_CHANGED", "init differs from the quote");
   const offer = openOffer(ports, received, asked);
+  const order = {
+    ...quoted(received, asked, offer),
+    billingName: asked.billingName,
+    payment: { amountMicro: energyMicro(asked), paid: false },
+  };
+  if (received.context.preview === true) return order;
   const quoteEndMs = ports.market.nowMs() + QUOTE_VALID_MS * ports.market.speed;
   ports.desk.reserve({
     offerId: offer.offerId,
@@ -120,11 +134,6 @@ function init(room: Room, received: BecknReceived): BecknOrder {
     quantityMilliWh: asked.quantityMilliWh,
     untilMs: Math.min(offer.untilMs, quoteEndMs),
   });
-  const order = {
-    ...quoted(received, asked, offer),
-    billingName: asked.billingName,
-    payment: { amountMicro: energyMicro(asked), paid: false },
-  };
   transactions.set(key, { state: "INITIALISED", order });
   return order;
 }
@@ -140,10 +149,13 @@ async function confirm(room: Room, received: BecknReceived): Promise<Callback> {
   if (!known && ports.requireInit !== false && selected) {
     throw new ProtocolError("ORDER_STATE", "confirm before init");
   }
-  const reply = callbackContext(ports, to, { action: "on_confirm", request: context });
+  const { digest, wire } = received;
+  const { profile } = wire;
+  const reply = callbackContext(ports, to, { action: "on_confirm", request: context, digest });
+  if (context.preview === true) return previewOf(room, received, { asked, reply });
   const answered = await ports.desk.decide(termsOf(received, asked), receivedBytes(received), (decision) => {
-    const body = bodyOf(reply, decisionContent(asked, context, decision));
-    const letter = { action: "on_confirm", body, signer: to.signer } as const;
+    const body = bodyOf(profile, reply, decisionContent(received, asked, decision));
+    const letter = { profile, action: "on_confirm", body, signer: to.signer } as const;
     if (decision.accepted) remember(room, received, asked);
     return signedBytes({ header: signedHeader(letter, ports.clock.nowMs()), body });
   });
@@ -151,29 +163,49 @@ async function confirm(room: Room, received: BecknReceived): Promise<Callback> {
   if (summary && summary.state !== "REJECTED") {
     remember(room, received, asked);
   }
-  return { action: "on_confirm", context: reply, body: new TextEncoder().encode(answered.body) };
+  return { profile, action: "on_confirm", context: reply, body: new TextEncoder().encode(answered.body) };
+}
+
+/** What a confirm would be answered now; nothing is decided by it. */
+function previewOf(
+  room: Room,
+  received: BecknReceived,
+  about: { readonly asked: BecknOrder; readonly reply: BecknContext },
+): Callback {
+  const { asked, reply } = about;
+  const { profile } = received.wire;
+  const free = tell(() => {
+    const offer = openOffer(room.ports, received, asked);
+    if (asked.quantityMilliWh <= offer.leftMilliWh) return asked;
+    throw new ProtocolError("QUANTITY_UNAVAILABLE", "less is left of it");
+  });
+  const decision =
+    free instanceof ProtocolError
+      ? { accepted: false, reason: free.code, contractId: "" }
+      : { accepted: true, contractId: received.context.messageId };
+  const body = bodyOf(profile, reply, decisionContent(received, asked, decision));
+  return { profile, action: "on_confirm", context: reply, body };
 }
 
 /** For status and pushes, which the desk's own records do not word. */
 function remember(room: Room, received: BecknReceived, order: BecknOrder): void {
-  const { context, signerId } = received;
+  const { context, signerId, wire } = received;
+  const { profile } = wire;
   room.transactions.set(transactionKey(received), { state: "ACTIVE", order });
-  room.confirmed.set(orderName(signerId, context.messageId), { order, context });
+  room.confirmed.set(orderName(signerId, context.messageId), { profile, order, context });
 }
 
 function status(room: Room, received: BecknReceived): Callback {
   const { ports } = room;
-  const { content, context, signerId, to } = received;
+  const { content, context, signerId, to, digest, wire } = received;
   if (content.kind !== "orderId") throw new ProtocolError("SCHEMA_INVALID", "status names an order");
   const summary = ports.desk.order(to.agentId, { buyer: signerId, orderId: content.orderId });
   const known = summary?.role === "seller" ? confirmedOrder(room, summary) : undefined;
   if (!summary || !known) throw new ProtocolError("ORDER_NOT_FOUND", "no such order of yours");
-  const reply = callbackContext(ports, to, { action: "on_status", request: context });
-  return {
-    action: "on_status",
-    context: reply,
-    body: bodyOf(reply, { kind: "order", order: orderNow(known.order, summary) }),
-  };
+  const { profile } = wire;
+  const reply = callbackContext(ports, to, { action: "on_status", request: context, digest });
+  const body = bodyOf(profile, reply, { kind: "order", order: orderNow(known.order, summary) });
+  return { profile, action: "on_status", context: reply, body };
 }
 
 /** What `remember` knew before a restart, the journaled confirm still says. */
@@ -187,12 +219,14 @@ function confirmedOrder(room: Room, summary: OrderSummary): Confirmed | undefine
   // Programs may order by other ways than Beckn, and then nobody waits for a callback.
   if (signed?.header.startsWith("{") !== true) return undefined;
   const bytes = new TextEncoder();
-  const wire = becknWire(decodeRequestHeader(bytes.encode(signed.header)).profile);
+  const { profile } = decodeRequestHeader(bytes.encode(signed.header));
   const json = parseBecknBody(bytes.encode(signed.body));
-  const context = wire?.decodeContext(json);
-  const content = context && wire?.decodeContent(json, context);
-  if (!context || content?.kind !== "order") return undefined;
-  const found = { order: content.order, context };
+  const wire = wireOf(profile);
+  // It was taken once, so it was read closely enough then.
+  const context = wire.decodeContext(json, "tolerant");
+  const content = wire.decodeContent(json, context, "tolerant");
+  if (content.kind !== "order") return undefined;
+  const found = { profile, order: content.order, context };
   room.confirmed.set(name, found);
   return found;
 }
@@ -219,11 +253,12 @@ function termsOf(received: BecknReceived, order: BecknOrder): OrderTerms {
   };
 }
 
-function decisionContent(asked: BecknOrder, context: BecknContext, decision: Decision) {
+function decisionContent({ context, wire }: BecknReceived, asked: BecknOrder, decision: Decision) {
   if (!decision.accepted) {
     const reason = decision.reason ?? "";
     const code = isErrorCode(reason) ? reason : "ORDER_REJECTED";
-    return faultContent(new ProtocolError(callbackCodes.has(code) ? code : "ORDER_REJECTED", reason));
+    const refusal = new ProtocolError(callbackCodes.has(code) ? code : "ORDER_REJECTED", reason);
+    return faultContent(wire, refusal, { ...asked, orderId: context.messageId });
   }
   const order: BecknOrder = {
     ...asked,

@@ -1,7 +1,23 @@
 /** Finding and agreeing: what a buying agent sees of Beckn. Amounts: integer mWh, micro-currency per kWh. */
 
-import type { BecknAction, BecknProfile, Slot } from "@gridmesh/protocol";
+import type { BecknAction, BecknProfile, BecknReading, Slot } from "@gridmesh/protocol";
 import type { Wait } from "../clock.ts";
+
+/** How a node takes part in Beckn. */
+export interface BecknSettings {
+  /** Revisions spoken, the preferred one first; default both, `beckn/2` first. */
+  readonly profiles?: readonly BecknProfile[] | undefined;
+  /** Networks besides its own whose messages of revision 2 are taken, as `other/grid`. */
+  readonly networks?: readonly string[] | undefined;
+  /** How messages for agents of this node are read; default `strict`. */
+  readonly inbound?: BecknReading | undefined;
+  /** Whether a reply must prove who had the request; default `require`. */
+  readonly ackProof?: "require" | "record" | undefined;
+  /** What a repeated message is answered: the same again (default), or AUT_REPLAY_DETECTED. */
+  readonly duplicates?: "repeat" | "reject" | undefined;
+  /** Also take signatures over `digest: BLAKE2b-512=`; default false. */
+  readonly acceptNfhDigestPrefix?: boolean | undefined;
+}
 
 export interface SearchIntent {
   readonly slot: Slot;
@@ -20,6 +36,8 @@ export interface Offer {
   /** agent_id of the seller (bpp_id), verified. */
   readonly seller: string;
   readonly sellerPeerId: string;
+  /** The revision it was made in; what follows is said in it as well. */
+  readonly profile: BecknProfile;
   /** The seller's agent name, e.g. `household-agent-02`. */
   readonly sellerName: string;
   readonly sellerUri: string;
@@ -42,6 +60,8 @@ export interface BuyOptions extends Wait {
   /** What the best offer lacks goes to the next in rank. */
   readonly splitNeed: boolean;
   readonly requireInit: boolean;
+  /** Revision to ask in first; default the node's preferred one. */
+  readonly profile?: BecknProfile | undefined;
   readonly delivery: "slot" | "instant";
   /** No confirm after this market time. */
   readonly untilMs: number;

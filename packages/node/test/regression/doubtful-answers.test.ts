@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { canonicalBytes, signBeckn, type Signer } from "@gridmesh/protocol";
 import type { SignedBytes } from "../../src/trade/types.ts";
-import { createRig, type RigNode, sendRaw } from "../beckn-rig.ts";
+import { createRig, type RigNode, sendRaw, v1First } from "../beckn-rig.ts";
 
 function framed(path: string, body: string, signer: Signer) {
   const bytes = new TextEncoder().encode(body);
@@ -41,7 +41,7 @@ function select(confirm: string): string {
 }
 
 test("a refused order is answered again, whatever its buyer asked in that transaction since", async () => {
-  await using rig = createRig();
+  await using rig = createRig(1, v1First);
   const buyer = await rig.node(1);
   const answers: SignedBytes[] = [];
   const seller = await rig.node(2, {
@@ -75,7 +75,7 @@ test("a refused order is answered again, whatever its buyer asked in that transa
 });
 
 test("an on_confirm that says neither yes nor no leaves the hold", async () => {
-  await using rig = createRig();
+  await using rig = createRig(1, v1First);
   const answers: SignedBytes[] = [];
   const buyer = await rig.node(1, {
     // Every answer is lost but what the test sends.

@@ -53,6 +53,11 @@ export function callbackOf(action: BecknRequestAction): BecknCallbackAction {
   return `on_${action}`;
 }
 
+/** The request that this callback answers. */
+export function requestOf(action: BecknCallbackAction): BecknRequestAction {
+  return action.slice("on_".length) as BecknRequestAction;
+}
+
 export function isCallback(action: BecknAction): action is BecknCallbackAction {
   return action.startsWith("on_");
 }

@@ -12,6 +12,7 @@ export {
   type BecknRequestAction,
   callbackOf,
   isCallback,
+  requestOf,
 } from "./actions.ts";
 export { parseBecknBody } from "./body.ts";
 export type { BecknContent, BecknMessage } from "./content.ts";
@@ -73,6 +74,7 @@ export {
   signBeckn,
   signingString,
   verifyAuthorization,
+  verifyBound,
   verifySignature,
 } from "./signature.ts";
 export { checkParty, sameSubscriber, selfCertifyingKey } from "./subscriber.ts";

@@ -2,7 +2,7 @@
 
 import { blake2b } from "@noble/hashes/blake2.js";
 import { encodeUtf8, equalBytes, fromBase64, toBase64 } from "../bytes.ts";
-import { ProtocolError } from "../errors.ts";
+import { isProtocolError, ProtocolError } from "../errors.ts";
 import type { Signer } from "../signer.ts";
 import type { VerifyEngine } from "../strict-verify.ts";
 
@@ -159,6 +159,37 @@ export function verifySignature(
   if (options.acceptNfhDigestPrefix === true && holds({ created, expires, digest, prefix: NFH_PREFIX }))
     return;
   throw invalid("the signature does not hold");
+}
+
+/**
+ * As `verifySignature`, where several requests may be what it answers: the signature of the one it is bound to; undefined
+ * where it is bound to none. @throws BECKN_SIGNATURE_INVALID.
+ */
+export function verifyBound(
+  header: AuthorizationHeader,
+  body: Uint8Array,
+  options: Omit<BecknVerification, keyof SignatureBinding> & { readonly bound: readonly string[] },
+): string | undefined {
+  const { bound, ...rest } = options;
+  const digest = rest.digest ?? becknDigest(body);
+  if (header.lines !== "four") {
+    verifySignature(header, body, { ...rest, digest });
+    return undefined;
+  }
+  for (const requestSignature of bound) {
+    if (holdsFor(header, body, { ...rest, digest, requestSignature })) return requestSignature;
+  }
+  throw invalid("it is bound to a request that is not known");
+}
+
+function holdsFor(header: AuthorizationHeader, body: Uint8Array, options: BecknVerification): boolean {
+  try {
+    verifySignature(header, body, options);
+    return true;
+  } catch (error) {
+    if (isProtocolError(error)) return false;
+    throw error;
+  }
 }
 
 /** Grammar, window, key and signature in that order. @throws BECKN_SIGNATURE_INVALID, BECKN_SUBSCRIBER_UNKNOWN. */

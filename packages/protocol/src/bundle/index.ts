@@ -1,3 +1,4 @@
+export { askedIn, type AskedSignatures } from "./asked.ts";
 export {
   type BundleDraft,
   type BundleFrame,

@@ -6,6 +6,7 @@ import { verifyDocument } from "../document.ts";
 import { type TradeDocument, tradeDocumentSigner } from "../messages/trade/index.ts";
 import { amountMicro, slotId } from "../quantity.ts";
 import type { VerifyEngine } from "../strict-verify.ts";
+import { askedIn } from "./asked.ts";
 import type { BundleOrder, TradeBundle } from "./bundle.ts";
 import { invalid } from "./invalid.ts";
 import { type CheckedRequest, checkRequest } from "./part.ts";
@@ -58,7 +59,7 @@ interface Asked {
 /** The signatures that were checked. @throws BUNDLE_INVALID. */
 export function checkOrder(bundle: TradeBundle, asked: Asked): number {
   const { order, at, engine } = asked;
-  const confirm = checkRequest(order.order, `${at}.order`, engine);
+  const confirm = checkRequest(order.order, `${at}.order`, { engine });
   if (confirm.signer !== order.buyer) throw invalid(`${at}.order`, "is not signed by the buyer");
   if (order.agentId !== order[order.role]) throw invalid(`${at}.agentId`, `is not the ${order.role}`);
   checkTerms(bundle, asked, confirm);
@@ -76,7 +77,8 @@ export function checkOrder(bundle: TradeBundle, asked: Asked): number {
 function checkAnswer(bundle: TradeBundle, { order, at: place, engine }: Asked): boolean | undefined {
   if (order.answer === null) return undefined;
   const at = `${place}.answer`;
-  const answer = checkRequest(order.answer, at, engine);
+  const asked = askedIn([...bundle.frames, { request: order.order }]);
+  const answer = checkRequest(order.answer, at, { engine, asked });
   if (answer.signer !== order.seller) throw invalid(at, "is not signed by the seller");
   const said = saidIn(bundle, answer, { order, action: "on_confirm", at });
   return said && isAccepted(said, order, at);

@@ -2,11 +2,12 @@
 
 import { becknDigest } from "../beckn/index.ts";
 import { decodeReplyHeader, decodeRequestHeader } from "../beckn/frame.ts";
-import { type AuthorizationHeader, parseAuthorization, verifySignature } from "../beckn/signature.ts";
+import { type AuthorizationHeader, parseAuthorization, verifyBound } from "../beckn/signature.ts";
 import { selfCertifyingKey } from "../beckn/subscriber.ts";
 import { encodeUtf8, fromBase64 } from "../bytes.ts";
 import { agentIdFromKey } from "../identity.ts";
 import type { VerifyEngine } from "../strict-verify.ts";
+import type { AskedSignatures } from "./asked.ts";
 import type { BundlePart } from "./bundle.ts";
 import { invalid } from "./invalid.ts";
 
@@ -23,12 +24,22 @@ export interface CheckedRequest extends CheckedPart {
   readonly profile: "beckn/1" | "beckn/2";
 }
 
-/** @throws BUNDLE_INVALID. */
-export function checkRequest(part: BundlePart, at: string, engine: VerifyEngine): CheckedRequest {
+/**
+ * @param asked - signatures of the requests that it may be bound to
+ * @throws BUNDLE_INVALID.
+ */
+export function checkRequest(
+  part: BundlePart,
+  at: string,
+  options: { readonly engine: VerifyEngine; readonly asked?: AskedSignatures | undefined },
+): CheckedRequest {
+  const { engine, asked } = options;
   const header = within(`${at}.header`, () => decodeRequestHeader(encodeUtf8(part.header)));
   const body = bodyOf(part, at);
-  const checked = check(header.headers.authorization, { part, at, engine, body });
-  return { ...checked, path: header.path, profile: header.profile };
+  const { path, profile, headers } = header;
+  const bound = asked?.of(header) ?? [];
+  const checked = check(headers.authorization, { part, at, engine, body, bound });
+  return { ...checked, path, profile };
 }
 
 /** A reply that bears no proof has no signer. @throws BUNDLE_INVALID. */
@@ -40,7 +51,8 @@ export function checkReply(
   const { headers } = within(`${at}.header`, () => decodeReplyHeader(encodeUtf8(part.header)));
   const body = bodyOf(part, at);
   if (headers.signature === undefined) return undefined;
-  return check(headers.signature, { part, at, body, ...options });
+  const { engine, requestSignature } = options;
+  return check(headers.signature, { part, at, body, engine, bound: [requestSignature] });
 }
 
 function check(
@@ -50,16 +62,17 @@ function check(
     readonly at: string;
     readonly engine: VerifyEngine;
     readonly body: Uint8Array | undefined;
-    readonly requestSignature?: string;
+    /** Requests that it may answer. */
+    readonly bound: readonly string[];
   },
 ): CheckedPart {
-  const { part, at, engine, body, requestSignature } = options;
+  const { part, at, engine, body, bound } = options;
   return within(`${at}.header`, () => {
     const authorization = parseAuthorization(text);
     const publicKey = selfCertifyingKey(authorization.subscriberId);
     if (publicKey === undefined) throw new Error(`nobody can tell the key of ${authorization.subscriberId}`);
     const { digest } = part;
-    verifySignature(authorization, body ?? new Uint8Array(), { engine, publicKey, digest, requestSignature });
+    verifyBound(authorization, body ?? new Uint8Array(), { engine, publicKey, digest, bound });
     return { signer: agentIdFromKey(publicKey), authorization, body };
   });
 }

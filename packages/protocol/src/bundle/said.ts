@@ -38,6 +38,7 @@ export function saidIn(
     throw invalid(`${at}.body`, "is of another transaction");
   if (!sameSubscriber(context.bapId, order.buyer) || !sameSubscriber(context.bppId ?? "", order.seller))
     throw invalid(`${at}.body`, "is between others");
+  if (context.preview === true) throw invalid(`${at}.body`, "is a preview, which binds nobody");
   if (context.messageId !== order.orderId) throw invalid(`${at}.body`, "is of another order");
   return { context, content };
 }

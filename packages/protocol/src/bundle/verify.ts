@@ -1,19 +1,13 @@
 /** Whether a bundle proves what it says: offline, by its own bytes alone. */
 
-import {
-  actionOfPath,
-  type BecknContext,
-  becknWire,
-  isCallback,
-  parseBecknBody,
-  sameSubscriber,
-} from "../beckn/index.ts";
+import { type BecknContext, becknWire, isCallback, parseBecknBody, sameSubscriber } from "../beckn/index.ts";
 import { equalBytes } from "../bytes.ts";
 import { canonicalBytes, parseCanonical } from "../canonical.ts";
 import { verifyDocument } from "../document.ts";
 import { isProtocolError } from "../errors.ts";
 import type { JsonObject, JsonValue } from "../json.ts";
 import type { VerifyEngine } from "../strict-verify.ts";
+import { type AskedSignatures, askedIn } from "./asked.ts";
 import {
   BUNDLE_TYPE,
   type BundleFrame,
@@ -54,8 +48,10 @@ export function verifyBundle(bytes: Uint8Array, engine: VerifyEngine): BundleRep
   const said = new Map<string, string>();
   const equivocations: BundleReport["equivocations"][number][] = [];
   let signatures = 1;
+  const asked = askedIn(bundle.frames);
   bundle.frames.forEach((frame, index) => {
-    const { request, replies, messageId } = checkFrame(bundle, { frame, at: `frames[${index}]`, engine });
+    const at = `frames[${index}]`;
+    const { request, replies, messageId } = checkFrame(bundle, { frame, at, engine, asked });
     signatures += 1 + replies;
     if (messageId === undefined) return;
     const action = request.path.slice(1);
@@ -161,12 +157,15 @@ interface CheckedFrame {
 export function soundFrame(
   bundle: Pick<TradeBundle, "transactionId">,
   frame: BundleFrame,
-  engine: VerifyEngine,
+  options: { readonly engine: VerifyEngine; readonly asked: AskedSignatures },
 ): { readonly frame: BundleFrame; readonly signer: string } | undefined {
   const { reply: _reply, ...alone } = frame;
   for (const one of [frame, alone]) {
     try {
-      return { frame: one, signer: checkFrame(bundle, { frame: one, at: "frame", engine }).request.signer };
+      return {
+        frame: one,
+        signer: checkFrame(bundle, { frame: one, at: "frame", ...options }).request.signer,
+      };
     } catch (error) {
       if (!isProtocolError(error)) throw error;
     }
@@ -176,9 +175,15 @@ export function soundFrame(
 
 function checkFrame(
   bundle: Pick<TradeBundle, "transactionId">,
-  { frame, at, engine }: { readonly frame: BundleFrame; readonly at: string; readonly engine: VerifyEngine },
+  about: {
+    readonly frame: BundleFrame;
+    readonly at: string;
+    readonly engine: VerifyEngine;
+    readonly asked: AskedSignatures;
+  },
 ): CheckedFrame {
-  const request = checkRequest(frame.request, `${at}.request`, engine);
+  const { frame, at, engine, asked } = about;
+  const request = checkRequest(frame.request, `${at}.request`, { engine, asked });
   const { created, expires, signature } = request.authorization;
   const atS = frame.atMs / 1_000;
   // Clocks of two nodes may differ by a minute.
@@ -205,8 +210,8 @@ function contextOf(
   request: CheckedRequest,
   at: string,
 ): BecknContext | undefined {
-  const action = actionOfPath(request.path)?.action;
   const wire = becknWire(request.profile);
+  const action = wire?.actions.ruleOfPath(request.path)?.action;
   if (action === undefined || wire === undefined)
     throw invalid(`${at}.request.header`, "names no action that is spoken");
   if (request.body === undefined) return undefined;

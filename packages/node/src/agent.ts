@@ -1,5 +1,6 @@
 /** What a program hands to `createNode` to host an agent, and what the agent gets in return. */
 
+import type { AgentExecutor } from "@a2a-js/sdk/server";
 import type { E2eKey, JsonObject, JsonValue } from "@gridmesh/protocol";
 import type {
   BecknExchange,
@@ -10,6 +11,7 @@ import type {
   SearchIntent,
 } from "./beckn/types.ts";
 import type { Clock, Random, Wait } from "./clock.ts";
+import type { CardDraft } from "./host/card.ts";
 import type { Log } from "./log.ts";
 import type { MarketClock } from "./market-clock.ts";
 import type { Registry } from "./registry/types.ts";
@@ -101,6 +103,10 @@ export interface AgentDefinition {
   /** An MCP agent written with an SDK, in place of `tools`: both revisions are served from one factory. */
   readonly mcp?: McpFactory;
   readonly tools?: Readonly<Record<string, ToolDefinition>>;
+  /** An A2A agent written with its SDK; without one its tools are its skills. Its caller: `context.state.get("caller")`. */
+  readonly a2a?: AgentExecutor;
+  /** What its A2A card says beyond the names of its skills. */
+  readonly card?: CardDraft;
   /** Plain JSON-RPC methods besides the tools. */
   readonly methods?: Readonly<Record<string, MethodHandler>>;
   /** Absent: the agent can sign no order. */

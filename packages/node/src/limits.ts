@@ -33,6 +33,18 @@ export const nodeLimits = {
   /** Streams of one peer; libp2p's own bound stands above it and cuts silently. */
   rpcStreamsPerPeer: 48,
   rpcIdleMs: 60_000,
+  /** The same of a conversation that keeps state at the agent. */
+  rpcSessionIdleMs: 300_000,
+  /** Requests of one caller to one agent under way on channels. */
+  rpcInFlightAgent: 32,
+  /** Streams of one peer that are served, and of them those that listen or keep a session. */
+  rpcStreamsServed: 32,
+  rpcLongStreams: 24,
+  /** A2A tasks of one agent that are not ended, of one caller and in all; with those, ended ones are kept up to so many. */
+  a2aOpenTasksPerCaller: 64,
+  a2aTasks: 4_096,
+  /** Text of the tasks that one agent keeps. */
+  a2aTaskChars: 64 * 1_024 * 1_024,
   /** Larger calls, and calls of methods with larger answers, take a second stream and delay nothing small. */
   rpcBulkBytes: 64 * 1024,
   /** Bytes of such calls under way for one peer, and for all: what they are read into is many times as large. */
@@ -173,6 +185,24 @@ export const nodeLimits = {
   clockStopMs: 60_000,
   /** Undecided for so long: a finding. */
   inDoubtMs: 600_000,
+  /** Processes of all agents together, and sessions of one. */
+  children: 16,
+  childSessions: 8,
+  /** A process is there and was greeted within this. */
+  childStartMs: 10_000,
+  /** Nobody asked it anything for so long: it is ended. */
+  childIdleMs: 300_000,
+  /** Its input is closed; after this it is asked to end, after this more it is ended; and when no time is left. */
+  childCloseMs: 2_000,
+  childTermMs: 3_000,
+  childLastMs: 200,
+  /** Wait after a crash, doubled with each in a row; so many in the window and it stays down. */
+  childBackoffMs: 250,
+  childBackoffMaxMs: 30_000,
+  childCrashes: 5,
+  childCrashWindowMs: 60_000,
+  /** What a killed node left running is asked to end, and after this ended. */
+  orphanMs: 1_000,
   /** Stopping: records withdrawn, calls drained, the rest closed. */
   stopMs: 5_000,
   withdrawMs: 500,

@@ -1,0 +1,82 @@
+/** One A2A request on a channel of its own: what callers over HTTP, or in the words of HTTP, ask for. */
+
+import { type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
+import type { AgentChannel, ChannelOpening } from "../route/channel.ts";
+import { isA2aStream, isObject } from "./a2a-params.ts";
+
+/** Opens a channel to the agent that is meant. */
+export type OpenA2a = (opening: ChannelOpening) => Promise<AgentChannel>;
+
+/** What came of a request: nothing to wait for, one answer, or answers as they come. */
+export type A2aExchange =
+  | { readonly kind: "accepted" }
+  | { readonly kind: "answer"; readonly line: string }
+  | { readonly kind: "stream"; readonly lines: AsyncIterable<string>; close(): void };
+
+export interface A2aQuestion {
+  /** One JSON-RPC request, as its caller wrote it. */
+  readonly body: string;
+  readonly version?: string | undefined;
+  readonly extensions?: string | undefined;
+  /** Ends the waiting, never the task. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** @throws PARSE_ERROR, INVALID_REQUEST, what opening throws; AGENT_CRASHED, STREAM_RESET when it broke off. */
+export async function exchangeA2a(open: OpenA2a, question: A2aQuestion): Promise<A2aExchange> {
+  const { body, version, extensions, signal } = question;
+  const { method, answered } = readEnvelope(body);
+  const headers = {
+    ...(version === undefined ? {} : { "a2a-version": version }),
+    ...(extensions === undefined ? {} : { "a2a-extensions": extensions }),
+  };
+  const channel = await open({ proto: "a2a", mode: isA2aStream(method) ? "listen" : "call", headers });
+  const leave = () => channel.reset("the caller has gone");
+  signal?.addEventListener("abort", leave, { once: true });
+  if (signal?.aborted === true) leave();
+  channel.send(oneLine(body));
+  if (!answered) {
+    // The agent reads to the end and goes on by itself.
+    channel.end();
+    return { kind: "accepted" };
+  }
+  const lines = channel.lines[Symbol.asyncIterator]();
+  const first = await lines.next();
+  if (first.done === true) throw new ProtocolError("AGENT_CRASHED", "the agent ended before it answered");
+  if (isA2aStream(method) && !isFailure(first.value)) {
+    return { kind: "stream", lines: rest(first.value, lines), close: leave };
+  }
+  signal?.removeEventListener("abort", leave);
+  channel.end();
+  return { kind: "answer", line: first.value };
+}
+
+async function* rest(first: string, lines: AsyncIterator<string>): AsyncGenerator<string, void, undefined> {
+  yield first;
+  for (let next = await lines.next(); next.done !== true; next = await lines.next()) yield next.value;
+}
+
+function readEnvelope(body: string): { readonly method: string; readonly answered: boolean } {
+  const value = parse(body);
+  if (!isObject(value) || typeof value["method"] !== "string") {
+    throw new ProtocolError("INVALID_REQUEST", "the body is one JSON-RPC request");
+  }
+  return { method: value["method"], answered: Object.hasOwn(value, "id") };
+}
+
+function parse(body: string): JsonValue {
+  try {
+    return JSON.parse(body) as JsonValue;
+  } catch (error) {
+    throw new ProtocolError("PARSE_ERROR", "the body is no JSON", { cause: error });
+  }
+}
+
+/** Line breaks between the tokens of JSON mean nothing; within strings they are written otherwise. */
+function oneLine(body: string): string {
+  return body.replaceAll(/[\r\n]+/g, " ");
+}
+
+function isFailure(line: string): boolean {
+  return (JSON.parse(line) as JsonObject)["error"] !== undefined;
+}

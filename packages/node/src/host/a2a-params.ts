@@ -1,0 +1,99 @@
+/** What is checked of a message before A2A's SDK sees it. */
+
+import { type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
+import type { CardSkill } from "./card.ts";
+
+const SENDS: ReadonlySet<string> = new Set([
+  "SendMessage",
+  "SendStreamingMessage",
+  "message/send",
+  "message/stream",
+]);
+const STREAMS: ReadonlySet<string> = new Set([
+  "SendStreamingMessage",
+  "SubscribeToTask",
+  "message/stream",
+  "tasks/resubscribe",
+]);
+
+/** Methods that begin a task or go on with one. */
+export function isSend(method: string): boolean {
+  return SENDS.has(method);
+}
+
+/** Methods with many answers: they take a channel of mode `listen`. */
+export function isA2aStream(method: string): boolean {
+  return STREAMS.has(method);
+}
+
+const CALLS: ReadonlySet<string> = new Set([
+  ...SENDS,
+  ...STREAMS,
+  "GetTask",
+  "ListTasks",
+  "CancelTask",
+  "CreateTaskPushNotificationConfig",
+  "GetTaskPushNotificationConfig",
+  "ListTaskPushNotificationConfigs",
+  "DeleteTaskPushNotificationConfig",
+  "GetExtendedAgentCard",
+  "GetAgentCard",
+  "createTask",
+  "getTask",
+  "cancelTask",
+]);
+/** MCP has methods of these names too, whose task is `taskId`. */
+const SHARED: ReadonlySet<string> = new Set(["tasks/get", "tasks/cancel"]);
+
+/** Whether a plain call means an A2A method. */
+export function isA2aCall(method: string, params: JsonValue): boolean {
+  if (CALLS.has(method)) return true;
+  return SHARED.has(method) && isObject(params) && typeof params["id"] === "string";
+}
+
+/** `tenant` says again whom the channel is open to. @throws INVALID_PARAMS when it names somebody else. */
+export function withoutTenant(params: JsonValue | undefined, agent: string): JsonValue | undefined {
+  if (!isObject(params)) return params;
+  const { tenant, ...rest } = params;
+  if (tenant === undefined || tenant === "" || tenant === agent) return rest;
+  throw new ProtocolError("INVALID_PARAMS", `tenant is "${agent}" here`);
+}
+
+/** @throws INVALID_PARAMS: no message, no parts, an unknown skill (`data.skills` lists the known). */
+export function checkSend(
+  params: JsonValue | undefined,
+  { skills, needed }: { readonly skills: readonly CardSkill[]; readonly needed: boolean },
+): void {
+  const message = messageIn(params);
+  const skill = skillOf(message);
+  const known = skills.map(({ id }) => id);
+  // An agent that lists no skills knows them itself.
+  if (!needed && (skill === undefined || known.length === 0)) return;
+  if (skill === undefined ? known.length === 1 || goesOn(message) : known.includes(skill)) return;
+  const what = skill === undefined ? "a message names a skill" : `no skill "${skill.slice(0, 64)}"`;
+  throw new ProtocolError("INVALID_PARAMS", what, { data: { skills: known } });
+}
+
+function messageIn(params: JsonValue | undefined): JsonObject {
+  const message = isObject(params) ? params["message"] : undefined;
+  if (!isObject(message)) throw new ProtocolError("INVALID_PARAMS", "params have a message");
+  const { parts } = message;
+  if (Array.isArray(parts) && parts.length > 0) return message;
+  throw new ProtocolError("INVALID_PARAMS", "a message has at least one part");
+}
+
+function goesOn({ taskId }: JsonObject): boolean {
+  return typeof taskId === "string" && taskId !== "";
+}
+
+/** The skill a message means. @throws INVALID_PARAMS. */
+export function skillOf(message: JsonObject): string | undefined {
+  const { metadata } = message;
+  const skill = isObject(metadata) ? metadata["skillId"] : undefined;
+  if (skill === undefined || typeof skill === "string") return skill;
+  throw new ProtocolError("INVALID_PARAMS", "skillId is the name of a skill");
+}
+
+export function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

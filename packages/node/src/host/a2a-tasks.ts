@@ -1,0 +1,158 @@
+/** The tasks of one agent, each seen by its own caller alone; bounded, the oldest ended ones go first. */
+
+import type { ListTasksRequest, ListTasksResponse, Task } from "@a2a-js/sdk";
+import type { ServerCallContext, TaskStore } from "@a2a-js/sdk/server";
+import { ProtocolError } from "@gridmesh/protocol";
+import { nodeLimits } from "../limits.ts";
+import type { A2aSdk } from "./a2a-sdk.ts";
+
+const ENDED: ReadonlySet<unknown> = new Set([
+  "TASK_STATE_COMPLETED",
+  "TASK_STATE_FAILED",
+  "TASK_STATE_CANCELED",
+  "TASK_STATE_REJECTED",
+]);
+
+/** As a filter, "unspecified". */
+const ANY_STATE = 0;
+
+interface KeptTask {
+  readonly owner: string;
+  readonly id: string;
+  /** JSON: what is kept is nobody's object any more, and its size is known. */
+  readonly text: string;
+  readonly contextId: string;
+  readonly state: number | undefined;
+  readonly ended: boolean;
+  /** Wall ms of its status. */
+  readonly atMs: number;
+  /** Rises with every change. */
+  readonly seq: number;
+}
+
+export class TaskShelf implements TaskStore {
+  readonly #sdk: A2aSdk;
+  /** Oldest change first. */
+  readonly #tasks = new Map<string, KeptTask>();
+  /** Tasks not ended, by owner. */
+  readonly #open = new Map<string, number>();
+  #openTotal = 0;
+  #chars = 0;
+  #seq = 0;
+
+  constructor(sdk: A2aSdk) {
+    this.#sdk = sdk;
+  }
+
+  /** Whether a caller may begin one more. @throws QUOTA_EXCEEDED. */
+  checkRoom(owner: string): void {
+    if ((this.#open.get(owner) ?? 0) >= nodeLimits.a2aOpenTasksPerCaller) {
+      throw new ProtocolError("QUOTA_EXCEEDED", "too many tasks of this caller are open");
+    }
+    if (this.#openTotal >= nodeLimits.a2aTasks) {
+      throw new ProtocolError("QUOTA_EXCEEDED", "too many tasks of this agent are open");
+    }
+  }
+
+  load(id: string, context: ServerCallContext): Promise<Task | undefined> {
+    const kept = this.#tasks.get(keyOf(ownerOf(context), id));
+    return Promise.resolve(kept === undefined ? undefined : this.#read(kept));
+  }
+
+  save(task: Task, context: ServerCallContext): Promise<void> {
+    const { Task: codec } = this.#sdk.types;
+    const owner = ownerOf(context);
+    const json = codec.toJSON(task) as { readonly status?: { readonly state?: unknown } };
+    const text = JSON.stringify(json);
+    const atMs = Date.parse(task.status?.timestamp ?? "");
+    this.#seq += 1;
+    this.#drop(keyOf(owner, task.id));
+    this.#keep({
+      owner,
+      id: task.id,
+      text,
+      contextId: task.contextId,
+      state: task.status?.state,
+      ended: ENDED.has(json.status?.state),
+      atMs: Number.isNaN(atMs) ? 0 : atMs,
+      seq: this.#seq,
+    });
+    this.#makeRoom();
+    return Promise.resolve();
+  }
+
+  list(params: ListTasksRequest, context: ServerCallContext): Promise<ListTasksResponse> {
+    const { pageToken, pageSize = 50, includeArtifacts = false } = params;
+    const owner = ownerOf(context);
+    const wanted = [...this.#tasks.values()].filter((kept) => kept.owner === owner && matches(kept, params));
+    const before = pageToken === "" ? Infinity : this.#readToken(pageToken);
+    const page = wanted
+      .reverse()
+      .filter(({ seq }) => seq < before)
+      .slice(0, pageSize + 1);
+    const shown = page.slice(0, pageSize);
+    const tasks = shown.map((kept) => this.#read(kept));
+    if (!includeArtifacts) for (const task of tasks) task.artifacts = [];
+    const last = shown.at(-1);
+    return Promise.resolve({
+      tasks,
+      nextPageToken: page.length > pageSize && last !== undefined ? String(last.seq) : "",
+      pageSize,
+      totalSize: wanted.length,
+    });
+  }
+
+  #read({ text }: KeptTask): Task {
+    return this.#sdk.types.Task.fromJSON(JSON.parse(text));
+  }
+
+  #readToken(token: string): number {
+    if (/^[1-9]\d{0,15}$/.test(token)) return Number(token);
+    throw new this.#sdk.errors.RequestMalformedError("no such page");
+  }
+
+  #keep(kept: KeptTask): void {
+    this.#tasks.set(keyOf(kept.owner, kept.id), kept);
+    this.#chars += kept.text.length;
+    if (!kept.ended) this.#count(kept.owner, 1);
+  }
+
+  #drop(key: string): void {
+    const kept = this.#tasks.get(key);
+    if (kept === undefined) return;
+    this.#tasks.delete(key);
+    this.#chars -= kept.text.length;
+    if (!kept.ended) this.#count(kept.owner, -1);
+  }
+
+  #count(owner: string, more: number): void {
+    const open = (this.#open.get(owner) ?? 0) + more;
+    this.#openTotal += more;
+    if (open === 0) this.#open.delete(owner);
+    else this.#open.set(owner, open);
+  }
+
+  /** An open task is never forgotten; they are bounded where they begin. */
+  #makeRoom(): void {
+    for (const [key, kept] of this.#tasks) {
+      if (this.#tasks.size <= nodeLimits.a2aTasks && this.#chars <= nodeLimits.a2aTaskChars) return;
+      if (kept.ended && kept.seq !== this.#seq) this.#drop(key);
+    }
+  }
+}
+
+/** Whose tasks: the caller's name, as the face made it. */
+function ownerOf(context: ServerCallContext): string {
+  return context.user?.userName ?? "";
+}
+
+function keyOf(owner: string, id: string): string {
+  return JSON.stringify([owner, id]);
+}
+
+function matches(kept: KeptTask, { contextId, status, statusTimestampAfter }: ListTasksRequest): boolean {
+  if (contextId !== "" && kept.contextId !== contextId) return false;
+  const wanted: number = status;
+  if (wanted !== ANY_STATE && kept.state !== wanted) return false;
+  return statusTimestampAfter === undefined || kept.atMs > Date.parse(statusTimestampAfter);
+}

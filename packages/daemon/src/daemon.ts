@@ -15,7 +15,6 @@ import { isProtocolError } from "@gridmesh/protocol";
 import { alreadyRunning } from "./already-running.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
-import { controlApp, listenOnSocket } from "./control/app.ts";
 import type { ControlContext } from "./control/context.ts";
 import {
   type DaemonFile,
@@ -25,6 +24,7 @@ import {
   readDaemonFile,
   writeDaemonFile,
 } from "./home.ts";
+import { type Doors, openDoors } from "./doors.ts";
 import { loadAgents } from "./load-agents.ts";
 import { observeMachine } from "./machine.ts";
 import type { ForeignMetrics } from "./metrics/foreign.ts";
@@ -55,6 +55,7 @@ export interface Daemon {
 interface Running {
   page: string | null;
   beckn: string | null;
+  doors: Doors | undefined;
   stop: Promise<void> | undefined;
 }
 
@@ -74,7 +75,7 @@ export async function startDaemon({ paths, loaded, log, lock }: DaemonOptions): 
   const node = await openNode({ paths, config, network, agents, market: clock.market, log, lock, undo });
 
   const stopping = Promise.withResolvers<void>();
-  const running: Running = { page: null, beckn: null, stop: undefined };
+  const running: Running = { page: null, beckn: null, doors: undefined, stop: undefined };
   const context: ControlContext = {
     node,
     config,
@@ -86,6 +87,7 @@ export async function startDaemon({ paths, loaded, log, lock }: DaemonOptions): 
     startedAtMs: file.startedAtMs,
     statusPage: () => running.page,
     becknHttp: () => running.beckn,
+    gateway: () => running.doors?.url ?? null,
     metricsText: metricsOf(node, foreign),
     requestStop: (now) => void stop({ now }),
     stopping: () => running.stop !== undefined,
@@ -97,7 +99,7 @@ export async function startDaemon({ paths, loaded, log, lock }: DaemonOptions): 
   }
   running.beckn = await openBeckn({ config, home: paths.home, node, log, undo });
   // Last: a stop may be asked for as soon as the socket listens.
-  undo.use(await listenOnSocket(controlApp(context), paths.socket));
+  running.doors = undo.use(await openDoors({ context, paths, log }));
   writeDaemonFile(paths, { ...file, state: "running" });
 
   // A disk that fails ends the node by itself; the daemon ends with it and says why.

@@ -61,7 +61,7 @@ test("docs/CONFIG.md tells what each profile changes", () => {
         return Array.isArray(value)
           ? value.map((member) => `\`${String(member)}\``).join(", ")
           : typeof value === "string"
-            ? value
+            ? value || "off"
             : JSON.stringify(value);
       }),
     ]),

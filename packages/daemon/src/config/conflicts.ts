@@ -1,6 +1,7 @@
 /** Settings that cannot hold together; each rule names both. */
 
 import { type FeatureName, featureNames } from "@gridmesh/protocol";
+import { LOOPBACK_NAMES, listenPlace } from "../listening.ts";
 import type { Config } from "./schema.ts";
 import type { ConfigProblem } from "./problem.ts";
 
@@ -74,6 +75,24 @@ const rules: readonly Rule[] = [
   },
   passesTheKey("reach.quic", "QUIC", ({ reach }) => reach.quic),
   passesTheKey("reach.webrtc", "WebRTC", ({ reach }) => reach.webrtc),
+  {
+    keys: ["control.listen", "control.behindProxy"],
+    broken: ({ control }) =>
+      control.listen !== "" &&
+      !LOOPBACK_NAMES.has(listenPlace(control.listen).name) &&
+      control.behindProxy.length === 0,
+    what: "listens beyond this machine, in clear",
+    fix: 'Listen on 127.0.0.1, or name the proxy that ends TLS: control.behindProxy = ["mesh.example:443"].',
+  },
+  {
+    keys: ["gateway.auth", "control.listen"],
+    broken: ({ control, gateway }) =>
+      gateway.auth === "none" &&
+      control.listen !== "" &&
+      !LOOPBACK_NAMES.has(listenPlace(control.listen).name),
+    what: "lets anybody call, which only loopback allows",
+    fix: 'Set gateway.auth = "token", or listen on 127.0.0.1.',
+  },
   {
     keys: ["status.hosts", "status.listen"],
     broken: (config) => config.status.hosts.length > 0 && config.status.listen === "",

@@ -7,23 +7,27 @@ export const profileDefaults: Readonly<Record<string, Readonly<Record<string, Js
     "discovery.mdns": true,
     "discovery.dht": true,
     "discovery.dhtMode": "server",
+    "control.listen": "127.0.0.1:4880",
   },
   testnet: {
     listen: ["/ip4/127.0.0.1/tcp/0"],
     "discovery.mdns": false,
     "discovery.dht": true,
     "discovery.dhtMode": "server",
+    "control.listen": "",
   },
   public: {
     listen: ["/ip4/0.0.0.0/tcp/4801", "/ip4/0.0.0.0/tcp/4802/ws"],
     "discovery.mdns": false,
     "discovery.dht": true,
     "discovery.dhtMode": "auto",
+    "control.listen": "127.0.0.1:4880",
   },
   private: {
     listen: ["/ip4/0.0.0.0/tcp/4801", "/ip4/0.0.0.0/tcp/4802/ws"],
     "discovery.mdns": false,
     "discovery.dht": true,
     "discovery.dhtMode": "auto",
+    "control.listen": "127.0.0.1:4880",
   },
 };

@@ -3,6 +3,7 @@
 import type { JsonValue } from "@gridmesh/protocol";
 import { z } from "zod";
 import { beckn } from "./beckn-schema.ts";
+import { control, gateway } from "./gateway-schema.ts";
 import { discovery, features, interop, limits, multiaddr, peers, reach, routing } from "./network-schema.ts";
 
 const NETWORK_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -63,6 +64,8 @@ export const configSchema = z.strictObject({
   limits,
   interop,
   features,
+  control,
+  gateway,
   status: z
     .strictObject({
       listen: z

@@ -2,6 +2,7 @@
 
 import { chmodSync, rmSync } from "node:fs";
 import { ProtocolError } from "@gridmesh/protocol";
+import { createServer, type RequestListener, type Server } from "node:http";
 import { fastify, type FastifyInstance } from "fastify";
 import { checkSocketPath } from "../home.ts";
 import { agentRoutes } from "./agent-routes.ts";
@@ -18,16 +19,27 @@ const HEADER_LIMIT_BYTES = 8 * 1024;
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 
+/** What else is asked for over the socket: it is given the API's own part, and returns the whole. */
+export interface SocketParts {
+  readonly requests: (api: RequestListener) => RequestListener;
+  readonly onServer: (server: Server) => void;
+}
+
 /** The API as an app that does not listen yet. */
-export function controlApp(context: ControlContext): FastifyInstance {
+export function controlApp(context: ControlContext, parts?: SocketParts): FastifyInstance {
+  const http = {
+    maxHeaderSize: HEADER_LIMIT_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+  };
   const app = fastify({
     bodyLimit: BODY_LIMIT_BYTES,
     forceCloseConnections: true,
     logger: false,
-    http: {
-      maxHeaderSize: HEADER_LIMIT_BYTES,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
+    serverFactory(api) {
+      const server = createServer(http, parts === undefined ? api : parts.requests(api));
+      parts?.onServer(server);
+      return server;
     },
   });
   app.setErrorHandler((error, _request, reply) => {

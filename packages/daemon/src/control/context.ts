@@ -16,6 +16,8 @@ export interface ControlContext {
   statusPage(): string | null;
   /** Where Beckn over HTTP is taken, once it is. */
   becknHttp(): string | null;
+  /** Where local programs reach the control API and the gateway over TCP, once they do. */
+  gateway(): string | null;
   /** Every metric in Prometheus' text form. */
   metricsText(): Promise<{ readonly contentType: string; readonly text: string }>;
   /** Begins to stop, once; `now` skips the drain. */

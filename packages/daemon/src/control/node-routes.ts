@@ -65,6 +65,7 @@ function nodeView(context: ControlContext): NodeView {
     rssBytes: process.memoryUsage.rss(),
     statusPage: context.statusPage(),
     becknHttp: context.becknHttp(),
+    gateway: context.gateway(),
   };
 }
 

@@ -35,6 +35,8 @@ export interface NodeView {
   readonly statusPage: string | null;
   /** Where Beckn over HTTP is taken, `http://host:port`, or null when it is off. */
   readonly becknHttp: string | null;
+  /** Where local programs reach the control API, MCP and A2A over TCP, `http://host:port`, or null when it is off. */
+  readonly gateway: string | null;
 }
 
 export interface PeerView {

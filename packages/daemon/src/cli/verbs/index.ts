@@ -24,6 +24,10 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
   bans: { summary: "list and lift bans", load: async () => (await import("./bans.ts")).bans },
   agents: { summary: "list own agents, find others", load: async () => (await import("./agents.ts")).agents },
   call: { summary: "call a method of any agent or node", load: async () => (await import("./call.ts")).call },
+  token: {
+    summary: "tokens for programs that call over HTTP",
+    load: async () => (await import("./token.ts")).token,
+  },
   trade: { summary: "list, show, trace trades", load: async () => (await import("./trade.ts")).trade },
   ledger: {
     summary: "balances, and whether they hold",

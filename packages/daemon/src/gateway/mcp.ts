@@ -1,0 +1,77 @@
+/** `/mcp/<target>`: any agent the caller may reach, in both revisions of MCP over HTTP. */
+
+import { isProtocolError, ProtocolError } from "@gridmesh/protocol";
+import { Refusal } from "./guard.ts";
+import { readBody, sendError, sendRefusal } from "./listener-http.ts";
+import type { GatewayContext, GatewayFace, GatewayRequest } from "./listener-types.ts";
+import { isModern } from "./mcp-headers.ts";
+import { LegacySessions } from "./mcp-legacy.ts";
+import { readMessage, refusalOf, RequestRefusal } from "./mcp-message.ts";
+import { answerModern } from "./mcp-modern.ts";
+import { McpTargets, type OpenMeta, referenceIn } from "./mcp-target.ts";
+
+export const MCP_PREFIX = "/mcp";
+
+/** @param options.sessionIdleMs - default 300,000 */
+export function openMcpFace(
+  context: GatewayContext,
+  options: { readonly openMeta: OpenMeta; readonly sessionIdleMs?: number | undefined },
+): GatewayFace {
+  const sessions = new LegacySessions({ idleMs: options.sessionIdleMs });
+  const targets = new McpTargets(context.node, options.openMeta);
+  return {
+    async take(asked) {
+      try {
+        await answer(asked, { sessions, targets });
+      } catch (error) {
+        await refuse(asked, error, context);
+      }
+    },
+    [Symbol.dispose]: () => sessions[Symbol.dispose](),
+  };
+}
+
+async function answer(
+  asked: GatewayRequest,
+  { sessions, targets }: { readonly sessions: LegacySessions; readonly targets: McpTargets },
+): Promise<void> {
+  const { request, caller, path } = asked;
+  const reference = referenceIn(path, MCP_PREFIX);
+  if (request.method === "GET") return sessions.listen(asked, targets.of(reference, caller));
+  if (request.method === "DELETE") return sessions.end(asked, targets.of(reference, caller));
+  if (request.method !== "POST") {
+    throw new Refusal(405, new ProtocolError("INVALID_REQUEST", "POST, GET or DELETE"), {
+      allow: "GET, POST, DELETE",
+    });
+  }
+  const message = readMessage(await readBody(request));
+  try {
+    const target = targets.of(reference, caller);
+    await (isModern(message, request.headers)
+      ? answerModern(asked, message, target)
+      : sessions.post(asked, message, target));
+  } catch (error) {
+    if (message.kind !== "request" || error instanceof RequestRefusal) throw error;
+    throw new RequestRefusal(refusalFor(error), message.id);
+  }
+}
+
+/** Whatever went wrong before an answer began is told with the request's id where it has one. */
+async function refuse(asked: GatewayRequest, error: unknown, { log }: GatewayContext): Promise<void> {
+  const { request, response } = asked;
+  if (response.headersSent || response.destroyed) return void response.destroy();
+  const [refusal, id] =
+    error instanceof RequestRefusal ? [error.refusal, error.id] : [refusalFor(error), null];
+  if (refusal.status === 500) log.error("gateway.failed", String(error));
+  if (request.complete) sendError(response, refusal, id);
+  else await sendRefusal(asked, refusal, id);
+}
+
+function refusalFor(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  if (isProtocolError(error)) return refusalOf(error);
+  return new Refusal(
+    500,
+    new ProtocolError("INTERNAL_ERROR", "the gateway could not do it", { cause: error }),
+  );
+}

@@ -198,7 +198,7 @@ test("who listens and who waits is told when the older agent ends", async () => 
   await talk(agent.near, [{ id: 1, method: "subscriptions/listen", params: { notifications, _meta } }], 1);
   await agent.server.close();
   const [cancelled, result] = await talk(agent.near, [], 2);
-  assert.deepEqual((cancelled?.["params"] as JsonObject)["requestId"], 1);
+  assert.partialDeepStrictEqual(cancelled, { params: { requestId: 1 } });
   assert.deepEqual(result?.["result"], {
     resultType: "complete",
     _meta: { "io.modelcontextprotocol/subscriptionId": 1 },

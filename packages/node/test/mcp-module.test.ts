@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Client } from "@modelcontextprotocol/client";
 import { McpServer, ResourceTemplate } from "@modelcontextprotocol/server";
 import { Client as OldClient } from "@modelcontextprotocol/sdk/client/index.js";
+import { McpServer as OldServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { z } from "zod";
 import type { AgentDefinition, McpFactory } from "../src/agent.ts";
 import { channelTransport } from "../src/host/mcp-transport.ts";
@@ -103,4 +104,36 @@ test("plain calls reach an MCP agent too, side by side", async () => {
 test("an instance in the place of a factory is refused", async () => {
   const mcp = new McpServer(CALLER) as unknown as McpFactory;
   await assert.rejects(nodeWith({ capabilities: [], mcp }), { code: "INVALID_PARAMS" });
+});
+
+test("a server of an older SDK serves callers of both revisions in the node's process", async () => {
+  const mcp: McpFactory = () => {
+    const server = new OldServer({ name: "old", version: "1" });
+    server.registerTool("add", { inputSchema: { a: z.number(), b: z.number() } }, ({ a, b }) =>
+      text(String(a + b)),
+    );
+    return server;
+  };
+  await using node = await nodeWith({ capabilities: [], mcp });
+  for (const mode of ["call", "session"] as const) {
+    const client = await connected(node, mode);
+    const sum = await client.callTool({ name: "add", arguments: { a: 2, b: 3 } });
+    assert.deepEqual(sum.content, [{ type: "text", text: "5" }]);
+    await client.close();
+  }
+});
+
+test("a factory that fails, or makes no server, is an error of the call and the next one works", async () => {
+  let times = 0;
+  const mcp: McpFactory = (context) => {
+    times += 1;
+    if (times === 1) throw new Error("/home/somebody/secret is not there");
+    if (times === 2) return {} as never;
+    return factory(context);
+  };
+  await using node = await nodeWith({ capabilities: [], mcp });
+  const call = () => node.call("local:sums/tools/call", { name: "add", arguments: { a: 1, b: 1 } });
+  await assert.rejects(call(), { code: "HANDLER_FAILED", message: "agent sums: its factory failed" });
+  await assert.rejects(call(), { code: "HANDLER_FAILED" });
+  await call();
 });

@@ -12,7 +12,7 @@ import { channelPair } from "../route/channel-pair.ts";
 import type { AgentChannel } from "../route/channel.ts";
 import { decodeMessage, type RpcMessage } from "../route/rpc-lines.ts";
 import { envelopeFault } from "./mcp-envelope.ts";
-import { ListenDesk, type ListenRequest } from "./mcp-listen-desk.ts";
+import { ListenDesk } from "./mcp-listen-desk.ts";
 import { Subscriptions } from "./mcp-subscriptions.ts";
 import { textAt, withMembers, withoutReserved } from "./mcp-text.ts";
 import { isObject, MCP_ERROR, META, MODERN_VERSION, objectIn } from "./mcp-words.ts";
@@ -55,7 +55,16 @@ const CACHEABLE: ReadonlySet<string> = new Set([
   "prompts/list",
 ]);
 
-const LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+const LEVELS: readonly (JsonValue | undefined)[] = [
+  "debug",
+  "info",
+  "notice",
+  "warning",
+  "error",
+  "critical",
+  "alert",
+  "emergency",
+];
 
 class ModernBridge {
   readonly #agent: LegacyAgent;
@@ -133,7 +142,7 @@ class ModernBridge {
       return this.#fail(id, { code: -32_600, message: "this id is under way already" });
     if (method === "server/discover") return this.#answer(id, this.#discovery());
     if (method === "subscriptions/listen") {
-      void this.#listens.open({ id, params } as ListenRequest).then(() => this.#endIfDone());
+      void this.#listens.open({ id, params }).then(() => this.#endIfDone());
       return;
     }
     this.#asked.set(id, { method, level: objectIn(params, "_meta")[META.logLevel] });
@@ -163,8 +172,7 @@ class ModernBridge {
     // A log line names no request: it is told where it can be of one alone, and only if that one asked for it.
     const [only] = this.#asked.values();
     if (this.#asked.size !== 1 || only?.level === undefined || !isObject(params)) return;
-    const level = LEVELS.indexOf(String(params["level"]));
-    if (level >= LEVELS.indexOf(String(only.level))) this.#tell(line);
+    if (LEVELS.indexOf(params["level"]) >= LEVELS.indexOf(only.level)) this.#tell(line);
   }
 
   #askSelf(method: string, params: JsonObject): Promise<JsonValue> {

@@ -74,8 +74,8 @@ export class CallerInputs {
 
   /** The caller will answer nothing more. */
   end(): void {
-    for (const { reject } of this.#waiting.values()) {
-      reject(new InputFailure({ code: -32_603, message: "the caller has gone" }));
+    for (const waiting of this.#waiting.values()) {
+      waiting.reject(new InputFailure({ code: -32_603, message: "the caller has gone" }));
     }
     this.#waiting.clear();
   }

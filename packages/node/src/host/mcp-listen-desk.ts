@@ -113,7 +113,7 @@ export class ListenDesk {
   /** Nobody listens any more. */
   drop(): void {
     this.#opening.clear();
-    for (const id of [...this.#listening.keys()]) this.#remove(id);
+    for (const id of this.#listening.keys()) this.#remove(id);
   }
 
   #remove(id: Id): boolean {

@@ -1,14 +1,16 @@
 /** An agent made of a factory of MCP servers, in the node's own process: both revisions, one server per channel. */
 
 import { messageOf, ProtocolError, rpcFailure, type RpcMessage } from "@gridmesh/protocol";
-import type { Caller, McpChange, McpFactory, McpServerShape } from "../agent.ts";
+import type { Caller, McpChange, McpFactory, McpFactoryContext, McpServerShape } from "../agent.ts";
 import type { Log } from "../log.ts";
 import { channelPair } from "../route/channel-pair.ts";
-import type { AgentChannel, ChannelContext, ChannelMode, ChannelOpening, Era } from "../route/channel.ts";
+import type { AgentChannel, ChannelContext, ChannelMode, ChannelOpening } from "../route/channel.ts";
+import { modernFromLegacy } from "./mcp-bridge-modern.ts";
 import { changedUri, type ChangeListener, type ChangeNote, isChange, McpChanges } from "./mcp-changes.ts";
 import { envelopeFault } from "./mcp-envelope.ts";
+import { greetLegacy } from "./mcp-session.ts";
 import { type AgentEnd, agentTransport, type McpTransport } from "./mcp-transport.ts";
-import { ALL_VERSIONS, isObject, META, objectIn } from "./mcp-words.ts";
+import { ALL_VERSIONS, isObject, LEGACY_VERSIONS, META, objectIn } from "./mcp-words.ts";
 
 export interface McpModuleOptions {
   readonly name: string;
@@ -49,17 +51,24 @@ export class McpModule {
   readonly #options: McpModuleOptions;
   readonly #changes = new McpChanges();
   readonly #open = new Set<Conversation>();
+  #kind: Promise<"own" | "foreign"> | undefined;
 
   constructor(options: McpModuleOptions) {
     this.#options = options;
   }
 
-  /** @throws PROTOCOL_UNSUPPORTED, HANDLER_FAILED when the factory makes no server. */
+  /** @throws HANDLER_FAILED when the factory makes no server. */
   async open({ mode }: ChannelOpening, { caller, signal }: ChannelContext): Promise<AgentChannel> {
     const sdk = await loadSdk();
-    const era: Era = "dual";
-    const [near, far] = channelPair({ era, versions: ALL_VERSIONS });
-    const talk = new Conversation({ module: this.#options, changes: this.#changes, sdk, mode, caller });
+    this.#kind ??= this.#kindOf(sdk, caller);
+    const kind = await this.#kind.catch((error: unknown) => {
+      this.#kind = undefined;
+      throw error;
+    });
+    const [near, far] = channelPair(
+      kind === "own" ? { era: "dual", versions: ALL_VERSIONS } : { era: "legacy", versions: LEGACY_VERSIONS },
+    );
+    const talk = new Conversation({ module: this.#options, changes: this.#changes, sdk, kind, mode, caller });
     this.#open.add(talk);
     talk.begin(far);
     const leave = () => far.reset("the caller has gone");
@@ -69,7 +78,15 @@ export class McpModule {
       signal.removeEventListener("abort", leave);
       this.#open.delete(talk);
     });
-    return near;
+    if (kind === "own" || mode === "session") return near;
+    return modernFromLegacy(await greetLegacy(near));
+  }
+
+  /** A server of another copy of the SDK, or of an older one, is served in the older revision, and bridged. */
+  async #kindOf({ own }: Sdk, caller: Caller): Promise<"own" | "foreign"> {
+    const server = await made(this.#options, { caller, era: "modern", changed: () => undefined });
+    await server.close().catch(() => undefined);
+    return own.some((kind) => server instanceof kind) ? "own" : "foreign";
   }
 
   /** Ends every conversation: who listens is told, who waits is answered. */
@@ -82,6 +99,7 @@ interface ConversationOptions {
   readonly module: McpModuleOptions;
   readonly changes: McpChanges;
   readonly sdk: Sdk;
+  readonly kind: "own" | "foreign";
   readonly mode: ChannelMode;
   readonly caller: Caller;
 }
@@ -105,15 +123,31 @@ class Conversation implements AgentEnd, ChangeListener {
   }
 
   begin(channel: AgentChannel): void {
-    const { module, changes, sdk, mode } = this.#options;
+    const { module, changes, sdk, kind, mode } = this.#options;
     this.#channel = channel;
     this.#stack.use(changes.join(this));
-    this.#handle = sdk.serve(({ era }) => this.#make(era), {
-      transport: agentTransport(channel, this),
-      legacy: mode === "session" ? "serve" : "reject",
-      onerror: (error) => module.log.debug("mcp.agent", `agent ${module.name}: ${messageOf(error)}`),
-    });
     void channel.closed.finally(() => this.#stack.dispose());
+    const transport = agentTransport(channel, this);
+    const onerror = (error: unknown) =>
+      module.log.debug("mcp.agent", `agent ${module.name}: ${messageOf(error)}`);
+    if (kind === "own") {
+      const legacy = mode === "session" ? "serve" : "reject";
+      this.#handle = sdk.serve((context) => this.#make(context.era) as Promise<never>, {
+        transport,
+        legacy,
+        onerror,
+      });
+      return;
+    }
+    this.#make("legacy")
+      .then(async (server) => {
+        this.#handle = server;
+        await server.connect(transport as never);
+      })
+      .catch((error: unknown) => {
+        onerror(error);
+        channel.reset("the agent made no server");
+      });
   }
 
   async close(): Promise<void> {
@@ -135,7 +169,7 @@ class Conversation implements AgentEnd, ChangeListener {
       return rpcFailure(id, new ProtocolError("INVALID_REQUEST", "this id is under way already"));
     }
     const claims = isObject(params) && objectIn(params, "_meta")[META.version] !== undefined;
-    if (this.#options.mode === "session" && !claims) return undefined;
+    if (this.#options.kind === "foreign" || (this.#options.mode === "session" && !claims)) return undefined;
     const fault = envelopeFault(method, params, ALL_VERSIONS);
     return fault === undefined ? undefined : { jsonrpc: "2.0", id, error: fault };
   }
@@ -162,16 +196,13 @@ class Conversation implements AgentEnd, ChangeListener {
     this.#sendChange?.(note);
   }
 
-  async #make(era: "modern" | "legacy"): Promise<never> {
-    const { module, changes, sdk, caller } = this.#options;
+  async #make(era: "modern" | "legacy"): Promise<McpServerShape> {
+    const { module, changes, caller } = this.#options;
     const changed = (what: McpChange) => changes.say(noteOf(what), undefined);
-    const server = await module.factory({ caller, era, changed });
-    if (!sdk.own.some((kind) => server instanceof kind)) {
-      throw new ProtocolError("HANDLER_FAILED", `agent ${module.name}: its factory made no MCP server`);
-    }
+    const server = await made(module, { caller, era, changed });
     this.#era = era;
     this.#watch(server);
-    return server as never;
+    return server;
   }
 
   /** The SDK tells a change to this one caller: what goes out here is told to the others too. */
@@ -189,6 +220,27 @@ class Conversation implements AgentEnd, ChangeListener {
       return connect(transport);
     };
   }
+}
+
+/** Known by its shape: a server of another copy of the SDK is none of our classes. */
+async function made(
+  { name, factory }: McpModuleOptions,
+  context: McpFactoryContext,
+): Promise<McpServerShape> {
+  let server: McpServerShape;
+  try {
+    server = await factory(context);
+  } catch (error) {
+    throw new ProtocolError("HANDLER_FAILED", `agent ${name}: its factory failed`, { cause: error });
+  }
+  if (
+    typeof server === "object" &&
+    typeof server.connect === "function" &&
+    typeof server.close === "function"
+  ) {
+    return server;
+  }
+  throw new ProtocolError("HANDLER_FAILED", `agent ${name}: its factory made no MCP server`);
 }
 
 function noteOf(what: McpChange): ChangeNote {

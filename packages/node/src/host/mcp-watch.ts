@@ -139,6 +139,6 @@ export class SessionWatch {
   }
 
   #fail(error: unknown): void {
-    for (const id of [...this.#watches.keys()]) this.#forget(id, toRpcError(error));
+    for (const id of this.#watches.keys()) this.#forget(id, toRpcError(error));
   }
 }

@@ -12,7 +12,8 @@ import type { AgentChannel, ChannelContext, ChannelOpening } from "../route/chan
 import { channelPair } from "../route/channel-pair.ts";
 import { a2aFailure } from "./a2a-errors.ts";
 import { type A2aAnswer, type A2aFace, type A2aRequest, type Asking, isOne } from "./a2a-face.ts";
-import { isA2aStream, isObject } from "./a2a-params.ts";
+import { isA2aStream } from "./a2a-params.ts";
+import { isObject } from "./loose-json.ts";
 
 export interface A2aChannelOptions {
   readonly face: A2aFace;

@@ -2,7 +2,8 @@
 
 import { type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
 import type { AgentChannel, ChannelOpening } from "../route/channel.ts";
-import { isA2aStream, isObject } from "./a2a-params.ts";
+import { isA2aStream } from "./a2a-params.ts";
+import { isObject } from "./loose-json.ts";
 
 /** Opens a channel to the agent that is meant. */
 export type OpenA2a = (opening: ChannelOpening) => Promise<AgentChannel>;

@@ -2,6 +2,7 @@
 
 import { type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
 import type { CardSkill } from "./card.ts";
+import { isObject } from "./loose-json.ts";
 
 const SENDS: ReadonlySet<string> = new Set([
   "SendMessage",
@@ -92,8 +93,4 @@ export function skillOf(message: JsonObject): string | undefined {
   const skill = isObject(metadata) ? metadata["skillId"] : undefined;
   if (skill === undefined || typeof skill === "string") return skill;
   throw new ProtocolError("INVALID_PARAMS", "skillId is the name of a skill");
-}
-
-export function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

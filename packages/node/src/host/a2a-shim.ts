@@ -1,6 +1,7 @@
 /** The short calls `createTask`, `getTask` and `cancelTask` in A2A's own words, and their answers back. */
 
 import { type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
+import { asList, asObject, isObject, textsIn } from "./loose-json.ts";
 
 /** A call in A2A 1.0, and how its answer is told to who called shortly. */
 export interface ShortCall {
@@ -22,22 +23,22 @@ export function readShortCall(
 
 /** `{id, status, result}` of what SendMessage, GetTask or CancelTask answered. */
 export function shortAnswer(result: JsonValue): JsonObject {
-  const { task, message, ...bare } = object(result);
+  const { task, message, ...bare } = asObject(result);
   if (message !== undefined) {
-    const { messageId, parts } = object(message);
+    const { messageId, parts } = asObject(message);
     return { id: messageId ?? null, status: "completed", result: firstOf(parts) };
   }
-  const { id, status, artifacts } = object(task ?? bare);
-  const { state, message: said } = object(status);
+  const { id, status, artifacts } = asObject(task ?? bare);
+  const { state, message: said } = asObject(status);
   return {
     id: id ?? null,
     status: stateWord(state),
-    result: firstOf([...partsOf(artifacts), ...list(object(said)["parts"])]),
+    result: firstOf([...partsOf(artifacts), ...asList(asObject(said)["parts"])]),
   };
 }
 
 function sendParams(params: JsonValue | undefined, messageId: string): JsonObject {
-  const message = object(params)["message"];
+  const message = asObject(params)["message"];
   if (!isObject(message)) throw new ProtocolError("INVALID_PARAMS", "createTask takes a message");
   const { skillId, parameters = {} } = message;
   if (skillId !== undefined && typeof skillId !== "string") {
@@ -55,7 +56,7 @@ function sendParams(params: JsonValue | undefined, messageId: string): JsonObjec
 }
 
 function taskId(params: JsonValue | undefined): string {
-  const { id } = object(params);
+  const { id } = asObject(params);
   if (typeof id !== "string" || id === "") throw new ProtocolError("INVALID_PARAMS", "id names a task");
   return id;
 }
@@ -68,25 +69,13 @@ function stateWord(state: JsonValue | undefined): string {
 
 /** The first data part; else the texts, joined; else null. */
 function firstOf(parts: JsonValue | undefined): JsonValue {
-  const all = list(parts).map((part) => object(part));
+  const all = asList(parts).map((part) => asObject(part));
   const data = all.find((part) => Object.hasOwn(part, "data"));
   if (data !== undefined) return data["data"] ?? null;
-  const texts = all.map((part) => part["text"]).filter((text) => typeof text === "string");
+  const texts = textsIn(parts);
   return texts.length === 0 ? null : texts.join("\n");
 }
 
 function partsOf(artifacts: JsonValue | undefined): readonly JsonValue[] {
-  return list(artifacts).flatMap((artifact) => list(object(artifact)["parts"]));
-}
-
-function list(value: JsonValue | undefined): readonly JsonValue[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function object(value: JsonValue | undefined): JsonObject {
-  return isObject(value) ? value : {};
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return asList(artifacts).flatMap((artifact) => asList(asObject(artifact)["parts"]));
 }

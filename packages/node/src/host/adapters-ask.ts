@@ -10,8 +10,8 @@ import {
 import type { CallContext, Caller } from "../agent.ts";
 import type { AgentChannel } from "../route/channel.ts";
 import type { LocalAgent } from "../route/types.ts";
-import { isObject } from "./a2a-params.ts";
 import { META, MODERN_VERSION } from "./mcp-words.ts";
+import { asObject } from "./loose-json.ts";
 
 export interface McpRequest {
   readonly method: string;
@@ -34,7 +34,7 @@ export async function askMcp(agent: LocalAgent, request: McpRequest): Promise<Js
   const channel = await openOrNone(agent, caller, signal);
   const context: CallContext = { caller, signal, deadlineMs: Number.MAX_SAFE_INTEGER };
   // An agent of plain tools has no channel: its calls are all there is.
-  if (channel === undefined) return object(await agent.call(method, request.params, context));
+  if (channel === undefined) return asObject(await agent.call(method, request.params, context));
   const leave = () => {
     const params = { requestId: ID, reason: "cancelled" };
     tell(channel, { jsonrpc: "2.0", method: "notifications/cancelled", params });
@@ -43,7 +43,7 @@ export async function askMcp(agent: LocalAgent, request: McpRequest): Promise<Js
   signal.addEventListener("abort", leave, { once: true });
   try {
     channel.send(JSON.stringify(withEnvelope(request)));
-    return object(await answerOn(channel, request));
+    return asObject(await answerOn(channel, request));
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
   } finally {
@@ -79,7 +79,7 @@ async function answerOn(channel: AgentChannel, { onProgress }: McpRequest): Prom
     const message = readRpcMessage(JSON.parse(line) as JsonValue);
     if (message.kind === "result") return message.result;
     if (message.kind === "error") throw fromRpcError(message.error);
-    if (message.method === "notifications/progress") onProgress?.(object(message.params));
+    if (message.method === "notifications/progress") onProgress?.(asObject(message.params));
   }
   throw new ProtocolError("AGENT_CRASHED", "the agent ended before it answered");
 }
@@ -90,8 +90,4 @@ function tell(channel: AgentChannel, message: JsonObject): void {
   } catch {
     // It has ended by itself: there is nothing to cancel.
   }
-}
-
-function object(value: JsonValue | undefined): JsonObject {
-  return isObject(value) ? value : {};
 }

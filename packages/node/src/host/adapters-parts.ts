@@ -1,7 +1,7 @@
 /** MCP's content blocks as A2A's parts and back: what one has and the other has not travels in the part's metadata. */
 
 import type { JsonObject, JsonValue } from "@gridmesh/protocol";
-import { isObject } from "./a2a-params.ts";
+import { asList, isObject } from "./loose-json.ts";
 
 /** Key of a part's metadata under which the MCP block keeps what a part has no field for. */
 const MCP_PART = "urn:gridmesh:mcp:1";
@@ -10,7 +10,7 @@ const STRUCTURED = "structuredContent";
 /** The parts of a tool's result. */
 export function partsOfResult(result: JsonObject): readonly JsonObject[] {
   const { content, structuredContent } = result;
-  const parts = list(content).map((block) => partOf(block));
+  const parts = asList(content).map((block) => partOf(block));
   if (structuredContent === undefined) return parts;
   return [...parts, { data: structuredContent, metadata: { [MCP_PART]: { type: STRUCTURED } } }];
 }
@@ -106,8 +106,4 @@ function keptIn(part: JsonObject): JsonObject | undefined {
 
 function mime(mediaType: JsonValue | undefined): JsonObject {
   return typeof mediaType === "string" && mediaType !== "" ? { mimeType: mediaType } : {};
-}
-
-function list(value: JsonValue | undefined): readonly JsonValue[] {
-  return Array.isArray(value) ? value : [];
 }

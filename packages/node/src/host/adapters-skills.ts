@@ -4,9 +4,9 @@ import type { JsonObject, JsonValue } from "@gridmesh/protocol";
 import type { Caller } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import type { LocalAgent } from "../route/types.ts";
-import { isObject } from "./a2a-params.ts";
 import { askMcp } from "./adapters-ask.ts";
 import type { CardDraft, CardSkill } from "./card.ts";
+import { isObject } from "./loose-json.ts";
 
 /** Tools change seldom; who calls a new one within this time learns of it late. */
 const KEPT_MS = 2_000;

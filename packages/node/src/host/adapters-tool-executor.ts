@@ -6,12 +6,12 @@ import { isProtocolError, type JsonObject, type JsonValue, ProtocolError } from 
 import type { Caller } from "../agent.ts";
 import type { LocalAgent } from "../route/types.ts";
 import { taskOf } from "./a2a-executor.ts";
-import { isObject } from "./a2a-params.ts";
 import type { A2aRoom } from "./a2a-room.ts";
 import type { A2aSdk } from "./a2a-sdk.ts";
 import { askMcp } from "./adapters-ask.ts";
 import { partsOfResult } from "./adapters-parts.ts";
 import type { CardDraft } from "./card.ts";
+import { isObject } from "./loose-json.ts";
 
 export interface ToolExecutorOptions {
   readonly agent: LocalAgent;

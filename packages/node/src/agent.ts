@@ -65,6 +65,13 @@ export interface McpFactoryContext {
   readonly era: "modern" | "legacy";
   /** Tells everybody who listens to this agent; what a server says of itself is told to them anyway. */
   changed(what: McpChange): void;
+  /**
+   * Seals what the caller keeps between two rounds of the request under way: for `inputRequired({ requestState })`. It
+   * can be read by the caller, holds for 10 minutes, and opens for the same caller, method and arguments alone.
+   */
+  sealState(content: JsonValue, requestId: string | number): string;
+  /** Opens it again: for the server's `requestState.verify`. @throws INVALID_PARAMS. */
+  openState(state: string, requestId: string | number): JsonValue;
 }
 
 /** Makes one server for one caller's conversation; state that callers share lives outside of it. */

@@ -6,6 +6,7 @@ import { createStateSeal, type StateOwner } from "../src/host/mcp-state.ts";
 
 const KEY = new Uint8Array(32).fill(7);
 const owner: StateOwner = {
+  agent: "bank",
   caller: { kind: "peer", peerId: "peer-1", user: "ann" },
   method: "tools/call",
   params: { name: "pay", arguments: { amount: 5 } },
@@ -27,10 +28,11 @@ test("a state is opened by the request it was given to, in its next round", () =
   assert.deepEqual(sealAt(600_000).open(state, { ...owner, params: later }), { step: 1 });
 });
 
-test("nobody else opens a state: no other caller, user, agent, token, method or arguments, and none too late", () => {
+test("nobody else opens a state: no other agent, caller, user, token, method or arguments, and none too late", () => {
   const state = sealAt(0).seal({ step: 1 }, owner);
   const { caller } = owner;
   const others: readonly StateOwner[] = [
+    { ...owner, agent: "shop" },
     { ...owner, caller: { ...caller, peerId: "peer-2" } },
     { ...owner, caller: { ...caller, user: "bob" } },
     { ...owner, caller: { kind: "peer", peerId: "peer-1" } },

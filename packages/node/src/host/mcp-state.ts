@@ -8,6 +8,7 @@ import { isObject } from "./mcp-words.ts";
 
 /** The request a state belongs to: each of its rounds has the same method and arguments. */
 export interface StateOwner {
+  readonly agent: string;
   readonly caller: Caller;
   readonly method: string;
   readonly params: JsonValue | undefined;
@@ -57,12 +58,12 @@ function refused(): ProtocolError {
   return new ProtocolError("INVALID_PARAMS", "Invalid or expired requestState");
 }
 
-function describe({ caller, method, params }: StateOwner): string {
+function describe({ agent, caller, method, params }: StateOwner): string {
   const { peerId, user = null, agentId = null, token = null, anonymous = false } = caller;
   const arguments_ = createHash("sha256")
     .update(canonicalize(asked(params)))
     .digest("base64url");
-  return JSON.stringify([peerId, user, agentId, token, anonymous, method, arguments_]);
+  return JSON.stringify([agent, peerId, user, agentId, token, anonymous, method, arguments_]);
 }
 
 /** Params without what differs from round to round. */

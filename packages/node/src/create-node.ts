@@ -170,6 +170,7 @@ function baseOf(options: NodeOptions): NodeBase {
     streams: options.streams ?? {},
     messageRates: options.messageRates,
     idempotentTools: options.idempotentTools ?? [],
+    access: options.access ?? {},
     observe: options.observe ?? (() => []),
   };
 }

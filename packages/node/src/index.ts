@@ -35,6 +35,7 @@ export {
   type Observation,
   type Severity,
 } from "./findings.ts";
+export type { AccessOptions, AccessRule } from "./gate/access.ts";
 export { nodeEngine } from "./gate/engine.ts";
 export type { AgentOptions, Registration } from "./host/agent-list.ts";
 export { channelTransport, type McpTransport } from "./host/mcp-transport.ts";

@@ -4,6 +4,7 @@ import type { BucketRates, FeatureStances, HelloOffer, VerifyEngine } from "@gri
 import type { Access, AgentDefinition } from "./agent.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Observation } from "./findings.ts";
+import type { AccessOptions } from "./gate/access.ts";
 import type { KeyLock } from "./identity.ts";
 import type { Log } from "./log.ts";
 import type { MarketClock } from "./market-clock.ts";
@@ -73,6 +74,8 @@ export interface NodeOptions {
   readonly messageRates?: BucketRates | undefined;
   /** Tools a call by capability may repeat elsewhere when nobody knows whether it happened; their own hints are claims. */
   readonly idempotentTools?: readonly string[] | undefined;
+  /** Who may ask what of which agent; the first rule that fits goes before the agent's own access. */
+  readonly access?: AccessOptions | undefined;
   /** What the program around the node sees of its machine; asked whenever findings are. */
   readonly observe?: (() => readonly Observation[]) | undefined;
 }
@@ -94,5 +97,6 @@ export interface NodeBase {
   readonly trustedAlerts: readonly string[];
   readonly messageRates: BucketRates | undefined;
   readonly idempotentTools: readonly string[];
+  readonly access: AccessOptions;
   readonly observe: () => readonly Observation[];
 }

@@ -1,9 +1,9 @@
 /** Agents, router, rpc stream and registry of a node, wired. */
 
-import { parseAddress, toProtocolError } from "@gridmesh/protocol";
+import { type JsonValue, parseAddress, toProtocolError, verifyBinding } from "@gridmesh/protocol";
 import type { AgentContext } from "./agent.ts";
-import { createCallMeter } from "./call-meter.ts";
-import { maySee } from "./gate/access.ts";
+import { type CallMeter, createCallMeter } from "./call-meter.ts";
+import { type AccessJudge, createAccess } from "./gate/access.ts";
 import { createOverruns, type Overruns } from "./gate/overruns.ts";
 import { type AgentList, createAgentList, type SeatedAgent } from "./host/agent-list.ts";
 import type { Identity } from "./identity.ts";
@@ -16,10 +16,14 @@ import { withAlternatives } from "./registry/alternatives.ts";
 import type { Anycast } from "./registry/anycast.ts";
 import type { DistributedRegistry } from "./registry/registry.ts";
 import type { AgentRow } from "./registry/types.ts";
+import { AgentDoor } from "./route/agent-door.ts";
+import { createAudit } from "./route/audit.ts";
+import { Expiry } from "./route/expiry.ts";
 import { createForwarder, type Forwarder } from "./route/forward.ts";
 import { createNodeMethods, type NodeFacts, type PeerRow } from "./route/node-methods.ts";
 import { createRouter, type Router } from "./route/router.ts";
 import { type RefusedCall, serveRpc } from "./route/rpc-callee.ts";
+import { isObject } from "./route/rpc-lines.ts";
 import type { StateStore } from "./store/types.ts";
 import { countAnswered } from "./words.ts";
 
@@ -67,9 +71,11 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
   const { registry } = registryRoom;
   const advertiser = openAdvertiser(base, parts, { agents, registry });
   undo.defer(() => advertiser.stop());
+  const access = createAccess(clock, base.access);
   const nodeMethods = createNodeMethods({
     facts: parts.facts,
     agents,
+    access,
     peers: parts.peers,
     peerId,
     record: (name) => advertiser.record(name),
@@ -82,32 +88,75 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
     links,
     call: (address, params, wait) => router.call(address, params, wait),
   });
-  const { draining } = parts;
-  const overruns = createOverruns(clock, base.messageRates?.perSecond);
   const router: Router = createRouter({
     peerId,
     clock,
     agents,
+    door: openDoor(base, { agents, access, undo }),
     nodeMethods,
     forwarder,
     callCapability: anycast.call,
-    resolveCapability: anycast.resolve,
-    draining,
+    resolveCapability: (capability, wait) => anycast.resolve(capability, wait),
+    draining: parts.draining,
     meter,
   });
+  answerPeers(base, parts, { router, agents, access, registry, meter });
+  return { agents, router, registry, anycast, advertiser, forwarder };
+}
+
+function openDoor(
+  { clock, log }: NodeBase,
+  parts: { readonly agents: AgentList; readonly access: AccessJudge; readonly undo: AsyncDisposableStack },
+): AgentDoor {
+  const { agents, access, undo } = parts;
+  const expiry = undo.use(new Expiry(clock));
+  return new AgentDoor({ clock, agents, access, expiry, audit: createAudit(log.child("audit")) });
+}
+
+interface AnsweringRooms {
+  readonly router: Router;
+  readonly agents: AgentList;
+  readonly access: AccessJudge;
+  readonly registry: DistributedRegistry;
+  readonly meter: CallMeter;
+}
+
+/** Takes calls and channels of peers from here on. */
+function answerPeers(base: NodeBase, { links, identity, undo }: CallParts, rooms: AnsweringRooms): void {
+  const { clock } = base;
+  const { router, meter } = rooms;
+  const { peerId } = identity;
+  const overruns = createOverruns(clock, base.messageRates?.perSecond);
   undo.use(
     serveRpc({
-      transport,
+      transport: links.transport,
       clock,
       meter,
       admit: (caller) => admitCall(links, overruns, caller),
       accept: (to, caller) => router.accept(to, caller),
+      open: (opening, context) => router.admit(opening, context),
+      bound: (binding, from) => boundAgent(base, binding, from),
+      refuseWhenDraining: () => router.refuseWhenDraining(),
       dispatch: (call) => router.receive(call),
-      refusal: (call, error) =>
-        withAlternatives(error, () => alternativesTo(call, { agents, registry, peerId })),
+      refusal: (call, error) => withAlternatives(error, () => alternativesTo(call, { ...rooms, peerId })),
     }),
   );
-  return { agents, router, registry, anycast, advertiser, forwarder };
+}
+
+/** What a stream's opening line says of the calling agent counts only if it holds for this very peer. */
+function boundAgent(
+  { network, engine, clock }: NodeBase,
+  binding: JsonValue | undefined,
+  peerId: string,
+): string | undefined {
+  const agentId = isObject(binding) ? binding["agent_id"] : undefined;
+  if (typeof agentId !== "string") return undefined;
+  try {
+    const nowS = Math.floor(clock.nowMs() / 1_000);
+    return verifyBinding(binding, { network, engine, nowS, agentId, peerId }).agent_id;
+  } catch {
+    return undefined;
+  }
 }
 
 /** @throws PEER_BANNED, RATE_LIMITED, OVERLOADED. */
@@ -143,14 +192,23 @@ function introduceProviders(
 /** Live agents of others that offer all that the refused one does; of one the caller may not see, nothing is told. */
 function alternativesTo(
   { to, method, caller }: RefusedCall,
-  here: { readonly agents: AgentList; readonly registry: DistributedRegistry; readonly peerId: string },
+  here: {
+    readonly agents: AgentList;
+    readonly access: AccessJudge;
+    readonly registry: DistributedRegistry;
+    readonly peerId: string;
+  },
 ): readonly AgentRow[] {
   const agent = here.agents.get(to === "node" ? agentIn(method) : to);
-  if (agent === undefined || agent.capabilities.length === 0 || !maySee(agent.access, caller)) return [];
+  if (agent === undefined || agent.capabilities.length === 0 || !here.access.sees(agent, caller)) return [];
+  const isSeen = (name: string) => {
+    const other = here.agents.get(name);
+    return other !== undefined && here.access.sees(other, caller);
+  };
   return here.registry
     .answering(agent.capabilities)
     .filter((row) => row.presence === "live" && row.agentId !== agent.agentId && row.nodeId !== caller.peerId)
-    .filter((row) => !row.local || maySee(here.agents.get(row.name)?.access ?? "private", caller))
+    .filter((row) => !row.local || isSeen(row.name))
     .filter((row) => countAnswered(row.capabilities, agent.capabilities) === agent.capabilities.length);
 }
 

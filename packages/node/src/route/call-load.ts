@@ -4,6 +4,8 @@ import { nodeLimits } from "../limits.ts";
 /** Calls under way here: for all peers together until they are answered, for each until their work is over. */
 export class CallLoad {
   readonly #working = new Map<string, number>();
+  /** Requests on channels, by caller and agent. */
+  readonly #pairs = new Map<string, number>();
   #unanswered = 0;
   /** Bytes of large calls under way, by peer and in all, and of those that wait for room. */
   readonly #bulk = new Map<string, number>();
@@ -15,12 +17,26 @@ export class CallLoad {
   enter(peerId: string): void {
     const mine = this.#working.get(peerId) ?? 0;
     if (mine >= nodeLimits.rpcInFlight || this.#unanswered >= nodeLimits.rpcInFlightNode) {
-      throw new ProtocolError("TOO_MANY_STREAMS", "too many calls under way", {
-        data: { retry_after_ms: 100 },
-      });
+      throw tooMany("too many calls under way");
     }
     this.#working.set(peerId, mine + 1);
     this.#unanswered += 1;
+  }
+
+  /**
+   * Takes places for a request on a channel: its peer's, and its own among those of one caller to one agent.
+   * @throws TOO_MANY_STREAMS.
+   */
+  enterAgent(peerId: string, pair: string): () => void {
+    const mine = this.#pairs.get(pair) ?? 0;
+    if (mine >= nodeLimits.rpcInFlightAgent) throw tooMany("too many requests to one agent under way");
+    this.enter(peerId);
+    this.#pairs.set(pair, mine + 1);
+    return () => {
+      addTo(this.#pairs, pair, -1);
+      this.answered();
+      this.ended(peerId);
+    };
   }
 
   /**
@@ -79,8 +95,12 @@ export class CallLoad {
   }
 }
 
-function addTo(counts: Map<string, number>, peerId: string, bytes: number): void {
-  const sum = (counts.get(peerId) ?? 0) + bytes;
-  if (sum === 0) counts.delete(peerId);
-  else counts.set(peerId, sum);
+function addTo(counts: Map<string, number>, key: string, more: number): void {
+  const sum = (counts.get(key) ?? 0) + more;
+  if (sum === 0) counts.delete(key);
+  else counts.set(key, sum);
+}
+
+function tooMany(what: string): ProtocolError {
+  return new ProtocolError("TOO_MANY_STREAMS", what, { data: { retry_after_ms: 100 } });
 }

@@ -1,12 +1,6 @@
 /** Calls to other nodes: shared streams per peer, many calls on each. */
 
-import {
-  fromRpcError,
-  type JsonValue,
-  parseTolerant,
-  ProtocolError,
-  toProtocolError,
-} from "@gridmesh/protocol";
+import { type JsonValue, ProtocolError, toProtocolError } from "@gridmesh/protocol";
 import type { CallMeter } from "../call-meter.ts";
 import type { Clock, Wait } from "../clock.ts";
 import { startDeadline, until } from "../deadline.ts";
@@ -17,7 +11,8 @@ import type { Transport } from "../network/transport.ts";
 import { Expiry } from "./expiry.ts";
 import { type MethodCall, OutboundCall } from "./outbound-call.ts";
 import { PeerCalls } from "./peer-calls.ts";
-import { isObject, RPC_PROTOCOL, toLine } from "./rpc-lines.ts";
+import { RPC_PROTOCOL } from "./rpc-lines.ts";
+import { openingLine, readAcceptance } from "./rpc-opening.ts";
 
 export type { MethodCall };
 
@@ -98,8 +93,8 @@ async function openStream(options: ForwarderOptions, peerId: string): Promise<Bo
 /** A stream that does not get beyond its opening line is left to nobody. */
 async function opened(stream: BoundedStream, signal: AbortSignal): Promise<void> {
   try {
-    stream.post(toLine({ v: 1, to: "node", proto: "plain", mode: "call" }));
-    readOk(await stream.readLine({ timeoutMs: nodeLimits.rpcOpeningMs, signal }));
+    stream.post(openingLine({ to: "node", proto: "plain", mode: "call" }));
+    readAcceptance(await stream.readLine({ timeoutMs: nodeLimits.rpcOpeningMs, signal }));
   } catch (error) {
     stream.reset("the opening line was not answered");
     throw error;
@@ -111,12 +106,4 @@ function unsent(error: unknown, peerId: string): ProtocolError {
   const known = toProtocolError(error, "PEER_UNREACHABLE");
   if (known.code !== "CALL_TIMEOUT") return known;
   return new ProtocolError("PEER_UNREACHABLE", `no way to ${peerId} in time`, { cause: error });
-}
-
-/** @throws the error of an answer that refuses the stream. */
-function readOk(line: Uint8Array | undefined): void {
-  if (line === undefined) throw new ProtocolError("STREAM_RESET", "the stream ended before its first line");
-  const answer = parseTolerant(line, { maxDepth: nodeLimits.rpcDepth });
-  if (isObject(answer) && answer["ok"] === true) return;
-  throw fromRpcError(isObject(answer) ? answer["error"] : undefined);
 }

@@ -7,6 +7,8 @@ import type { RpcId } from "./rpc-lines.ts";
 export interface InboundCall {
   /** The agent of the stream's opening line, or `node`. */
   readonly to: string;
+  /** PeerIds it passed through; absent: none. */
+  readonly via?: readonly string[] | undefined;
   readonly method: string;
   readonly params: JsonValue;
   readonly context: CallContext;
@@ -15,6 +17,7 @@ export interface InboundCall {
 export interface InboundCallOptions {
   readonly id: RpcId;
   readonly to: string;
+  readonly via: readonly string[];
   readonly method: string;
   readonly params: JsonValue;
   readonly caller: Caller;
@@ -32,6 +35,7 @@ export interface InboundCallOptions {
 export class RunningCall implements InboundCall, Expiring {
   readonly id: RpcId;
   readonly to: string;
+  readonly via: readonly string[];
   readonly method: string;
   readonly params: JsonValue;
   readonly context: CallContext;
@@ -46,6 +50,7 @@ export class RunningCall implements InboundCall, Expiring {
   constructor(options: InboundCallOptions) {
     this.id = options.id;
     this.to = options.to;
+    this.via = options.via;
     this.method = options.method;
     this.params = options.params;
     this.beganMs = options.beganMs;

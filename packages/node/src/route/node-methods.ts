@@ -2,7 +2,7 @@
 
 import { isCapability, type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
 import type { Access, CallContext, MethodHandler } from "../agent.ts";
-import { maySee } from "../gate/access.ts";
+import type { AccessJudge } from "../gate/access.ts";
 import { nodeLimits } from "../limits.ts";
 import { answers } from "../words.ts";
 import type { LocalAgents, NodeMethods } from "./types.ts";
@@ -44,6 +44,7 @@ interface KnownAgent {
 export interface NodeMethodsOptions {
   readonly facts: () => NodeFacts;
   readonly agents: LocalAgents;
+  readonly access: AccessJudge;
   readonly peers: () => readonly PeerRow[];
   readonly peerId: string;
   /** The agent's newest signed record, if it is published. */
@@ -68,7 +69,7 @@ export function createNodeMethods(options: NodeMethodsOptions): NodeMethods {
 }
 
 function infoOf(options: NodeMethodsOptions, { caller }: CallContext): JsonValue {
-  const seen = options.agents.list().filter((agent) => maySee(agent.access, caller));
+  const seen = options.agents.list().filter((agent) => options.access.sees(agent, caller));
   const { continuity, ...facts } = options.facts();
   return { ...facts, agents: seen.length, continuity: [...continuity] };
 }
@@ -77,7 +78,7 @@ function listAgents(options: NodeMethodsOptions, params: JsonValue, context: Cal
   const { scope, capability, signed, others } = readListParams(params);
   const own = options.agents
     .list()
-    .filter((agent) => maySee(agent.access, context.caller))
+    .filter((agent) => options.access.sees(agent, context.caller))
     .filter((agent) => capability === undefined || answers(agent.capabilities, capability))
     .map((agent) => {
       const record = signed ? options.record(agent.name) : undefined;

@@ -11,20 +11,24 @@ import type { CallContext, Caller } from "../agent.ts";
 import type { CallMeter, CallRoute } from "../call-meter.ts";
 import type { Clock, Wait } from "../clock.ts";
 import { startDeadline, until } from "../deadline.ts";
-import { maySee } from "../gate/access.ts";
+import type { AgentDoor, OpenedAgent } from "./agent-door.ts";
 import { nodeLimits } from "../limits.ts";
 import { createAddressBook, type KnownAddress } from "./address-book.ts";
 import type { AgentChannel, ChannelContext, OpenRequest } from "./channel.ts";
+import { channelPair } from "./channel-pair.ts";
 import type { Forwarder, MethodCall } from "./forward.ts";
 import type { InboundCall } from "./inbound-call.ts";
+import type { RpcOpening } from "./rpc-opening.ts";
 import { plainChannel } from "./plain-channel.ts";
 import { readTarget } from "./target.ts";
-import type { CapabilityCall, LocalAgent, LocalAgents, NodeMethods } from "./types.ts";
+import type { CapabilityCall, LocalAgents, NodeMethods } from "./types.ts";
 
 export interface RouterOptions {
   readonly peerId: string;
   readonly clock: Clock;
   readonly agents: LocalAgents;
+  /** The way to them. */
+  readonly door: AgentDoor;
   readonly nodeMethods: NodeMethods;
   readonly forwarder: Forwarder;
   readonly callCapability: CapabilityCall;
@@ -55,8 +59,12 @@ export interface Router {
   open(reference: string, request: OpenRequest, wait?: Wait): Promise<AgentChannel>;
   /** A call that came in on a stream. @throws the codes of `call`, at once or by its promise. */
   receive(call: InboundCall): Promise<JsonValue>;
-  /** Whether a peer may open a stream to this target. @throws AGENT_NOT_FOUND, DRAINING. */
-  accept(to: string, peerId: string): void;
+  /** Whether a peer may open a stream of plain calls to this target. @throws AGENT_NOT_FOUND, DRAINING. */
+  accept(to: string, caller: Caller): void;
+  /** An agent's own channel for a peer. @throws AGENT_NOT_FOUND, AGENT_UNAVAILABLE, PROTOCOL_UNSUPPORTED, DRAINING. */
+  admit(opening: RpcOpening, context: ChannelContext): Promise<OpenedAgent>;
+  /** @throws DRAINING. */
+  refuseWhenDraining(): void;
   /** Calls of agents and node methods under way here. */
   inFlight(): number;
 }
@@ -92,7 +100,7 @@ class CallRouter implements Router {
   async open(reference: string, request: OpenRequest, wait: Wait = {}): Promise<AgentChannel> {
     const { clock, resolveCapability } = this.#node;
     const target = readTarget(reference);
-    this.#refuseWhenDraining();
+    this.refuseWhenDraining();
     using deadline = startDeadline(clock, wait, nodeLimits.callTimeoutMs);
     const { signal } = deadline;
     if (target.kind === "capability") {
@@ -112,24 +120,42 @@ class CallRouter implements Router {
 
   /** A channel to an agent of this node, or to the node. */
   async #openHere(name: string, opening: OpenRequest, context: ChannelContext): Promise<AgentChannel> {
-    const { clock } = this.#node;
-    const agent = name === "node" ? undefined : visible(this.#node.agents, name, context.caller);
+    const { clock, door, meter } = this.#node;
+    if (name !== "node") door.visible(name, context.caller);
     if (opening.proto === "plain" && opening.mode === "call") {
       return plainChannel({
         clock,
         context,
         call: (method, params, call) =>
-          agent === undefined
+          name === "node"
             ? this.#fromHere(method, params, call)
             : this.#toAgent(name, { method, params }, call),
       });
     }
-    if (agent === undefined) throw new ProtocolError("PROTOCOL_UNSUPPORTED", "the node answers plain calls");
-    if (agent.state !== "ready") {
-      throw new ProtocolError("AGENT_UNAVAILABLE", `agent ${name} is ${agent.state}`);
+    if (name === "node") throw new ProtocolError("PROTOCOL_UNSUPPORTED", "the node answers plain calls");
+    const opened = await door.open(name, opening, context);
+    const [near, far] = channelPair(opened.inside);
+    const guard = opened.guard(far, {
+      admit: () => undefined,
+      enter: () => {
+        this.refuseWhenDraining();
+        this.#running += 1;
+        return () => {
+          this.#running -= 1;
+        };
+      },
+      room: () => Promise.resolve(() => undefined),
+      onOver: (beganMs, error) => meter?.ended("local", clock.monotonicMs() - beganMs, error),
+    });
+    void guard.run();
+    return near;
+  }
+
+  admit(opening: RpcOpening, context: ChannelContext): Promise<OpenedAgent> {
+    if (opening.to === "node") {
+      throw new ProtocolError("PROTOCOL_UNSUPPORTED", "the node answers plain calls");
     }
-    const { proto, mode, headers } = opening;
-    return agent.open({ proto, mode, headers }, context);
+    return this.#node.door.open(opening.to, opening, context);
   }
 
   /** What somebody here asks of the node itself: any address, with that caller's rights. */
@@ -145,7 +171,7 @@ class CallRouter implements Router {
   }
 
   receive({ to, method, params, context }: InboundCall): Promise<JsonValue> {
-    this.#refuseWhenDraining();
+    this.refuseWhenDraining();
     if (to !== "node") return this.#toAgent(to, { method, params }, context);
     const { address } = this.#book.read(method);
     if (address.kind === "bare") {
@@ -158,9 +184,9 @@ class CallRouter implements Router {
     return this.#arrive(address, params, context);
   }
 
-  accept(to: string, peerId: string): void {
-    this.#refuseWhenDraining();
-    if (to !== "node") visible(this.#node.agents, to, { kind: "peer", peerId });
+  accept(to: string, caller: Caller): void {
+    this.refuseWhenDraining();
+    if (to !== "node") this.#node.door.visible(to, caller);
   }
 
   inFlight(): number {
@@ -170,7 +196,7 @@ class CallRouter implements Router {
   /** A local caller's call, wherever it goes. */
   #leave({ address, wire }: KnownAddress, params: JsonValue, wait: Wait): Promise<JsonValue> {
     const { forwarder, callCapability } = this.#node;
-    this.#refuseWhenDraining();
+    this.refuseWhenDraining();
     if (address.kind === "capability") {
       const call = { method: address.method, params };
       return this.#timed("capability", callCapability(address.capability, call, wait));
@@ -211,16 +237,15 @@ class CallRouter implements Router {
     if (address.kind === "bare") {
       const first = agents.list().find((agent) => agent.state === "ready");
       if (first === undefined) throw new ProtocolError("AGENT_NOT_FOUND", "no agent is ready here");
-      return this.#count(first.call(method, params, context));
+      return this.#toAgent(first.name, { method, params }, context);
     }
     const handler = nodeMethods.get(method);
     if (handler === undefined) throw new ProtocolError("METHOD_NOT_FOUND", `no method node/${method}`);
     return this.#count((async () => handler(params, context))());
   }
 
-  #toAgent(name: string, { method, params }: MethodCall, context: CallContext): Promise<JsonValue> {
-    const agent = visible(this.#node.agents, name, context.caller);
-    return this.#count(agent.call(method, params, context));
+  #toAgent(name: string, call: MethodCall, context: CallContext): Promise<JsonValue> {
+    return this.#count(this.#node.door.call(name, call, context));
   }
 
   async #count(work: Promise<JsonValue>): Promise<JsonValue> {
@@ -241,18 +266,9 @@ class CallRouter implements Router {
     return nodeId === "local" || nodeId === this.#node.peerId;
   }
 
-  #refuseWhenDraining(): void {
+  refuseWhenDraining(): void {
     if (this.#node.draining()) throw new ProtocolError("DRAINING", "this node is stopping");
   }
-}
-
-/** Who may not see an agent gets the same answer as for one that does not exist. */
-function visible(agents: LocalAgents, name: string, caller: Caller): LocalAgent {
-  const agent = agents.get(name);
-  if (agent === undefined || !maySee(agent.access, caller)) {
-    throw new ProtocolError("AGENT_NOT_FOUND", `no agent ${name} here`);
-  }
-  return agent;
 }
 
 /** The channel, if it opens in time; the caller's leaving is told to the agent either way. */

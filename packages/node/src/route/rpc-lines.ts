@@ -129,11 +129,7 @@ export function decodeMessage(line: string): RpcMessage {
   try {
     value = parseLine(line);
   } catch (error) {
-    const cause = isProtocolError(error) && error.code === "INVALID_REQUEST" ? error : undefined;
-    return unreadable(
-      null,
-      cause ?? new ProtocolError("PARSE_ERROR", "the line is no JSON", { cause: error }),
-    );
+    return unreadable(null, unparsed(error));
   }
   if (!isObject(value)) {
     return unreadable(null, new ProtocolError("INVALID_REQUEST", "a line holds one JSON-RPC message"));
@@ -142,12 +138,21 @@ export function decodeMessage(line: string): RpcMessage {
   return decodeAnswer(value);
 }
 
+/** What a line is answered that `parseLine` threw at. */
+export function unparsed(error: unknown): ProtocolError {
+  if (isProtocolError(error) && error.code === "INVALID_REQUEST") return error;
+  return new ProtocolError("PARSE_ERROR", "the line is no JSON", { cause: error });
+}
+
 const shape = { maxDepth: nodeLimits.rpcDepth, maxMembers: nodeLimits.rpcMembers };
 /** A member of an object is at least a comma, two quotes, a colon and a digit. */
 const MEMBER_CHARS = 5;
 
-/** Depth and members are bounded before anything is parsed; most lines are too small or too flat to need the walk. */
-function parseLine(line: string): JsonValue {
+/**
+ * Depth and members are bounded before anything is parsed; most lines are too small or too flat to need the walk.
+ * @throws INVALID_REQUEST over a bound; what the parser throws.
+ */
+export function parseLine(line: string): JsonValue {
   const small = line.length < nodeLimits.rpcMembers * MEMBER_CHARS && opensAtMost(line, nodeLimits.rpcDepth);
   return small ? (JSON.parse(line) as JsonValue) : parseTolerant(encoder.encode(line), shape);
 }

@@ -1,7 +1,7 @@
 /** JSON as it is signed: RFC 8785 on the way out, bytes equal to it on the way in. */
 
-import serialize from "canonicalize";
 import { encodeUtf8 } from "./bytes.ts";
+import { canonicalText } from "./canonical-text.ts";
 import { type ErrorCode, ProtocolError } from "./errors.ts";
 import type { JsonValue } from "./json.ts";
 import { type ShapeLimits, scanShape } from "./json-shape.ts";
@@ -11,12 +11,15 @@ const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor",
 /** Fields that carry content of others and may be longer than a string usually is. */
 const LONG_FIELDS: ReadonlySet<string> = new Set(["payload", "payload_json", "ct", "output", "body"]);
 
+const strictShape: ShapeLimits = {
+  maxDepth: limits.jsonDepth,
+  maxMembers: limits.jsonKeysPerObject,
+  maxItems: limits.jsonItemsPerArray,
+};
+
 /** The RFC 8785 text of a JSON value. @throws TypeError for what is no JSON: that is a bug of the caller. */
 export function canonicalize(value: unknown): string {
-  assertJson(value, 1);
-  const text = serialize(value);
-  if (text === undefined) throw new TypeError("not a JSON value");
-  return text;
+  return canonicalText(value, limits.jsonDepth);
 }
 
 /** `canonicalize` as UTF-8. */
@@ -29,14 +32,22 @@ export function canonicalBytes(value: unknown): Uint8Array {
  * @throws MESSAGE_MALFORMED.
  */
 export function parseCanonical(bytes: Uint8Array, options: { readonly maxDepth?: number } = {}): JsonValue {
-  const shape: ShapeLimits = {
-    maxDepth: options.maxDepth ?? limits.jsonDepth,
-    maxMembers: limits.jsonKeysPerObject,
-    maxItems: limits.jsonItemsPerArray,
-  };
+  const shape = { ...strictShape, maxDepth: options.maxDepth ?? limits.jsonDepth };
   const { text, value } = parseWithin(bytes, shape, malformed);
   checkStrict(value, "");
-  if (text !== canonicalText(value)) throw malformed("the bytes are not in canonical form");
+  if (text !== canonicalFormOf(value)) throw malformed("the bytes are not in canonical form");
+  return value;
+}
+
+/**
+ * What `canonicalize` wrote, as a strict reader takes it: what the text itself proves is not proved again.
+ * @throws MESSAGE_MALFORMED.
+ */
+export function readCanonicalized(text: string, bytes: Uint8Array): JsonValue {
+  const excess = scanShape(bytes, strictShape);
+  if (excess !== undefined) throw malformed(excess);
+  const value = JSON.parse(text) as JsonValue;
+  checkStrict(value, "");
   return value;
 }
 
@@ -87,9 +98,9 @@ const tolerantError: Refusal = (why, cause, limit) => {
   return new ProtocolError(code, why, { cause });
 };
 
-function canonicalText(value: JsonValue): string | undefined {
+function canonicalFormOf(value: JsonValue): string {
   try {
-    return serialize(value);
+    return canonicalText(value, Number.POSITIVE_INFINITY);
   } catch (cause) {
     throw malformed("the text holds a lone surrogate", cause);
   }
@@ -119,33 +130,4 @@ function checkKey(name: string): void {
 function isLong(text: string): boolean {
   if (text.length * 3 <= limits.jsonStringBytes) return false;
   return text.length > limits.jsonStringBytes || encodeUtf8(text).length > limits.jsonStringBytes;
-}
-
-/** Refuses what canonicalizers would silently drop, call or emit. */
-function assertJson(value: unknown, depth: number): void {
-  if (value === null || typeof value === "boolean") return;
-  if (typeof value === "string") {
-    if (!value.isWellFormed()) throw new TypeError("a string with a lone surrogate is no JSON");
-  } else if (typeof value === "number") {
-    if (!Number.isFinite(value)) throw new TypeError(`${value} is no JSON`);
-  } else if (typeof value === "object") {
-    assertContainer(value, depth);
-  } else {
-    throw new TypeError(`${typeof value} is no JSON`);
-  }
-}
-
-function assertContainer(value: object, depth: number): void {
-  if (depth > limits.jsonDepth) throw new TypeError(`deeper than ${limits.jsonDepth}`);
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) assertJson(value[i], depth + 1);
-    return;
-  }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== null && prototype !== Object.prototype)
-    throw new TypeError("only plain objects are JSON");
-  for (const [key, member] of Object.entries(value)) {
-    if (!key.isWellFormed()) throw new TypeError("a key with a lone surrogate is no JSON");
-    assertJson(member, depth + 1);
-  }
 }

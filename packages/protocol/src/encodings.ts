@@ -3,8 +3,8 @@
  * meant is one JSON value, and its canonical form is what the signature covers.
  */
 
-import { canonicalBytes, parseCanonical } from "./canonical.ts";
-import { equalBytes } from "./bytes.ts";
+import { canonicalBytes, canonicalize, parseCanonical, readCanonicalized } from "./canonical.ts";
+import { encodeUtf8, equalBytes } from "./bytes.ts";
 import { isProtocolError, messageOf, ProtocolError } from "./errors.ts";
 import { encodeFrame, frameFlags } from "./frame.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
@@ -149,18 +149,19 @@ function inflated(packed: Uint8Array, { inflate, maxBytes }: DecodeOptions): Uin
 
 /** Through canonical JSON, so that depth, members, numbers, keys and strings are judged by one reader. */
 function readForeign(body: Uint8Array, codec: BodyCodec, maxBytes: number): JsonValue {
-  let text: Uint8Array;
+  let text: string;
   try {
     const value = codec.decode(body);
-    text = canonicalBytes(value);
+    text = canonicalize(value);
     if (codec.exact && !equalBytes(codec.encode(value as JsonObject), body)) {
       throw new ProtocolError("MESSAGE_MALFORMED", "the bytes are not in their one form");
     }
   } catch (cause) {
     throw isProtocolError(cause) ? cause : malformed(messageOf(cause).slice(0, 200), cause);
   }
-  if (text.length > maxBytes) throw tooLarge(text.length);
-  return parseCanonical(text);
+  const bytes = encodeUtf8(text);
+  if (bytes.length > maxBytes) throw tooLarge(bytes.length);
+  return readCanonicalized(text, bytes);
 }
 
 function malformed(why: string, cause?: unknown): ProtocolError {

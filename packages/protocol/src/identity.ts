@@ -26,14 +26,35 @@ export function agentIdFromKey(key: Uint8Array): string {
   return AGENT_ID_PREFIX + base58encode(key);
 }
 
+/** Names of a node's neighbourhood: the same few sign message after message. */
+const NAMES_KEPT = 1_024;
+
+/** Reads each name once while it is among the last that were asked for. */
+function once(read: (name: string) => Uint8Array): (name: string) => Uint8Array {
+  const known = new Map<string, Uint8Array>();
+  return (name) => {
+    const before = known.get(name);
+    if (before !== undefined) return before.slice();
+    const key = read(name);
+    const oldest = known.keys().next();
+    if (known.size >= NAMES_KEPT && !oldest.done) known.delete(oldest.value);
+    known.set(name, key);
+    return key.slice();
+  };
+}
+
 /** The raw key, 32 bytes. @throws IDENTITY_MISMATCH when the text is not an agent_id in its one spelling. */
 export function keyFromAgentId(agentId: string): Uint8Array {
+  return keyOfAgentId(agentId);
+}
+
+const keyOfAgentId = once((agentId) => {
   if (agentId.startsWith(AGENT_ID_PREFIX) && agentId.length <= MAX_NAME_CHARS) {
     const key = base58decode(agentId.slice(AGENT_ID_PREFIX.length));
     if (key?.length === KEY_BYTES && agentIdFromKey(key) === agentId) return key;
   }
   throw new ProtocolError("IDENTITY_MISMATCH", `"${agentId.slice(0, MAX_NAME_CHARS)}" is no agent_id`);
-}
+});
 
 export function isAgentId(text: string): boolean {
   try {
@@ -55,6 +76,10 @@ export function peerIdFromKey(key: Uint8Array): string {
  * @throws ADDRESS_INVALID when it is no PeerId, IDENTITY_MISMATCH when its key is no Ed25519 one.
  */
 export function keyFromPeerId(text: string): Uint8Array {
+  return keyOfPeerId(text);
+}
+
+const keyOfPeerId = once((text) => {
   const multihash = text.length <= MAX_NAME_CHARS ? multihashOf(text) : undefined;
   if (multihash === undefined) {
     throw new ProtocolError("ADDRESS_INVALID", `"${text.slice(0, MAX_NAME_CHARS)}" is no PeerId`);
@@ -64,7 +89,7 @@ export function keyFromPeerId(text: string): Uint8Array {
     throw new ProtocolError("IDENTITY_MISMATCH", `${text} names no Ed25519 key`);
   }
   return multihash.slice(PEER_ID_PREFIX.length);
-}
+});
 
 /** A PeerId in the spelling that is emitted. @throws ADDRESS_INVALID, IDENTITY_MISMATCH. */
 export function normalizePeerId(text: string): string {

@@ -5,10 +5,10 @@
 
 import { checkTerms, verifyBinding } from "./binding.ts";
 import { toBase64 } from "./bytes.ts";
-import { canonicalize, parseCanonical } from "./canonical.ts";
+import { parseCanonical } from "./canonical.ts";
 import { signedBytes } from "./document.ts";
 import { ProtocolError } from "./errors.ts";
-import { type Header, headerFields, readHeader } from "./header.ts";
+import { type Header, headerFields, isJsonObject, readHeader } from "./header.ts";
 import { agentIdFromPeerId, keyFromAgentId } from "./identity.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
 import { limits } from "./limits.ts";
@@ -196,12 +196,21 @@ function checkClaims(
   }
 }
 
+/** A binding is flat: field by field is as good as its canonical form. */
+function isSameBinding(known: AgentBinding, shown: JsonValue): boolean {
+  if (!isJsonObject(shown)) return false;
+  const fields = Object.entries(known);
+  return (
+    Object.keys(shown).length === fields.length && fields.every(([name, value]) => shown[name] === value)
+  );
+}
+
 /** A node signs for itself; anybody else must be bound to the peer the message came from. */
 function checkBinding(header: Header, signerId: string, context: OpenContext): AgentBinding | undefined {
   const { peerId, nowS, network, engine } = context;
   if (header.binding !== undefined) {
     const known = context.bindingFor?.(signerId);
-    if (known !== undefined && canonicalize(known) === canonicalize(header.binding)) {
+    if (known !== undefined && isSameBinding(known, header.binding)) {
       checkTerms(known, { nowS, peerId });
       return known;
     }

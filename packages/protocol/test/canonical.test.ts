@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import serialize from "canonicalize";
 import * as fc from "fast-check";
 import {
   canonicalBytes,
@@ -105,6 +106,29 @@ test("what was written canonically reads back to the same text", () => {
     }),
     { numRuns: 500 },
   );
+});
+
+test("any JSON is written as another writer of RFC 8785 writes it", () => {
+  const key = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom("__proto__", "10", "2", "0a", "", "é", "z"),
+  );
+  const { value: any } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 4 },
+      fc.jsonValue({ maxDepth: 1 }),
+      fc.array(tie("value"), { maxLength: 4 }),
+      fc.array(fc.tuple(key, tie("value")), { maxLength: 6 }).map((members) => Object.fromEntries(members)),
+    ),
+  }));
+  fc.assert(
+    fc.property(any, (value) => {
+      assert.equal(canonicalize(value), serialize(value));
+    }),
+    { numRuns: 500 },
+  );
+  const odd: unknown = JSON.parse('[{"b":1,"a":{"__proto__":{"d":1,"c":2}}},{"b":[],"10":1,"9":2}]');
+  assert.equal(canonicalize(odd), serialize(odd));
 });
 
 test("any bytes give a value or an error of the table", () => {

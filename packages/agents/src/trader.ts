@@ -1,7 +1,14 @@
 /** The hands of a trading brain: its actions on the node's desk and exchange, and what the orders have come to. */
 
 import type { AgentContext, BuyOptions, BuyOutcome } from "@gridmesh/node";
-import { type OrderSummary, ProtocolError, type Slot, slotId, toProtocolError } from "@gridmesh/protocol";
+import {
+  type BecknProfile,
+  type OrderSummary,
+  ProtocolError,
+  type Slot,
+  slotId,
+  toProtocolError,
+} from "@gridmesh/protocol";
 import type { TradingAction } from "./brain.ts";
 import { type Operator, watchOperator } from "./operator.ts";
 
@@ -12,6 +19,8 @@ export interface TraderOptions {
   readonly minTradeMilliWh: number;
   readonly delivery: "instant" | "slot";
   readonly searchWindowMs: number;
+  /** Revision to search in first; default the node's preferred one. */
+  readonly profile?: BecknProfile | undefined;
   /** Send the empty intent: ask everybody for everything. */
   readonly emptyIntent: boolean;
   /** What the best offer lacks goes to the next in rank. */
@@ -200,6 +209,7 @@ function wish(
     allOrNothing: !options.splitNeed,
     splitNeed: options.splitNeed,
     requireInit: true,
+    profile: options.profile,
     delivery: options.delivery,
     untilMs: action.untilMs,
     signal: now.signal,

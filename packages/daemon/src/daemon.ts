@@ -175,6 +175,7 @@ async function openNode(options: {
       ...network,
       agents,
       market,
+      beckn: config.beckn,
       observe: () => machine.observe(),
       log: log.child("node"),
     });

@@ -167,6 +167,7 @@ function baseOf(options: NodeOptions): NodeBase {
     trustedAlerts: options.trustedAlerts ?? [],
     offer: helloOffer({ network, software, features, versions }),
     links: options.links ?? {},
+    settings: options.beckn ?? {},
     streams: options.streams ?? {},
     messageRates: options.messageRates,
     idempotentTools: options.idempotentTools ?? [],

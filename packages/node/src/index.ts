@@ -15,6 +15,7 @@ export type {
 } from "./agent.ts";
 export type {
   BecknExchange,
+  BecknSettings,
   BuyOptions,
   BuyOutcome,
   BuyStep,

@@ -2,6 +2,7 @@
 
 import type { BucketRates, FeatureStances, HelloOffer, VerifyEngine } from "@gridmesh/protocol";
 import type { Access, AgentDefinition } from "./agent.ts";
+import type { BecknSettings } from "./beckn/types.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Observation } from "./findings.ts";
 import type { AccessOptions } from "./gate/access.ts";
@@ -56,6 +57,8 @@ export interface NodeOptions {
   /** Told to peers in hello; default `gridmesh/<version>`. */
   readonly software?: string | undefined;
   readonly links?: LinkOptions | undefined;
+  /** Which revisions of Beckn are spoken, and how closely messages are read; see the defaults of each. */
+  readonly beckn?: BecknSettings | undefined;
   /** Parts of the protocol: `off`, `optional` or `required`; default encryption required, cbor optional. */
   readonly features?: FeatureStances | undefined;
   /** PeerIds or agent_ids whose security alerts are acted upon; default nobody's. */
@@ -92,6 +95,7 @@ export interface NodeBase {
   readonly metrics: Metrics;
   readonly links: LinkOptions;
   readonly streams: StreamBounds;
+  readonly settings: BecknSettings;
   /** What is told of this node in every hello. */
   readonly offer: HelloOffer;
   readonly trustedAlerts: readonly string[];

@@ -66,6 +66,8 @@ function trading(n: number): JsonObject {
     maxBuyMicroPerKWh: 300_000,
     minTradeWh: 10,
     searchWindowMs: 1_000,
+    // The Guide's own words: search, order.
+    becknProfile: "beckn/1",
     coolingCycles: 0,
   };
 }

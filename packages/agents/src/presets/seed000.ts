@@ -41,6 +41,8 @@ export function seed000(options: PresetOptions): TestnetPlan {
         lotWh: 10_000,
         askMicroPerKWh: 150_000,
         searchWindowMs: 1_000,
+        // The Guide's own words: search, order.
+        becknProfile: "beckn/1",
         coolingCycles: 15,
       }),
       reporter: { everyS: 120 },

@@ -43,6 +43,8 @@ export const householdOptions = z.strictObject({
     .default("2017-07-12"),
   /** Scales the home's PV to this nameplate; 0: none. */
   pvW: z.int().min(0).max(1_000_000).optional(),
+  /** Revision of Beckn to search in first; default the node's preferred one. */
+  becknProfile: z.enum(["beckn/1", "beckn/2"]).optional(),
   searchWindowMs: z.int().min(50).max(60_000).default(3_000),
   /** Orders for a slot are taken until this share of it. */
   gatePermille: z.int().min(1).max(1_000).default(800),

@@ -192,6 +192,7 @@ function tradingOptions(options: HouseholdOptions): TraderOptions {
     minTradeMilliWh: options.minTradeWh * MILLI,
     delivery: options.delivery,
     searchWindowMs: options.searchWindowMs,
+    profile: options.becknProfile,
     emptyIntent: false,
     splitNeed: true,
   };

@@ -41,6 +41,7 @@ export function runThreshold(context: AgentContext, options: HouseholdOptions): 
       minTradeMilliWh: options.minTradeWh * MILLI,
       delivery: options.delivery,
       searchWindowMs: options.searchWindowMs,
+      profile: options.becknProfile,
       emptyIntent: true,
       splitNeed: false,
     },

@@ -7,6 +7,34 @@ const address = z.string().regex(/^https?:\/\/[^/\s?#]+(?:\/[^\s?#]*)?$/, "an ht
 
 export const beckn = z
   .strictObject({
+    profiles: z
+      .array(z.enum(["beckn/2", "beckn/1"]))
+      .min(1)
+      .default(["beckn/2", "beckn/1"])
+      .meta({
+        type: "beckn/2, beckn/1",
+        note: "Revisions of Beckn that are taken, the one to ask in first; an order needs one that both sides take.",
+      }),
+    networks: z.array(z.string().min(1).max(256)).default([]).meta({
+      type: "text[]",
+      note: "Networks besides this one whose messages of revision 2 are taken, by their networkId.",
+    }),
+    inbound: z.enum(["strict", "tolerant"]).default("strict").meta({
+      type: "strict, tolerant",
+      note: "How messages for agents of this node are read; tolerant: also ids, times and units as partners write them.",
+    }),
+    ackProof: z.enum(["require", "record"]).default("require").meta({
+      type: "require, record",
+      note: "Whether an ACK without its receiver's signature counts, or is only noted.",
+    }),
+    duplicates: z.enum(["repeat", "reject"]).default("repeat").meta({
+      type: "repeat, reject",
+      note: "What a message that comes twice is answered: the same again, or AUT_REPLAY_DETECTED; a confirm always the same.",
+    }),
+    acceptNfhDigestPrefix: z.boolean().default(false).meta({
+      type: "boolean",
+      note: "Also takes signatures over digest: BLAKE2b-512=, which a later document asks for.",
+    }),
     registries: z.array(address).default([]).meta({
       type: "http address[]",
       note: "Asked over HTTP for keys of subscribers whose name is not their key: <address>/dedi/lookup/….",

@@ -112,8 +112,12 @@ suite("Beckn over HTTP among strangers", { timeout: 60_000 }, () => {
       `headers="(created) (expires) digest",signature="${"A".repeat(86)}=="`;
     const received = (nowS: number) =>
       receiveSigned(
-        { node, keys, partners: [] },
-        { action: "select", body: new Uint8Array(), authorization: authorization(nowS) },
+        { node, keys, partners: [], acceptNfhDigestPrefix: false },
+        {
+          named: { action: "select", name: "select" },
+          body: new Uint8Array(),
+          authorization: authorization(nowS),
+        },
       );
     const nowS = Math.floor(Date.now() / 1_000);
     await assert.rejects(received(nowS - 3_600), { code: "BECKN_SIGNATURE_INVALID" });

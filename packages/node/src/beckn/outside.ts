@@ -61,6 +61,7 @@ export function createOutside(parts: OutsideParts): OutsideRoom {
 
   return {
     programOf: (agent) => programs.get(agent),
+    requestsFor: (body) => parts.asked.signaturesFor(body),
     attach(agent, program) {
       if (programs.has(agent)) {
         throw new ProtocolError("AGENT_NAME_TAKEN", `a program stands behind ${agent} already`);

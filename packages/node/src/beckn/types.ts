@@ -117,6 +117,8 @@ export interface OutsideExchange {
   attach(agent: string, program: OutsideProgram): Disposable;
   /** Signs a body as an agent of this node. @throws AGENT_NOT_FOUND. */
   sign(agent: string, message: Omit<OutsideMessage, "authorization">): OutsideMessage;
+  /** Signatures of the requests that passed here which a body of revision 2 seems to answer; of an unread body, a hint. */
+  requestsFor(body: Uint8Array): readonly string[];
   /**
    * Sends a signed message where its context says: a search to all, others to the peer of `bpp_uri` or `bap_uri`.
    * `publicKey`: of a signer whose name is not its key, for this node's own agents alone.

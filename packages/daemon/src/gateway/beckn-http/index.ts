@@ -35,6 +35,7 @@ export async function openBecknGateway(options: {
 }): Promise<BecknGateway> {
   const { config, home, node, log } = options;
   const { listen, callerAuth, keys, partners } = config.http;
+  const { acceptNfhDigestPrefix } = config;
   checkListen(listen, callerAuth);
   const place = listenPlace(listen);
   const app = fastify({
@@ -58,7 +59,7 @@ export async function openBecknGateway(options: {
   app.server.maxConnections = MAX_CONNECTIONS;
   const port = () => (app.server.address() as AddressInfo).port;
   const gateway = {
-    passing: { node, partners, keys: subscriberKeys(keys, config.registries) },
+    passing: { node, partners, keys: subscriberKeys(keys, config.registries), acceptNfhDigestPrefix },
     log,
     busy: { requests: 0 },
     port,

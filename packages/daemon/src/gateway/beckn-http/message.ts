@@ -1,12 +1,12 @@
 /** A body of HTTP seen as Beckn: just enough of its context to know which way it goes. */
 
 import {
-  actionOfPath,
   type BecknAction,
   type BecknContext,
   type BecknProfile,
   type BecknWire,
   becknV1,
+  becknV2,
   becknWire,
   isCallback,
   parseBecknBody,
@@ -19,8 +19,14 @@ export interface ReadBody {
   readonly context: BecknContext;
 }
 
-/** @throws MESSAGE_MALFORMED, BECKN_CONTEXT_INVALID, BECKN_DOMAIN_UNSUPPORTED. */
-export function readBody(body: Uint8Array, action: BecknAction): ReadBody {
+/** An action, and what its path calls it: the name of one revision, or of both. */
+export interface NamedAction {
+  readonly action: BecknAction;
+  readonly name: string;
+}
+
+/** Read tolerantly: how closely a message keeps to the form is for whom it is to. @throws MESSAGE_MALFORMED, BECKN_CONTEXT_INVALID, BECKN_DOMAIN_UNSUPPORTED. */
+export function readBody(body: Uint8Array, { action, name }: NamedAction): ReadBody {
   const json = parseBecknBody(body);
   const profile = profileOf(json);
   const wire = becknWire(profile);
@@ -29,9 +35,9 @@ export function readBody(body: Uint8Array, action: BecknAction): ReadBody {
       data: { beckn: "CTX_VERSION_UNSUPPORTED" },
     });
   }
-  const context = wire.decodeContext(json);
-  if (context.action !== action) {
-    throw new ProtocolError("BECKN_CONTEXT_INVALID", `action ${context.action} on the path of ${action}`, {
+  const context = wire.decodeContext(json, "tolerant");
+  if (context.action !== action || wire.actions.ruleOfName(name)?.action !== action) {
+    throw new ProtocolError("BECKN_CONTEXT_INVALID", `action ${context.action} on the path of ${name}`, {
       data: { beckn: "CTX_ACTION_MISMATCH" },
     });
   }
@@ -48,10 +54,10 @@ export function wireFor(body: Uint8Array): BecknWire {
 }
 
 /** The action a path names, if the side it names takes it. @throws BECKN_CONTEXT_INVALID. */
-export function actionOn(side: "bap" | "bpp", role: "caller" | "receiver", text: string): BecknAction {
-  const rule = actionOfPath(`/${text}`);
+export function actionOn(side: "bap" | "bpp", role: "caller" | "receiver", name: string): NamedAction {
+  const rule = becknV1.actions.ruleOfName(name) ?? becknV2.actions.ruleOfName(name);
   if (rule === undefined)
-    throw new ProtocolError("BECKN_CONTEXT_INVALID", `no action "${text.slice(0, 48)}"`);
+    throw new ProtocolError("BECKN_CONTEXT_INVALID", `no action "${name.slice(0, 48)}"`);
   // A BAP asks and takes answers; a BPP the other way.
   const wanted = (side === "bap") === (role === "receiver");
   if (isCallback(rule.action) !== wanted) {
@@ -61,7 +67,7 @@ export function actionOn(side: "bap" | "bpp", role: "caller" | "receiver", text:
       `${path}: that side does not ${role === "caller" ? "say" : "take"} it`,
     );
   }
-  return rule.action;
+  return { action: rule.action, name };
 }
 
 function profileOf(json: unknown): BecknProfile {

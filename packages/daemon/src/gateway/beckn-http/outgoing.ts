@@ -1,7 +1,7 @@
 /** Bytes that leave over HTTP: as they were signed, and to places the operator named alone. */
 
 import type { OutsideMessage, OutsideReply } from "@gridmesh/node";
-import { ProtocolError } from "@gridmesh/protocol";
+import { becknWire, ProtocolError } from "@gridmesh/protocol";
 import { boundedBody } from "./bounded-body.ts";
 
 const MAX_REPLY_BYTES = 64 * 1024;
@@ -20,13 +20,14 @@ export function allowedPlace(uri: string, partners: readonly string[]): string {
   return url.href;
 }
 
-/** Posts a message to `<place>/<action>`. @throws UPSTREAM_FAILED. */
+/** Posts a message to `<place>/<action>`, the action as its revision calls it. @throws UPSTREAM_FAILED. */
 export async function post(
   place: string,
   message: OutsideMessage,
   wait: { readonly timeoutMs: number },
 ): Promise<OutsideReply> {
-  const url = `${place.replace(/\/$/, "")}/${message.action}`;
+  const { profile, action } = message;
+  const url = `${place.replace(/\/$/, "")}/${becknWire(profile)?.actions.nameOf(action) ?? action}`;
   try {
     const response = await fetch(url, {
       method: "POST",

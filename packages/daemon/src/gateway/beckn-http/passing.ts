@@ -2,7 +2,6 @@
 
 import { type AgentNode, type Log, nodeEngine, type OutsideReply } from "@gridmesh/node";
 import {
-  type BecknAction,
   becknErrorOf,
   type BecknUri,
   isCallback,
@@ -12,9 +11,9 @@ import {
   readBecknUri,
   signatureWindow,
   toProtocolError,
-  verifyAuthorization,
+  verifyBound,
 } from "@gridmesh/protocol";
-import { readBody, wireFor } from "./message.ts";
+import { type NamedAction, readBody, wireFor } from "./message.ts";
 import { allowedPlace, post } from "./outgoing.ts";
 import type { SubscriberKeys } from "./subscriber-keys.ts";
 
@@ -26,6 +25,7 @@ export interface Passing {
   /** Origins that bodies are sent to over HTTP. */
   readonly partners: readonly string[];
   readonly keys: SubscriberKeys;
+  readonly acceptNfhDigestPrefix: boolean;
 }
 
 /** What the one who asked is told. */
@@ -39,9 +39,10 @@ export interface Told {
  * Signs a local program's body as the agent that its context names, and sends it there.
  * @throws IDENTITY_MISMATCH when no agent of this node is named; what the body breaks; what the way there throws.
  */
-export async function sendUnsigned(passing: Passing, action: BecknAction, body: Uint8Array): Promise<Told> {
+export async function sendUnsigned(passing: Passing, named: NamedAction, body: Uint8Array): Promise<Told> {
   const { node, partners } = passing;
-  const { profile, context } = readBody(body, action);
+  const { action } = named;
+  const { profile, context } = readBody(body, named);
   const callback = isCallback(action);
   const speaker = (callback ? context.bppId : context.bapId) ?? "";
   const agent = node.agents.list().find(({ agentId }) => agentId === speaker);
@@ -65,16 +66,17 @@ export async function sendUnsigned(passing: Passing, action: BecknAction, body: 
  * @throws BECKN_SIGNATURE_INVALID, BECKN_SUBSCRIBER_UNKNOWN before anything of the body is read.
  */
 export async function receiveSigned(
-  { node, keys }: Passing,
+  { node, keys, acceptNfhDigestPrefix }: Passing,
   request: {
-    readonly action: BecknAction;
+    readonly named: NamedAction;
     readonly body: Uint8Array;
     readonly authorization: string | undefined;
     /** The place that the path names, if it does. */
     readonly place?: BecknUri;
   },
 ): Promise<Told> {
-  const { action, body, authorization, place } = request;
+  const { named, body, authorization, place } = request;
+  const { action } = named;
   const header = parseAuthorization(authorization);
   const nowS = Math.floor(Date.now() / 1_000);
   const window = signatureWindow(header, nowS);
@@ -82,12 +84,14 @@ export async function receiveSigned(
   if (window !== "open")
     throw new ProtocolError("BECKN_SIGNATURE_INVALID", `the signature's window is ${window}`);
   const publicKey = await keys.find(header.subscriberId, header.keyId);
-  verifyAuthorization(authorization, body, {
-    engine: nodeEngine(),
-    nowS,
-    keyOf: () => publicKey,
-  });
-  const { profile, context } = readBody(body, action);
+  if (publicKey === undefined) {
+    throw new ProtocolError("BECKN_SUBSCRIBER_UNKNOWN", `no key of ${header.subscriberId}`, {
+      data: { beckn: "AUT_KEY_NOT_FOUND" },
+    });
+  }
+  const bound = header.lines === "four" ? node.beckn.outside.requestsFor(body) : [];
+  verifyBound(header, body, { engine: nodeEngine(), publicKey, bound, acceptNfhDigestPrefix });
+  const { profile, context } = readBody(body, named);
   if (place !== undefined) checkPlace(place, (isCallback(action) ? context.bapUri : context.bppUri) ?? "");
   const message = { profile, action, body, authorization: authorization ?? "" };
   return toldBy(await node.beckn.outside.send(message, { timeoutMs: ACK_MS, publicKey }));

@@ -19,8 +19,9 @@ export interface Gateway {
 
 const MAX_UNDER_WAY = 256;
 
+/** The action's name, which may hold a slash. */
 interface Named {
-  readonly action: string;
+  readonly "*": string;
 }
 
 interface Place extends Named {
@@ -33,27 +34,27 @@ type Act = (body: Uint8Array) => Promise<Told>;
 
 export function addPaths(app: FastifyInstance, gateway: Gateway): void {
   const { passing } = gateway;
-  const unsigned = (request: FastifyRequest, side: "bap" | "bpp", action: string): Act => {
+  const unsigned = (request: FastifyRequest, side: "bap" | "bpp", name: string): Act => {
     return async (body) => {
       checkCaller(request.raw, { port: gateway.port(), token: gateway.token });
-      return sendUnsigned(passing, actionOn(side, "caller", action), body);
+      return sendUnsigned(passing, actionOn(side, "caller", name), body);
     };
   };
   for (const side of ["bap", "bpp"] as const) {
-    app.post<{ Params: Named }>(`/${side}/caller/:action`, (request, reply) =>
-      answer(gateway, { request, reply }, unsigned(request, side, request.params.action)),
+    app.post<{ Params: Named }>(`/${side}/caller/*`, (request, reply) =>
+      answer(gateway, { request, reply }, unsigned(request, side, request.params["*"])),
     );
-    app.post<{ Params: Named }>(`/${side}/receiver/:action`, (request, reply) =>
+    app.post<{ Params: Named }>(`/${side}/receiver/*`, (request, reply) =>
       answer(gateway, { request, reply }, async (body) => {
-        const action = actionOn(side, "receiver", request.params.action);
-        return receiveSigned(passing, { action, body, authorization: request.headers.authorization });
+        const named = actionOn(side, "receiver", request.params["*"]);
+        return receiveSigned(passing, { named, body, authorization: request.headers.authorization });
       }),
     );
-    app.post<{ Params: Place }>(`/p2p/:peerId/:agent/${side}/receiver/:action`, (request, reply) =>
+    app.post<{ Params: Place }>(`/p2p/:peerId/:agent/${side}/receiver/*`, (request, reply) =>
       answer(gateway, { request, reply }, async (body) => {
-        const { peerId, agent, action } = request.params;
+        const { peerId, agent, "*": name } = request.params;
         return receiveSigned(passing, {
-          action: actionOn(side, "receiver", action),
+          named: actionOn(side, "receiver", name),
           body,
           authorization: request.headers.authorization,
           place: { peerId, agent, side },

@@ -44,6 +44,25 @@ export async function verifyCard(card: JsonObject, { engine, place, kid }: CardC
   throw new ProtocolError("SIGNATURE_INVALID", "no signature of the card holds");
 }
 
+/** The fields of a card that A2A knows: no others are covered by its signature. */
+export async function soundCard(card: JsonObject): Promise<JsonObject> {
+  const { types } = await loadA2a();
+  const known = types.AgentCard.toJSON(types.AgentCard.fromJSON(card)) as JsonObject;
+  return { ...REQUIRED, ...known };
+}
+
+/** Fields that are there also when there is nothing in them. */
+const REQUIRED: JsonObject = {
+  name: "",
+  description: "",
+  version: "",
+  supportedInterfaces: [],
+  capabilities: {},
+  defaultInputModes: [],
+  defaultOutputModes: [],
+  skills: [],
+};
+
 /** What is signed: the header and the card in canonical form, without signatures and empty fields. */
 async function signedText(card: JsonObject, header: string): Promise<Uint8Array> {
   const { types } = await loadA2a();

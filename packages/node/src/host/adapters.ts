@@ -1,0 +1,201 @@
+/** Both faces of an agent, MCP's and A2A's: what it is not by itself, an adapter makes of it. */
+
+import { fromRpcError, type JsonValue, ProtocolError } from "@gridmesh/protocol";
+import type { Access, AgentDefinition, CallContext } from "../agent.ts";
+import type { AgentChannel, ChannelContext, ChannelOpening } from "../route/channel.ts";
+import type { AgentState } from "../route/types.ts";
+import { executorBackend } from "./a2a-backend.ts";
+import { a2aChannel } from "./a2a-channel.ts";
+import { A2aFace, isOne } from "./a2a-face.ts";
+import { isA2aCall, isA2aStream } from "./a2a-params.ts";
+import type { A2aRoom } from "./a2a-room.ts";
+import { loadA2a } from "./a2a-sdk.ts";
+import { skillTools } from "./adapters-skill-tools.ts";
+import { ToolSkills } from "./adapters-skills.ts";
+import { ToolExecutor } from "./adapters-tool-executor.ts";
+import type { HostedAgent } from "./in-process.ts";
+import { McpCalls } from "./mcp-calls.ts";
+import { McpModule } from "./mcp-module.ts";
+
+/** An agent with the face it lacks. */
+export function withBothFaces(agent: HostedAgent, room: A2aRoom): HostedAgent {
+  return new TwoFacedAgent(agent, room);
+}
+
+type Kind = HostedAgent extends { readonly kind: infer Of } ? Of : never;
+
+class TwoFacedAgent implements HostedAgent {
+  readonly #inner: HostedAgent;
+  readonly #room: A2aRoom;
+  readonly #idlers: (() => void)[] = [];
+  /** Skills as tools, where the agent has no tools of its own. */
+  readonly #tools: McpModule | undefined;
+  readonly #toolCalls: McpCalls | undefined;
+  #asked = 0;
+  #face: Promise<A2aFace> | undefined;
+
+  constructor(inner: HostedAgent, room: A2aRoom) {
+    this.#inner = inner;
+    this.#room = room;
+    const { a2a, mcp, tools } = inner.definition;
+    if (a2a === undefined || mcp !== undefined || tools !== undefined) return;
+    const { name, log, newId } = room;
+    const module = new McpModule({
+      name,
+      log,
+      factory: skillTools(() => this.#openFace(), newId),
+      closedTo: () => this.#closedTo(),
+      onBegin: () => void (this.#asked += 1),
+      onEnd: () => this.#ended(),
+    });
+    this.#tools = module;
+    this.#toolCalls = new McpCalls((opening, context) => module.open(opening, context));
+  }
+
+  get kind(): Kind {
+    return (this.#inner as { readonly kind?: unknown }).kind as Kind;
+  }
+  get name(): string {
+    return this.#inner.name;
+  }
+  get agentId(): string {
+    return this.#inner.agentId;
+  }
+  get access(): Access {
+    return this.#inner.access;
+  }
+  get definition(): AgentDefinition {
+    return this.#inner.definition;
+  }
+  get capabilities(): readonly string[] {
+    return this.#inner.capabilities;
+  }
+  get state(): AgentState {
+    return this.#inner.state;
+  }
+  get reason(): string | undefined {
+    return this.#inner.reason;
+  }
+  get inFlight(): number {
+    return this.#inner.inFlight + this.#asked;
+  }
+  get callsTotal(): number {
+    return this.#inner.callsTotal;
+  }
+  get errorsTotal(): number {
+    return this.#inner.errorsTotal;
+  }
+
+  become(state: AgentState, reason?: string): void {
+    this.#inner.become(state, reason);
+  }
+
+  async idle(): Promise<void> {
+    if (this.#asked > 0) await new Promise<void>((resolve) => this.#idlers.push(resolve));
+    await this.#inner.idle();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#inner.close(), this.#tools?.close()]);
+  }
+
+  call(method: string, params: JsonValue, context: CallContext): Promise<JsonValue> {
+    const own = this.definition.methods;
+    if (own !== undefined && Object.hasOwn(own, method)) return this.#inner.call(method, params, context);
+    if (isA2aCall(method, params)) return this.#callA2a(method, params, context);
+    // It has no methods of its own: what it is called with is MCP's.
+    if (this.#toolCalls !== undefined) return this.#callTools(this.#toolCalls, { method, params }, context);
+    return this.#inner.call(method, params, context);
+  }
+
+  async open(opening: ChannelOpening, context: ChannelContext): Promise<AgentChannel> {
+    const { proto, mode } = opening;
+    if (proto === "mcp" && this.#tools !== undefined) {
+      this.#checkReady();
+      return this.#tools.open(opening, context);
+    }
+    if (proto !== "a2a") return this.#inner.open(opening, context);
+    if (mode === "session") throw new ProtocolError("PROTOCOL_UNSUPPORTED", "a2a has modes call and listen");
+    this.#checkReady();
+    const face = await this.#openFace();
+    return a2aChannel({
+      face,
+      opening,
+      context,
+      onBegin: () => void (this.#asked += 1),
+      onEnd: () => this.#ended(),
+    });
+  }
+
+  async #callTools(
+    calls: McpCalls,
+    { method, params }: { readonly method: string; readonly params: JsonValue },
+    context: CallContext,
+  ): Promise<JsonValue> {
+    this.#checkReady();
+    return calls.call(method, params, context);
+  }
+
+  async #callA2a(method: string, params: JsonValue, { caller }: CallContext): Promise<JsonValue> {
+    this.#checkReady();
+    if (isA2aStream(method))
+      throw new ProtocolError("INVALID_REQUEST", "a stream takes a channel of mode listen");
+    const face = await this.#openFace();
+    const version = /^[A-Z]/.test(method) ? "1.0" : "0.3";
+    this.#asked += 1;
+    try {
+      const answer = await face.answer(
+        { id: 1, method, params },
+        { caller, headers: { "a2a-version": version } },
+      );
+      if (!isOne(answer))
+        throw new ProtocolError("INVALID_REQUEST", "a stream takes a channel of mode listen");
+      if (answer["error"] !== undefined) throw fromRpcError(answer["error"]);
+      return answer["result"] ?? null;
+    } finally {
+      this.#ended();
+    }
+  }
+
+  #ended(): void {
+    this.#asked -= 1;
+    if (this.#asked === 0) for (const wake of this.#idlers.splice(0)) wake();
+  }
+
+  #checkReady(): void {
+    const closed = this.#closedTo();
+    if (closed !== undefined) throw closed;
+  }
+
+  #closedTo(): ProtocolError | undefined {
+    const { name, state } = this;
+    if (state === "ready") return undefined;
+    return new ProtocolError("AGENT_UNAVAILABLE", `agent ${name} is ${state}`);
+  }
+
+  #openFace(): Promise<A2aFace> {
+    this.#face ??= this.#makeFace().catch((error: unknown) => {
+      this.#face = undefined;
+      throw error;
+    });
+    return this.#face;
+  }
+
+  async #makeFace(): Promise<A2aFace> {
+    const sdk = await loadA2a();
+    const room = this.#room;
+    const { a2a, card = {} } = this.definition;
+    if (a2a !== undefined) {
+      const draft = () => Promise.resolve(card);
+      return new A2aFace(
+        sdk,
+        room,
+        await executorBackend(sdk, room, { executor: a2a, draft, needsSkill: false }),
+      );
+    }
+    const skills = new ToolSkills(this.#inner, room.clock, room.nodeId);
+    const draft = async () => ({ ...(await skills.draft()), ...card });
+    const executor = new ToolExecutor({ agent: this.#inner, sdk, room, draft });
+    return new A2aFace(sdk, room, await executorBackend(sdk, room, { executor, draft, needsSkill: true }));
+  }
+}

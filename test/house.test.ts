@@ -166,13 +166,14 @@ test("each package has one face with named exports only", () => {
   );
 });
 
-/** Files that implement the ports to time, chance and disk. */
+/** Files that implement the ports to time, chance, disk and processes. */
 const PORTS = [
   "packages/node/src/clock.ts",
   "packages/node/src/network/libp2p/",
   "packages/node/src/store/",
   "packages/node/src/identity",
   "packages/node/src/trade/disk.ts",
+  "packages/node/src/host/processes.ts",
   "packages/node/src/testing/",
 ];
 

@@ -88,6 +88,7 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
 
   node.run({ links, calls, desk, beckn });
   undo.defer(() => node.unwatch());
+  await calls.children?.endOrphans();
   await seekPeers(links.supervisor, desk, undo);
   await startAgents(agents, options);
   log.info("node.running", `${peerId} runs in ${base.network}`, { atMs: clock.nowMs() });
@@ -169,11 +170,16 @@ function baseOf(options: NodeOptions): NodeBase {
     links: options.links ?? {},
     settings: options.beckn ?? {},
     streams: options.streams ?? {},
-    messageRates: options.messageRates,
-    idempotentTools: options.idempotentTools ?? [],
-    access: options.access ?? {},
     observe: options.observe ?? (() => []),
+    ...callSideOf(options),
   };
+}
+
+function callSideOf(
+  options: NodeOptions,
+): Pick<NodeBase, "messageRates" | "idempotentTools" | "access" | "children"> {
+  const { messageRates, idempotentTools = [], access = {}, children } = options;
+  return { messageRates, idempotentTools, access, children };
 }
 
 function openStore(options: NodeOptions, undo: AsyncDisposableStack): StateStore {

@@ -39,6 +39,11 @@ export {
 export type { AccessOptions, AccessRule } from "./gate/access.ts";
 export { nodeEngine } from "./gate/engine.ts";
 export type { AgentOptions, Registration } from "./host/agent-list.ts";
+export type { ChildrenOptions } from "./host/children.ts";
+export type { AgentSource } from "./host/host-agent.ts";
+export type { AgentKind } from "./host/in-process.ts";
+export { type Processes, type ProcessSpec, type RunningProcess, systemProcesses } from "./host/processes.ts";
+export type { ChildDefinition } from "./host/stdio-child-spec.ts";
 export { channelTransport, type McpTransport } from "./host/mcp-transport.ts";
 export {
   agentIdentity,

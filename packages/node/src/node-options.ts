@@ -1,11 +1,13 @@
 /** What a node is made of, before it begins. */
 
 import type { BucketRates, FeatureStances, HelloOffer, VerifyEngine } from "@gridmesh/protocol";
-import type { Access, AgentDefinition } from "./agent.ts";
+import type { Access } from "./agent.ts";
 import type { BecknSettings } from "./beckn/types.ts";
 import type { Clock, Random } from "./clock.ts";
 import type { Observation } from "./findings.ts";
 import type { AccessOptions } from "./gate/access.ts";
+import type { ChildrenOptions } from "./host/children.ts";
+import type { AgentSource } from "./host/host-agent.ts";
 import type { KeyLock } from "./identity.ts";
 import type { Log } from "./log.ts";
 import type { MarketClock } from "./market-clock.ts";
@@ -17,7 +19,7 @@ import type { JournalDisk } from "./trade/disk.ts";
 /** An agent to host from the start. */
 export interface NodeAgent {
   readonly name: string;
-  readonly definition: AgentDefinition;
+  readonly definition: AgentSource;
   /** Default `network`. */
   readonly access?: Access | undefined;
 }
@@ -45,6 +47,8 @@ export interface NodeOptions {
   readonly lock?: KeyLock | undefined;
   /** In order of registration. */
   readonly agents?: readonly NodeAgent[] | undefined;
+  /** Lets agents be programs of their own; absent: they are refused. */
+  readonly children?: ChildrenOptions | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
   /** Default: wall time. */
@@ -103,4 +107,5 @@ export interface NodeBase {
   readonly idempotentTools: readonly string[];
   readonly access: AccessOptions;
   readonly observe: () => readonly Observation[];
+  readonly children: ChildrenOptions | undefined;
 }

@@ -7,7 +7,8 @@ import type { Finding } from "./findings.ts";
 import type { MetricFamily } from "./metrics.ts";
 import type { AgentOptions, Registration } from "./host/agent-list.ts";
 import type { MarketClock } from "./market-clock.ts";
-import type { AgentDefinition } from "./agent.ts";
+import type { AgentSource } from "./host/host-agent.ts";
+import type { AgentKind } from "./host/in-process.ts";
 import type { AgentChannel, OpenRequest } from "./route/channel.ts";
 import type { NetworkSnapshot } from "./network/snapshot.ts";
 import type { Registry } from "./registry/types.ts";
@@ -21,6 +22,7 @@ export interface HostedAgentView {
   /** `<nodeId>:<name>`. */
   readonly address: string;
   readonly agentId: string;
+  readonly kind: AgentKind;
   readonly state: "starting" | "ready" | "failed" | "stopped";
   readonly reason?: string;
   readonly capabilities: readonly string[];
@@ -47,8 +49,11 @@ export interface NodePeer {
 
 /** The local list of agents. */
 export interface NodeAgents {
-  /** @throws AGENT_NAME_TAKEN, ADDRESS_INVALID (no agent name), QUOTA_EXCEEDED, INVALID_PARAMS. */
-  register(name: string, definition: AgentDefinition, options?: AgentOptions): Registration;
+  /**
+   * Hosts code of this process, or `{ command, args }`, a program that speaks MCP on its input and output.
+   * @throws AGENT_NAME_TAKEN, ADDRESS_INVALID (no agent name), QUOTA_EXCEEDED, INVALID_PARAMS, AGENT_START_FAILED.
+   */
+  register(name: string, definition: AgentSource, options?: AgentOptions): Registration;
   /** Withdraws it, lets its calls end, stops it. @throws AGENT_NOT_FOUND. */
   unregister(name: string): Promise<void>;
   /** In order of registration. */

@@ -6,6 +6,7 @@ import { type CallMeter, createCallMeter } from "./call-meter.ts";
 import { type AccessJudge, createAccess } from "./gate/access.ts";
 import { createOverruns, type Overruns } from "./gate/overruns.ts";
 import { type AgentList, createAgentList, type SeatedAgent } from "./host/agent-list.ts";
+import { ChildRoom } from "./host/children.ts";
 import type { Identity } from "./identity.ts";
 import { nodeLimits } from "./limits.ts";
 import type { NodeBase } from "./node-options.ts";
@@ -34,6 +35,7 @@ export interface CallRoom {
   readonly anycast: Anycast;
   readonly advertiser: Advertiser;
   readonly forwarder: Forwarder;
+  readonly children: ChildRoom | undefined;
 }
 
 export interface CallParts {
@@ -64,7 +66,8 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
     advertiser.changed();
     registry.touch();
   };
-  const agents = openAgentList(base, parts, onChange);
+  const children = openChildren(base, parts);
+  const agents = openAgentList(base, { ...parts, children }, onChange);
   // A stop has ended them before; after a start that failed half-way nobody else does.
   undo.defer(() => agents.stopAll(0));
   const registryRoom = openRegistry(base, parts, { forwarder, agents });
@@ -101,7 +104,7 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
     meter,
   });
   answerPeers(base, parts, { router, agents, access, registry, meter });
-  return { agents, router, registry, anycast, advertiser, forwarder };
+  return { agents, router, registry, anycast, advertiser, forwarder, children };
 }
 
 function openDoor(
@@ -222,7 +225,18 @@ function agentIn(method: string): string {
   }
 }
 
-function openAgentList(base: NodeBase, parts: CallParts, onChange: () => void): AgentList {
+function openChildren(base: NodeBase, { store }: CallParts): ChildRoom | undefined {
+  const { children, clock, random, log } = base;
+  return children === undefined
+    ? undefined
+    : new ChildRoom({ ...children, clock, random, store, log: log.child("agents") });
+}
+
+function openAgentList(
+  base: NodeBase,
+  parts: CallParts & Pick<CallRoom, "children">,
+  onChange: () => void,
+): AgentList {
   return createAgentList({
     clock: base.clock,
     log: base.log.child("agents"),
@@ -233,5 +247,6 @@ function openAgentList(base: NodeBase, parts: CallParts, onChange: () => void): 
       return agent;
     },
     onChange,
+    parts: { children: parts.children },
   });
 }

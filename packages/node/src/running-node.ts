@@ -367,11 +367,13 @@ function wordsOf(agents: readonly HostedAgent[]): readonly string[] {
 }
 
 function viewOf(nodeId: string, agent: HostedAgent): HostedAgentView {
-  const { name, agentId, state, reason, capabilities, access, inFlight, callsTotal, errorsTotal } = agent;
+  const { name, agentId, kind, state, reason, capabilities, access, inFlight, callsTotal, errorsTotal } =
+    agent;
   return {
     name,
     address: `${nodeId}:${name}`,
     agentId,
+    kind,
     state: state === "draining" ? "stopped" : state,
     ...(reason === undefined ? {} : { reason }),
     capabilities,

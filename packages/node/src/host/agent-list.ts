@@ -1,12 +1,13 @@
 /** The agents of a node in order of registration, from their first key to their last call. */
 
 import { isAgentName, ProtocolError, messageOf } from "@gridmesh/protocol";
-import type { Access, AgentContext, AgentDefinition } from "../agent.ts";
+import type { Access, AgentContext } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import type { Identity } from "../identity.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
-import { type HostedAgent, hostInProcess } from "./in-process.ts";
+import { type AgentSource, hostAgent, type HostAgentOptions, type HostParts } from "./host-agent.ts";
+import type { HostedAgent } from "./in-process.ts";
 
 export interface AgentOptions {
   /** Default `network`: an agent added in code. */
@@ -27,8 +28,8 @@ export interface SeatedAgent {
 }
 
 export interface AgentList {
-  /** @throws AGENT_NAME_TAKEN, ADDRESS_INVALID (no agent name), QUOTA_EXCEEDED, INVALID_PARAMS. */
-  register(name: string, definition: AgentDefinition, options?: AgentOptions): Registration;
+  /** @throws AGENT_NAME_TAKEN, ADDRESS_INVALID (no agent name), QUOTA_EXCEEDED, INVALID_PARAMS, AGENT_START_FAILED. */
+  register(name: string, source: AgentSource, options?: AgentOptions): Registration;
   /** Withdraws the record, lets calls end within the drain time, stops the agent. @throws AGENT_NOT_FOUND. */
   unregister(name: string): Promise<void>;
   list(): readonly HostedAgent[];
@@ -46,10 +47,12 @@ export interface AgentListOptions {
   readonly contextFor: (agent: SeatedAgent, signal: AbortSignal) => AgentContext;
   /** Told when an agent appears, changes state or goes. */
   readonly onChange: (agent: SeatedAgent) => void;
+  /** What the kinds of agents other than modules need. */
+  readonly parts: Omit<HostParts, "log">;
 }
 
 interface Seat {
-  readonly definition: AgentDefinition;
+  readonly source: AgentSource;
   readonly access: Access;
   readonly stop: AbortController;
   agent: SeatedAgent | undefined;
@@ -71,14 +74,14 @@ class Seats implements AgentList {
     this.#options = options;
   }
 
-  register(name: string, definition: AgentDefinition, given: AgentOptions = {}): Registration {
+  register(name: string, source: AgentSource, given: AgentOptions = {}): Registration {
     const seats = this.#seats;
     if (!isAgentName(name)) throw new ProtocolError("ADDRESS_INVALID", `"${name}" is no agent name`);
     if (seats.has(name)) throw new ProtocolError("AGENT_NAME_TAKEN", `agent ${name} lives here already`);
     if (seats.size >= nodeLimits.agents) throw new ProtocolError("QUOTA_EXCEEDED", "no room for more agents");
     const access = given.access ?? "network";
-    const placeholder = hostInProcess({ name, agentId: "", access, definition });
-    const seat: Seat = { definition, access, stop: new AbortController(), agent: undefined, placeholder };
+    const placeholder = this.#host({ name, agentId: "", access, source });
+    const seat: Seat = { source, access, stop: new AbortController(), agent: undefined, placeholder };
     seats.set(name, seat);
     const ready = this.#begin(name, seat);
     // Whoever does not wait for it reads the state instead.
@@ -112,16 +115,21 @@ class Seats implements AgentList {
     await Promise.all([...this.#seats.keys()].reverse().map((name) => this.#end(name, drainMs)));
   }
 
+  #host(options: Omit<HostAgentOptions, "parts">): HostedAgent {
+    const { log, parts } = this.#options;
+    return hostAgent({ ...options, parts: { ...parts, log } });
+  }
+
   async #begin(name: string, seat: Seat): Promise<void> {
     const { identify, contextFor, onChange, log } = this.#options;
     try {
       const identity = await identify(name);
-      const { definition, access } = seat;
-      const hosted = hostInProcess({ name, agentId: identity.signer.agentId, access, definition, log });
+      const { source, access } = seat;
+      const hosted = this.#host({ name, agentId: identity.signer.agentId, access, source });
       const agent = { hosted, identity };
       seat.agent = agent;
       seat.placeholder = hosted;
-      await definition.start?.(contextFor(agent, seat.stop.signal));
+      await hosted.definition.start?.(contextFor(agent, seat.stop.signal));
       if (hosted.state !== "starting") return;
       hosted.become("ready");
       onChange(agent);
@@ -145,11 +153,11 @@ class Seats implements AgentList {
     const leftMs = () => Math.max(0, endMs - clock.monotonicMs());
     hosted.become("draining");
     if (seat.agent !== undefined) onChange(seat.agent);
-    await this.#within(name, leftMs(), () => seat.definition.drain?.());
+    await this.#within(name, leftMs(), () => hosted.definition.drain?.());
     await this.#within(name, leftMs(), () => hosted.idle());
     await this.#within(name, Math.max(leftMs(), STOP_MS), () => hosted.close());
     seat.stop.abort(new ProtocolError("DRAINING", `agent ${name} is being stopped`));
-    await this.#within(name, Math.max(leftMs(), STOP_MS), () => seat.definition.stop?.());
+    await this.#within(name, Math.max(leftMs(), STOP_MS), () => hosted.definition.stop?.());
     hosted.become("stopped");
     this.#seats.delete(name);
   }

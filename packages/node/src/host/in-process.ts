@@ -18,8 +18,12 @@ import { McpCalls } from "./mcp-calls.ts";
 import { McpModule } from "./mcp-module.ts";
 import { wordsOf } from "../words.ts";
 
+/** What an agent is: code in this process, a program of its own, or something at another address. */
+export type AgentKind = "module" | "stdio" | "url" | "a2a";
+
 /** A hosted agent with its life. */
 export interface HostedAgent extends LocalAgent {
+  readonly kind: AgentKind;
   readonly definition: AgentDefinition;
   /** Calls of it under way. */
   readonly inFlight: number;
@@ -49,6 +53,7 @@ export function hostInProcess(options: HostOptions): HostedAgent {
 }
 
 class InProcessAgent implements HostedAgent {
+  readonly kind = "module";
   readonly name: string;
   readonly agentId: string;
   readonly access: Access;

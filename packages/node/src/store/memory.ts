@@ -47,6 +47,10 @@ export function memoryStore(): StateStore {
     successions: () => [],
     saveSuccession() {},
     removeSuccession() {},
+    // They are ended before the process that keeps this list, or nobody is there to read it.
+    children: () => [],
+    saveChild() {},
+    removeChild() {},
     agentId: (name) => agents.get(name),
     rememberAgent(name, agentId) {
       agents.set(name, agentId);

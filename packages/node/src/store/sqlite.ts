@@ -35,6 +35,8 @@ const SCHEMA = `
   create table if not exists succession (
     old_id text primary key, promised text, handover blob, rival blob,
     followed integer not null, told integer not null, at_ms integer not null) strict;
+  create table if not exists child (
+    pid integer primary key, start_time text not null, agent text not null) strict;
   create table if not exists agent (name text primary key, agent_id text not null) strict;
 ${FRAME_SCHEMA}`;
 
@@ -56,6 +58,7 @@ export function openStateStore(home: string): StateStore {
     ...peerTables(database, write),
     ...banTables(database, write),
     ...countingTables(database, write),
+    ...childTable(database, write),
     ...successionTable(database, write),
     ...recordTables(database, (act) => write(() => together(database, act))),
     ...frameTable(database, (act) => write(() => together(database, act))),
@@ -98,6 +101,7 @@ function addColumns(database: DatabaseSync): void {
 
 type PeerTables = Pick<StateStore, "peers" | "savePeers">;
 type BanTables = Pick<StateStore, "bans" | "saveBan" | "removeBan" | "offences" | "saveOffences">;
+type ChildTable = Pick<StateStore, "children" | "saveChild" | "removeChild">;
 type CountingTables = Pick<StateStore, "nonces" | "saveNonces" | "nextSeq" | "agentId" | "rememberAgent">;
 
 function peerTables(database: DatabaseSync, write: (act: () => void) => void): PeerTables {
@@ -170,6 +174,25 @@ function banTables(database: DatabaseSync, write: (act: () => void) => void): Ba
           }
         }),
       ),
+  };
+}
+
+function childTable(database: DatabaseSync, write: (act: () => void) => void): ChildTable {
+  const select = database.prepare("select * from child order by pid");
+  const insert = database.prepare("insert or replace into child values (?, ?, ?)");
+  const remove = database.prepare("delete from child where pid = ?");
+  return {
+    children: () =>
+      select.all().map((row) => ({
+        pid: Number(row["pid"]),
+        startTime: String(row["start_time"]),
+        agent: String(row["agent"]),
+      })),
+    saveChild: ({ pid, startTime, agent }) =>
+      write(() => {
+        insert.run(pid, startTime, agent);
+      }),
+    removeChild: (pid) => write(() => remove.run(pid)),
   };
 }
 

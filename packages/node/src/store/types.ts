@@ -79,6 +79,14 @@ export interface StoredSuccession {
   readonly atMs: number;
 }
 
+/** A process that an agent runs as. */
+export interface StoredChild {
+  readonly pid: number;
+  /** When it began, as the operating system tells it. */
+  readonly startTime: string;
+  readonly agent: string;
+}
+
 /** A Beckn message as it travelled, for who must prove it later. */
 export interface StoredFrame {
   readonly transactionId: string;
@@ -133,6 +141,10 @@ export interface StateStore {
   /** In the place of what was known of that key. */
   saveSuccession(succession: StoredSuccession): void;
   removeSuccession(oldId: string): void;
+  /** Processes that were not seen to end. */
+  children(): readonly StoredChild[];
+  saveChild(child: StoredChild): void;
+  removeChild(pid: number): void;
   /** The agent_id this name had at its first start here. */
   agentId(name: string): string | undefined;
   rememberAgent(name: string, agentId: string): void;

@@ -1,0 +1,37 @@
+/** Every kind of agent by the shape of its definition. */
+
+import { ProtocolError } from "@gridmesh/protocol";
+import type { Access, AgentDefinition } from "../agent.ts";
+import type { Log } from "../log.ts";
+import type { ChildRoom } from "./children.ts";
+import { type HostedAgent, hostInProcess } from "./in-process.ts";
+import { hostChild } from "./stdio-child.ts";
+import { type ChildDefinition, isChildDefinition } from "./stdio-child-spec.ts";
+
+/** What stands for an agent: code in this process, or how a program is run. */
+export type AgentSource = AgentDefinition | ChildDefinition;
+
+/** What the kinds of agents need of their node. */
+export interface HostParts {
+  readonly log: Log;
+  /** Absent where the program around the node runs no children. */
+  readonly children: ChildRoom | undefined;
+}
+
+export interface HostAgentOptions {
+  readonly name: string;
+  readonly agentId: string;
+  readonly access: Access;
+  readonly source: AgentSource;
+  readonly parts: HostParts;
+}
+
+/** @throws INVALID_PARAMS when the source is none, AGENT_START_FAILED where its kind cannot be run. */
+export function hostAgent({ name, agentId, access, source, parts }: HostAgentOptions): HostedAgent {
+  const { log, children: room } = parts;
+  if (!isChildDefinition(source)) return hostInProcess({ name, agentId, access, definition: source, log });
+  if (room === undefined) {
+    throw new ProtocolError("AGENT_START_FAILED", `agent ${name}: this node runs no other programs`);
+  }
+  return hostChild({ name, agentId, access, definition: source, room });
+}

@@ -64,14 +64,14 @@ export interface McpFactoryContext {
   /** Revision of the conversation: `modern` 2026-07-28, `legacy` 2025-11-25 and older. */
   readonly era: "modern" | "legacy";
   /** Tells everybody who listens to this agent; what a server says of itself is told to them anyway. */
-  changed(what: McpChange): void;
+  readonly changed: (what: McpChange) => void;
   /**
    * Seals what the caller keeps between two rounds of the request under way: for `inputRequired({ requestState })`. It
    * can be read by the caller, holds for 10 minutes, and opens for the same caller, method and arguments alone.
    */
-  sealState(content: JsonValue, requestId: string | number): string;
+  readonly sealState: (content: JsonValue, requestId: string | number) => string;
   /** Opens it again: for the server's `requestState.verify`. @throws INVALID_PARAMS. */
-  openState(state: string, requestId: string | number): JsonValue;
+  readonly openState: (state: string, requestId: string | number) => JsonValue;
 }
 
 /** Makes one server for one caller's conversation; state that callers share lives outside of it. */

@@ -26,6 +26,7 @@ export type {
   OutsideReply,
   SearchIntent,
 } from "./beckn/types.ts";
+export { a2aTransport, type CardInterface, type CardRead, type NodeCards } from "./cards.ts";
 export { type Clock, type Random, systemClock, systemRandom, type Wait } from "./clock.ts";
 export { createNode } from "./create-node.ts";
 export {
@@ -40,6 +41,9 @@ export type { AccessOptions, AccessRule } from "./gate/access.ts";
 export { nodeEngine } from "./gate/engine.ts";
 export type { AgentOptions, Registration } from "./host/agent-list.ts";
 export type { ChildrenOptions } from "./host/children.ts";
+export { a2aFailure } from "./host/a2a-errors.ts";
+export { type A2aExchange, type A2aQuestion, exchangeA2a, type OpenA2a } from "./host/a2a-exchange.ts";
+export type { CardDraft, CardSkill } from "./host/card.ts";
 export type { AgentSource } from "./host/host-agent.ts";
 export type { AgentKind } from "./host/in-process.ts";
 export { type Processes, type ProcessSpec, type RunningProcess, systemProcesses } from "./host/processes.ts";

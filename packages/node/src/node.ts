@@ -2,6 +2,7 @@
 
 import type { Extension, JsonValue } from "@gridmesh/protocol";
 import type { BecknExchange, Offer, SearchIntent } from "./beckn/types.ts";
+import type { NodeCards } from "./cards.ts";
 import type { Wait } from "./clock.ts";
 import type { Finding } from "./findings.ts";
 import type { MetricFamily } from "./metrics.ts";
@@ -138,6 +139,7 @@ export interface AgentNode extends AsyncDisposable {
   readonly beckn: BecknExchange;
   readonly bans: NodeBans;
   readonly extensions: NodeExtensions;
+  readonly cards: NodeCards;
   /** Settles when the node has stopped; rejects with DISK_FAILED when the disk stopped it. */
   readonly ended: Promise<void>;
   peers(): readonly NodePeer[];

@@ -238,7 +238,9 @@ function openAgentList(
   onChange: () => void,
 ): AgentList {
   return createAgentList({
+    nodeId: parts.identity.peerId,
     clock: base.clock,
+    random: base.random,
     log: base.log.child("agents"),
     contextFor: parts.contextFor,
     async identify(name) {

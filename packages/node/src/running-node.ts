@@ -3,6 +3,7 @@
 import type { JsonValue } from "@gridmesh/protocol";
 import { parseAddress, ProtocolError, toProtocolError } from "@gridmesh/protocol";
 import type { BecknExchange, Offer, SearchIntent } from "./beckn/types.ts";
+import { type NodeCards, nodeCards } from "./cards.ts";
 import type { Wait } from "./clock.ts";
 import { createFindings, type Finding, type FindingChange, type Findings } from "./findings.ts";
 import type { HostedAgent } from "./host/in-process.ts";
@@ -58,6 +59,7 @@ export class RunningNode implements AgentNode {
   readonly networkName: string;
   readonly market: MarketClock;
   readonly agents: NodeAgents;
+  readonly cards: NodeCards;
   readonly ended: Promise<void>;
   readonly #options: RunningNodeOptions;
   readonly #startedMs: number;
@@ -77,6 +79,8 @@ export class RunningNode implements AgentNode {
     this.id = options.identity.peerId;
     this.networkName = options.base.network;
     this.market = options.base.market;
+    const { base, identity } = options;
+    this.cards = nodeCards({ node: this, ...base, signer: identity.signer });
     this.#startedMs = options.base.clock.monotonicMs();
     this.ended = this.#end.promise;
     this.ended.catch(() => undefined);

@@ -13,7 +13,7 @@ import { loadA2a } from "./a2a-sdk.ts";
 import { skillTools } from "./adapters-skill-tools.ts";
 import { ToolSkills } from "./adapters-skills.ts";
 import { ToolExecutor } from "./adapters-tool-executor.ts";
-import type { HostedAgent } from "./in-process.ts";
+import type { AgentKind, HostedAgent } from "./in-process.ts";
 import { McpCalls } from "./mcp-calls.ts";
 import { McpModule } from "./mcp-module.ts";
 
@@ -21,8 +21,6 @@ import { McpModule } from "./mcp-module.ts";
 export function withBothFaces(agent: HostedAgent, room: A2aRoom): HostedAgent {
   return new TwoFacedAgent(agent, room);
 }
-
-type Kind = HostedAgent extends { readonly kind: infer Of } ? Of : never;
 
 class TwoFacedAgent implements HostedAgent {
   readonly #inner: HostedAgent;
@@ -52,8 +50,8 @@ class TwoFacedAgent implements HostedAgent {
     this.#toolCalls = new McpCalls((opening, context) => module.open(opening, context));
   }
 
-  get kind(): Kind {
-    return (this.#inner as { readonly kind?: unknown }).kind as Kind;
+  get kind(): AgentKind {
+    return this.#inner.kind;
   }
   get name(): string {
     return this.#inner.name;

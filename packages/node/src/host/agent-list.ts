@@ -1,11 +1,12 @@
 /** The agents of a node in order of registration, from their first key to their last call. */
 
-import { isAgentName, ProtocolError, messageOf } from "@gridmesh/protocol";
+import { isAgentName, ProtocolError, messageOf, uuidV7 } from "@gridmesh/protocol";
 import type { Access, AgentContext } from "../agent.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock, Random } from "../clock.ts";
 import type { Identity } from "../identity.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
+import { withBothFaces } from "./adapters.ts";
 import { type AgentSource, hostAgent, type HostAgentOptions, type HostParts } from "./host-agent.ts";
 import type { HostedAgent } from "./in-process.ts";
 
@@ -41,7 +42,9 @@ export interface AgentList {
 }
 
 export interface AgentListOptions {
+  readonly nodeId: string;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly identify: (name: string) => Promise<Identity>;
   readonly contextFor: (agent: SeatedAgent, signal: AbortSignal) => AgentContext;
@@ -120,12 +123,19 @@ class Seats implements AgentList {
     return hostAgent({ ...options, parts: { ...parts, log } });
   }
 
+  #withFaces(inner: HostedAgent, { signer }: Identity): HostedAgent {
+    const { nodeId, clock, random, log } = this.#options;
+    const newId = () => uuidV7(clock.nowMs(), random);
+    return withBothFaces(inner, { name: inner.name, nodeId, signer, clock, log, newId });
+  }
+
   async #begin(name: string, seat: Seat): Promise<void> {
     const { identify, contextFor, onChange, log } = this.#options;
     try {
       const identity = await identify(name);
       const { source, access } = seat;
-      const hosted = this.#host({ name, agentId: identity.signer.agentId, access, source });
+      const inner = this.#host({ name, agentId: identity.signer.agentId, access, source });
+      const hosted = this.#withFaces(inner, identity);
       const agent = { hosted, identity };
       seat.agent = agent;
       seat.placeholder = hosted;

@@ -14,7 +14,7 @@ const owner: StateOwner = {
 const refused = (error: unknown) => isProtocolError(error) && error.number === -32_602;
 
 function sealAt(nowMs: number, key = KEY) {
-  return createStateSeal({ key, clock: { nowMs: () => nowMs } });
+  return createStateSeal({ key: () => key, clock: { nowMs: () => nowMs } });
 }
 
 test("a state is opened by the request it was given to, in its next round", () => {

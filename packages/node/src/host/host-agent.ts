@@ -5,6 +5,7 @@ import type { Access, AgentDefinition } from "../agent.ts";
 import type { Log } from "../log.ts";
 import type { ChildRoom } from "./children.ts";
 import { type HostedAgent, hostInProcess } from "./in-process.ts";
+import type { StateSeal } from "./mcp-state.ts";
 import { hostChild } from "./stdio-child.ts";
 import { type ChildDefinition, isChildDefinition } from "./stdio-child-spec.ts";
 
@@ -14,6 +15,8 @@ export type AgentSource = AgentDefinition | ChildDefinition;
 /** What the kinds of agents need of their node. */
 export interface HostParts {
   readonly log: Log;
+  /** Absent where no agent keeps states at its callers. */
+  readonly seal?: StateSeal | undefined;
   /** Absent where the program around the node runs no children. */
   readonly children: ChildRoom | undefined;
 }
@@ -28,8 +31,9 @@ export interface HostAgentOptions {
 
 /** @throws INVALID_PARAMS when the source is none, AGENT_START_FAILED where its kind cannot be run. */
 export function hostAgent({ name, agentId, access, source, parts }: HostAgentOptions): HostedAgent {
-  const { log, children: room } = parts;
-  if (!isChildDefinition(source)) return hostInProcess({ name, agentId, access, definition: source, log });
+  const { log, seal, children: room } = parts;
+  if (!isChildDefinition(source))
+    return hostInProcess({ name, agentId, access, definition: source, log, seal });
   if (room === undefined) {
     throw new ProtocolError("AGENT_START_FAILED", `agent ${name}: this node runs no other programs`);
   }

@@ -13,9 +13,10 @@ import type { AgentChannel, ChannelContext, ChannelOpening } from "../route/chan
 import type { AgentState, LocalAgent } from "../route/types.ts";
 import { checkClaims } from "../claims.ts";
 import { nodeLimits } from "../limits.ts";
-import { type Log, silentLog } from "../log.ts";
+import type { Log } from "../log.ts";
 import { McpCalls } from "./mcp-calls.ts";
 import { McpModule } from "./mcp-module.ts";
+import type { StateSeal } from "./mcp-state.ts";
 import { wordsOf } from "../words.ts";
 
 /** What an agent is: code in this process, a program of its own, or something at another address. */
@@ -43,7 +44,9 @@ export interface HostOptions {
   readonly agentId: string;
   readonly access: Access;
   readonly definition: AgentDefinition;
-  readonly log?: Log | undefined;
+  readonly log: Log;
+  /** Absent where no agent keeps states at its callers. */
+  readonly seal?: StateSeal | undefined;
 }
 
 /** @throws INVALID_PARAMS when the definition is none. */
@@ -69,7 +72,7 @@ class InProcessAgent implements HostedAgent {
   readonly #mcp: McpModule | undefined;
   readonly #mcpCalls: McpCalls | undefined;
 
-  constructor({ name, agentId, access, definition, log = silentLog() }: HostOptions) {
+  constructor({ name, agentId, access, definition, log, seal }: HostOptions) {
     this.name = name;
     this.agentId = agentId;
     this.access = access;
@@ -82,6 +85,7 @@ class InProcessAgent implements HostedAgent {
       name,
       factory,
       log,
+      seal,
       closedTo: () => this.#closedTo(),
       onBegin: () => this.#begin(),
       onEnd: () => this.#end(),

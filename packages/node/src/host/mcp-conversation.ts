@@ -22,6 +22,7 @@ export interface McpModuleOptions {
   readonly name: string;
   readonly factory: McpFactory;
   readonly log: Log;
+  /** Absent where no agent keeps states at its callers. */
   readonly seal?: StateSeal | undefined;
   /** Why no request is taken now, or undefined. */
   readonly closedTo: () => ProtocolError | undefined;
@@ -29,8 +30,6 @@ export interface McpModuleOptions {
   readonly onBegin: () => void;
   readonly onEnd: () => void;
 }
-
-const NO_SEAL = "an agent of a node has the node's seal";
 
 export interface ConversationOptions {
   readonly module: McpModuleOptions;
@@ -149,15 +148,13 @@ export class McpConversation implements AgentEnd, ChangeListener {
       if (found === undefined) throw new ProtocolError("INVALID_PARAMS", "no such request is under way");
       return found;
     };
+    const given = () => {
+      assert.ok(seal, "an agent that keeps states has a seal");
+      return seal;
+    };
     return {
-      sealState(content, id) {
-        assert.ok(seal, NO_SEAL);
-        return seal.seal(content, owner(id));
-      },
-      openState(state, id) {
-        assert.ok(seal, NO_SEAL);
-        return seal.open(state, owner(id));
-      },
+      sealState: (content, id) => given().seal(content, owner(id)),
+      openState: (state, id) => given().open(state, owner(id)),
     };
   }
 

@@ -15,8 +15,8 @@ export interface StateOwner {
 }
 
 export interface StateSealOptions {
-  /** 32 bytes; who has them can make states. */
-  readonly key: Uint8Array;
+  /** 32 bytes, asked for once when first needed; who has them can make states. */
+  readonly key: () => Uint8Array;
   readonly clock: Pick<Clock, "nowMs">;
 }
 
@@ -31,10 +31,12 @@ export interface StateSeal {
 const LIFE_MS = 600_000;
 
 export function createStateSeal({ key, clock }: StateSealOptions): StateSeal {
-  const tag = (body: string, owner: StateOwner) =>
-    createHmac("sha256", key)
-      .update(`${body}\0${describe(owner)}`)
-      .digest();
+  let secret: Uint8Array | undefined;
+  const tag = (body: string, owner: StateOwner) => {
+    secret ??= key();
+    const text = `${body}\0${describe(owner)}`;
+    return createHmac("sha256", secret).update(text).digest();
+  };
   return {
     seal(content, owner) {
       const body = Buffer.from(JSON.stringify([clock.nowMs() + LIFE_MS, content])).toString("base64url");

@@ -16,7 +16,7 @@ import { envelopeFault } from "./mcp-envelope.ts";
 import type { McpSdk } from "./mcp-sdk.ts";
 import type { StateOwner, StateSeal } from "./mcp-state.ts";
 import { type AgentEnd, agentTransport, type McpTransport } from "./mcp-transport.ts";
-import { ALL_VERSIONS, isObject, META, objectIn } from "./mcp-words.ts";
+import { isObject, META, MODERN_VERSION, objectIn } from "./mcp-words.ts";
 
 export interface McpModuleOptions {
   readonly name: string;
@@ -105,7 +105,7 @@ export class McpConversation implements AgentEnd, ChangeListener {
     }
     const claims = isObject(params) && objectIn(params, "_meta")[META.version] !== undefined;
     if (this.#options.kind === "foreign" || (this.#options.mode === "session" && !claims)) return undefined;
-    const fault = envelopeFault(method, params, ALL_VERSIONS);
+    const fault = envelopeFault(method, params, [MODERN_VERSION]);
     return fault === undefined ? undefined : { jsonrpc: "2.0", id, error: fault };
   }
 

@@ -1,7 +1,7 @@
 /** What each request of the modern revision says of itself, and the answer to one that says it wrongly. */
 
 import type { JsonObject, JsonValue, RpcError } from "@gridmesh/protocol";
-import { isObject, MCP_ERROR, META, MODERN_VERSION, objectIn } from "./mcp-words.ts";
+import { isObject, isReservedMeta, MCP_ERROR, META, MODERN_VERSION, objectIn } from "./mcp-words.ts";
 
 const INVALID_PARAMS = -32_602;
 
@@ -28,6 +28,15 @@ export function withEnvelope(params: JsonValue | undefined): JsonObject {
   const meta = objectIn(given, "_meta");
   if (typeof meta[META.version] === "string") return given;
   return { ...given, _meta: { ...meta, [META.version]: MODERN_VERSION, [META.capabilities]: {} } };
+}
+
+/** Params without what the modern revision says in them. */
+export function withoutEnvelope(params: JsonValue): JsonValue {
+  const meta = objectIn(params, "_meta");
+  if (!isObject(params) || !Object.keys(meta).some(isReservedMeta)) return params;
+  const kept = Object.entries(meta).filter(([key]) => !isReservedMeta(key));
+  const { _meta, ...rest } = params;
+  return kept.length === 0 ? rest : { ...rest, _meta: Object.fromEntries(kept) };
 }
 
 export function unsupported(requested: string, supported: readonly string[]): RpcError {

@@ -10,6 +10,8 @@ import type { SharedLines } from "./shared-lines.ts";
 export interface Greeting {
   readonly era: Era;
   readonly versions: readonly string[];
+  /** It was asked for the older revision too, and has it not. */
+  readonly alone?: boolean | undefined;
   /** Its answer to `initialize`, or undefined where it was not asked. */
   readonly initialized?: JsonObject | undefined;
   /** Its answer to `server/discover`. */
@@ -33,7 +35,7 @@ const NAME = { name: "gridmesh", version: "1.0" };
 /** @throws AGENT_CRASHED, the signal's reason, or what it answers to `initialize`. */
 export async function greet(lines: SharedLines, options: GreetOptions): Promise<Greeting> {
   const { known, legacyFirst = false } = options;
-  if (known?.era === "modern") return known;
+  if (known !== undefined && known.era !== "legacy") return known;
   if (known !== undefined || legacyFirst) return initialize(lines, options);
   const discovered = discover(lines, options);
   const first = await Promise.race([discovered, silence(options)]);
@@ -42,10 +44,19 @@ export async function greet(lines: SharedLines, options: GreetOptions): Promise<
   return Promise.race([initialize(lines, options), modernOrNever(discovered)]);
 }
 
-/** The verdict alone, for an agent whose caller says `initialize` itself. */
-export async function probe(lines: SharedLines, options: GreetOptions): Promise<Greeting> {
-  const found = await Promise.race([discover(lines, options), silence(options)]);
-  return typeof found === "object" ? found : { era: "legacy", versions: LEGACY_VERSIONS };
+/** Does an agent of the modern revision speak the older one too? Asked of a process of its own. */
+export async function greetOlder(
+  lines: SharedLines,
+  known: Greeting,
+  signal: AbortSignal,
+): Promise<Greeting> {
+  try {
+    const { versions } = await initialize(lines, { signal });
+    return { ...known, era: "dual", versions: [...known.versions, ...versions] };
+  } catch (error) {
+    if (isProtocolError(error) && isAnswer(error)) return { ...known, era: "modern", alone: true };
+    throw error;
+  }
 }
 
 async function discover(lines: SharedLines, { signal }: GreetOptions): Promise<Greeting | "legacy"> {
@@ -83,7 +94,7 @@ function modernByError({ foreign }: ProtocolError): Greeting | undefined {
   return { era: "modern", versions: Array.isArray(supported) ? (supported as string[]) : [MODERN_VERSION] };
 }
 
-async function initialize(lines: SharedLines, { signal }: GreetOptions): Promise<Greeting> {
+async function initialize(lines: SharedLines, { signal }: Pick<GreetOptions, "signal">): Promise<Greeting> {
   const params = { protocolVersion: LEGACY_VERSIONS[0] ?? "", capabilities: {}, clientInfo: NAME };
   const initialized = (await lines.request("initialize", params, { signal })) as JsonObject;
   lines.notify("notifications/initialized");

@@ -9,6 +9,7 @@ import { greet, type Greeting } from "./stdio-child-greeting.ts";
 import type { ChildLine } from "./stdio-child-lines.ts";
 import type { ChildProcess } from "./stdio-child-process.ts";
 import type { ProcessSpec } from "./processes.ts";
+import { Subscriptions } from "./mcp-subscriptions.ts";
 import { SharedLines } from "./shared-lines.ts";
 
 /** `ready` while it runs and was greeted; `starting` also between a crash and the next start. */
@@ -30,6 +31,8 @@ export interface ChildHome {
 export interface KeptChild {
   readonly lines: SharedLines;
   readonly greeting: Greeting;
+  /** Resources that its callers watch. */
+  readonly subscriptions: Subscriptions;
 }
 
 interface Running extends KeptChild {
@@ -134,7 +137,8 @@ export class ChildKeeper implements ChildSeat {
     using limit = startDeadline(clock, {}, nodeLimits.childStartMs);
     try {
       const greeting = await this.#greet(lines, limit.signal);
-      this.#running = { child, lines, greeting };
+      const subscriptions = new Subscriptions((method, params) => lines.request(method, params, FOR_EVER));
+      this.#running = { child, lines, greeting, subscriptions };
       this.#touch();
       this.#rest();
       if (this.#over) void this.leave();
@@ -208,6 +212,9 @@ export class ChildKeeper implements ChildSeat {
     });
   }
 }
+
+/** What callers share is asked for by none of them alone. */
+const FOR_EVER = { signal: new AbortController().signal };
 
 const TOLD_LINES = 20;
 

@@ -1,14 +1,20 @@
 /** An agent that is another program: its processes, who shares one, and how calls reach them. */
 
-import { type JsonValue, ProtocolError } from "@gridmesh/protocol";
+import { type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
 import type { Access, AgentDefinition, CallContext, Caller } from "../agent.ts";
+import { until } from "../deadline.ts";
 import { nodeLimits } from "../limits.ts";
 import type { AgentChannel, ChannelContext, ChannelOpening } from "../route/channel.ts";
 import type { AgentState } from "../route/types.ts";
 import { type ChildRoom, longestIdle } from "./children.ts";
 import type { HostedAgent } from "./in-process.ts";
+import { legacyFromModern } from "./mcp-bridge-legacy.ts";
+import { modernFromLegacy } from "./mcp-bridge-modern.ts";
+import { withEnvelope, withoutEnvelope } from "./mcp-envelope.ts";
 import { type CrashLog, crashLog } from "./stdio-child-crashes.ts";
+import type { Greeting } from "./stdio-child-greeting.ts";
 import { type ChildHome, ChildKeeper, type KeptChild } from "./stdio-child-keeper.ts";
+import { askOlder } from "./stdio-child-older.ts";
 import { ChildSession } from "./stdio-child-session.ts";
 import { checkChild, type ChildDefinition, specOf } from "./stdio-child-spec.ts";
 
@@ -43,6 +49,7 @@ class StdioAgent implements HostedAgent {
   readonly #crashes: CrashLog;
   readonly #keepers = new Map<string, ChildKeeper>();
   readonly #sessions = new Set<ChildSession>();
+  #asking: Promise<Greeting> | undefined;
   readonly #idlers: (() => void)[] = [];
 
   constructor({ name, agentId, access, definition, room }: ChildHostOptions) {
@@ -93,8 +100,9 @@ class StdioAgent implements HostedAgent {
     this.callsTotal += 1;
     this.inFlight += 1;
     try {
-      const { lines } = await this.#kept(context);
-      return await lines.request(method, params, context);
+      const { lines, greeting } = await this.#kept(context);
+      const given = greeting.era === "legacy" ? withoutEnvelope(params) : withEnvelope(params);
+      return await lines.request(method, given, context);
     } catch (error) {
       this.errorsTotal += 1;
       throw error;
@@ -108,14 +116,21 @@ class StdioAgent implements HostedAgent {
     if (proto === "a2a") {
       throw new ProtocolError("PROTOCOL_UNSUPPORTED", `agent ${this.name} does not speak A2A`);
     }
-    if (mode === "session") return this.#session(context);
-    const { lines, greeting } = await this.#kept(context);
-    const { era, versions } = greeting;
-    const channel = lines.attach({ era, versions, mode });
+    const channel =
+      mode === "session" ? await this.#session(context) : await this.#lane({ proto, mode }, context);
     const onAbort = () => channel.reset("the caller has gone");
     context.signal.addEventListener("abort", onAbort, { once: true });
     void channel.closed.then(() => context.signal.removeEventListener("abort", onAbort));
     return channel;
+  }
+
+  /** A channel of the modern revision, or of plain JSON-RPC, on the shared process. */
+  async #lane({ proto, mode }: ChannelOpening, context: ChannelContext): Promise<AgentChannel> {
+    const { lines, greeting, subscriptions } = await this.#kept(context);
+    const { era, versions, initialized } = greeting;
+    const channel = lines.attach({ era, versions, mode });
+    if (proto === "plain" || initialized === undefined) return channel;
+    return modernFromLegacy({ channel, initialized, subscriptions });
   }
 
   async #kept({ caller, signal }: ChannelContext): Promise<KeptChild> {
@@ -136,8 +151,9 @@ class StdioAgent implements HostedAgent {
   async #session(context: ChannelContext): Promise<AgentChannel> {
     this.#refuseUnlessReady();
     this.#crashes.check();
+    const { era, versions, alone, discovered } = await this.#olderToo(context);
+    if (alone === true) return this.#bridged(context, discovered ?? {});
     await this.#makeRoom();
-    const { era, versions } = this.#home.greeting ?? { era: "legacy" as const, versions: [] };
     const session = await ChildSession.open({
       home: this.#home,
       context,
@@ -147,6 +163,24 @@ class StdioAgent implements HostedAgent {
     });
     this.#sessions.add(session);
     return session.channel;
+  }
+
+  /** What it speaks, with the older revision asked for where that is not known. */
+  async #olderToo(context: ChannelContext): Promise<Greeting> {
+    const { greeting } = await this.#kept(context);
+    if (greeting.era !== "modern" || greeting.alone === true) return greeting;
+    this.#asking ??= askOlder(this.#home, greeting).finally(() => {
+      this.#asking = undefined;
+    });
+    return until(this.#asking, context.signal);
+  }
+
+  #bridged(context: ChannelContext, discovered: JsonObject): Promise<AgentChannel> {
+    const open = async (mode: "call" | "listen") => {
+      const { lines, greeting } = await this.#kept(context);
+      return lines.attach({ ...greeting, mode });
+    };
+    return legacyFromModern({ name: this.name, open, discovered });
   }
 
   async #makeRoom(): Promise<void> {

@@ -77,6 +77,7 @@ function hosted(definition: Omit<AgentDefinition, "capabilities">): HostedAgent 
     name: "sample",
     agentId: agentKey.signer.agentId,
     access: "network",
+    log: silentLog(),
     definition: { capabilities: ["test"], ...definition },
   });
   let ids = 0;

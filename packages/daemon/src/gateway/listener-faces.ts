@@ -21,7 +21,14 @@ interface Place {
 
 const under = (prefix: string) => (path: string) => path === prefix || path.startsWith(`${prefix}/`);
 
-const places: readonly Place[] = [{ takes: under("/mcp"), load: loadMcp }];
+const places: readonly Place[] = [
+  { takes: under("/mcp"), load: loadMcp },
+  { takes: isA2a, load: async (context) => (await import("./a2a.ts")).openA2aFace(context) },
+];
+
+function isA2a(path: string): boolean {
+  return under("/a2a")(path) || path === "/.well-known/agent-card.json";
+}
 
 export function openGateway(context: GatewayContext): Gateway {
   const faces = new Map<Place, Promise<GatewayFace>>();

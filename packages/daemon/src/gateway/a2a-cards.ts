@@ -1,0 +1,130 @@
+/** Cards over HTTP: verified, then under this gateway's addresses and in the node's name; the original beside it. */
+
+import { createHash } from "node:crypto";
+import { type CardInterface, exchangeA2a } from "@gridmesh/node";
+import { fromRpcError, type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
+import { sendEmpty, sendJson } from "./listener-http.ts";
+import type { GatewayContext, GatewayRequest } from "./listener-types.ts";
+import { isObject } from "./mcp-message.ts";
+import { openAgent } from "./mcp-target.ts";
+
+export const CARD_PATH = ".well-known/agent-card.json";
+export const ORIGINAL_PATH = ".well-known/agent-card.original.json";
+const CARD_REQUEST = '{"jsonrpc":"2.0","id":1,"method":"GetAgentCard","params":{}}';
+const READ_MS = 30_000;
+const OLD = "0.3";
+
+export interface CardAsked {
+  readonly reference: string;
+  /** The agent's path at this gateway. */
+  readonly target: string;
+  /** As its agent signed it. */
+  readonly original: boolean;
+}
+
+/** @throws SIGNATURE_INVALID, AGENT_NOT_FOUND and what opening throws. */
+export async function answerCard(
+  asked: GatewayRequest,
+  context: GatewayContext,
+  { reference, target, original }: CardAsked,
+): Promise<void> {
+  const card = await readCard(asked, context, reference);
+  if (original) return sendCard(asked, card);
+  const url = `${baseOf(asked, context)}${target}`;
+  const own = listOf(card["supportedInterfaces"]).map((one) => interfaceOf(one));
+  const here = own.map(({ protocolVersion }) => ({ url, protocolBinding: "JSONRPC", protocolVersion }));
+  const signed = await context.node.cards.readdress(card, [...here, ...own]);
+  sendCard(asked, forVersion(asked, signed, here));
+}
+
+async function readCard(
+  { caller }: GatewayRequest,
+  { node }: GatewayContext,
+  asked: string,
+): Promise<JsonObject> {
+  const signal = AbortSignal.timeout(READ_MS);
+  // The one that is asked is the one whose card it must be.
+  const reference = asked.startsWith("cap:")
+    ? await node.resolve(asked, { timeoutMs: READ_MS, signal })
+    : asked;
+  const exchange = await exchangeA2a(
+    (opening) => openAgent(node, { reference, caller, signal, ...opening, headers: opening.headers ?? {} }),
+    { body: CARD_REQUEST, signal },
+  );
+  const { error, result } = JSON.parse(exchange.kind === "answer" ? exchange.line : "{}") as JsonObject;
+  if (error !== undefined) throw fromRpcError(error);
+  return node.cards.check(isObject(result) ? result : {}, reference);
+}
+
+/** The node's own card: who it is, and its agents as far as the caller may ask for them. */
+export async function answerNodeCard(asked: GatewayRequest, context: GatewayContext): Promise<void> {
+  const { node, version } = context;
+  const { caller } = asked;
+  const base = baseOf(asked, context);
+  const agents = node.agents.list().filter(({ name, access }) => {
+    return caller.anonymous ? access === "public" : caller.mayReach(`local:${name}`);
+  });
+  const here = agents.map(({ name }) => ({
+    url: `${base}/a2a/local:${name}`,
+    protocolBinding: "JSONRPC",
+    protocolVersion: "1.0",
+  }));
+  const card: JsonObject = {
+    name: `gridmesh node ${node.id}`,
+    description: "A node of the mesh: each of its agents has a card of its own below /a2a/local:<agent>",
+    version,
+    capabilities: { streaming: true, pushNotifications: false, extendedAgentCard: false },
+    defaultInputModes: ["application/json"],
+    defaultOutputModes: ["application/json"],
+    skills: agents.map(({ name, capabilities }) => ({
+      id: name,
+      name,
+      description: `Agent ${name}; its card: ${base}/a2a/local:${name}/${CARD_PATH}`,
+      tags: [...capabilities],
+    })),
+  };
+  sendCard(asked, await node.cards.readdress(card, here));
+}
+
+/** Who asks in 0.3, or in no version, finds the fields of 0.3 beside those of 1.0: they say nothing else. */
+function forVersion(asked: GatewayRequest, card: JsonObject, here: readonly CardInterface[]): JsonObject {
+  const given = asked.request.headers["a2a-version"] ?? asked.query.get("A2A-Version") ?? "";
+  const old = here.find(({ protocolVersion }) => protocolVersion === OLD);
+  if (old === undefined || (given !== "" && !String(given).startsWith(OLD))) return card;
+  return { ...card, url: old.url, preferredTransport: "JSONRPC", protocolVersion: `${OLD}.0` };
+}
+
+function sendCard({ request, response }: GatewayRequest, card: JsonObject): void {
+  const text = JSON.stringify(card);
+  const etag = `"${createHash("sha256").update(text).digest("base64url")}"`;
+  const headers = { etag, "cache-control": "max-age=60", vary: "A2A-Version" };
+  const known = (request.headers["if-none-match"] ?? "")
+    .split(",")
+    .map((tag) => tag.trim().replace(/^W\//, ""));
+  if (known.includes(etag) || known.includes("*")) return sendEmpty(response, 304, headers);
+  sendJson(response, { status: 200, headers, text });
+}
+
+/** Under which name and port this gateway was asked; over the unix socket, its own. */
+function baseOf({ request }: GatewayRequest, { url }: GatewayContext): string {
+  const own = url();
+  const { host } = request.headers;
+  const isTcp = request.socket.remoteAddress !== undefined;
+  if (isTcp && host !== undefined) return `http://${host}`;
+  if (own !== undefined) return own;
+  throw new ProtocolError("PROTOCOL_UNSUPPORTED", "cards have addresses: control.listen is off");
+}
+
+function interfaceOf(value: JsonValue): CardInterface {
+  const { url, protocolBinding, protocolVersion } = isObject(value) ? value : {};
+  const text = (part: JsonValue | undefined) => (typeof part === "string" ? part : "");
+  return {
+    url: text(url),
+    protocolBinding: text(protocolBinding),
+    protocolVersion: text(protocolVersion),
+  };
+}
+
+function listOf(value: JsonValue | undefined): readonly JsonValue[] {
+  return Array.isArray(value) ? (value as readonly JsonValue[]) : [];
+}

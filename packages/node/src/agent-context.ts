@@ -55,7 +55,10 @@ export function agentContext(
     buy: (options) => beckn.buy(name, options),
     becknCounters: () => beckn.counters(),
     standFor: (program) => beckn.outside.attach(name, program),
-    call: (address, params, wait) => router.call(address, params, wait),
+    call(address, params, wait) {
+      const caller = { kind: "local", peerId: nodeId, agentId } as const;
+      return router.call(address, params, { ...wait, caller });
+    },
     signal,
   };
 }

@@ -177,9 +177,9 @@ function baseOf(options: NodeOptions): NodeBase {
 
 function callSideOf(
   options: NodeOptions,
-): Pick<NodeBase, "messageRates" | "idempotentTools" | "access" | "children"> {
-  const { messageRates, idempotentTools = [], access = {}, children } = options;
-  return { messageRates, idempotentTools, access, children };
+): Pick<NodeBase, "messageRates" | "idempotentTools" | "access" | "forwardFor" | "children"> {
+  const { messageRates, idempotentTools = [], access = {}, forwardFor = [], children } = options;
+  return { messageRates, idempotentTools, access, forwardFor, children };
 }
 
 function openStore(options: NodeOptions, undo: AsyncDisposableStack): StateStore {

@@ -40,6 +40,8 @@ export const nodeLimits = {
   /** Streams of one peer that are served, and of them those that listen or keep a session. */
   rpcStreamsServed: 32,
   rpcLongStreams: 24,
+  /** Nodes that a call may have passed through. */
+  rpcHops: 3,
   /** A2A tasks of one agent that are not ended, of one caller and in all; with those, ended ones are kept up to so many. */
   a2aOpenTasksPerCaller: 64,
   a2aTasks: 4_096,

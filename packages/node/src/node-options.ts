@@ -81,6 +81,8 @@ export interface NodeOptions {
   readonly messageRates?: BucketRates | undefined;
   /** Tools a call by capability may repeat elsewhere when nobody knows whether it happened; their own hints are claims. */
   readonly idempotentTools?: readonly string[] | undefined;
+  /** PeerIds whose calls of other nodes are passed on; default nobody's: callers reach each other themselves. */
+  readonly forwardFor?: readonly string[] | undefined;
   /** Who may ask what of which agent; the first rule that fits goes before the agent's own access. */
   readonly access?: AccessOptions | undefined;
   /** What the program around the node sees of its machine; asked whenever findings are. */
@@ -106,6 +108,7 @@ export interface NodeBase {
   readonly messageRates: BucketRates | undefined;
   readonly idempotentTools: readonly string[];
   readonly access: AccessOptions;
+  readonly forwardFor: readonly string[];
   readonly observe: () => readonly Observation[];
   readonly children: ChildrenOptions | undefined;
 }

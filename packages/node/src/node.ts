@@ -10,7 +10,7 @@ import type { AgentOptions, Registration } from "./host/agent-list.ts";
 import type { MarketClock } from "./market-clock.ts";
 import type { AgentSource } from "./host/host-agent.ts";
 import type { AgentKind } from "./host/in-process.ts";
-import type { AgentChannel, OpenRequest } from "./route/channel.ts";
+import type { AgentChannel, LocalUser, OpenRequest } from "./route/channel.ts";
 import type { NetworkSnapshot } from "./network/snapshot.ts";
 import type { Registry } from "./registry/types.ts";
 import type { TradeDesk } from "./trade/types.ts";
@@ -124,6 +124,12 @@ export interface ExtensionDraft {
   readonly optional?: boolean | undefined;
 }
 
+/** How long to wait, and in whose name. */
+export interface NamedWait extends Wait {
+  /** Default: the operator. */
+  readonly as?: LocalUser | undefined;
+}
+
 /** One peer with one key, its agents, its links, its books. */
 export interface AgentNode extends AsyncDisposable {
   /** PeerId. */
@@ -152,13 +158,14 @@ export interface AgentNode extends AsyncDisposable {
   /** Hangs up and stays away until `connect`. @throws ADDRESS_INVALID. */
   disconnect(peerId: string): Promise<void>;
   /**
-   * Calls `node:agent/method`, `node/method`, `cap:capability/method` or a bare method.
+   * Calls `node:agent/method`, `node/method`, `cap:capability/method` or a bare method, in the name of one of this
+   * node's users or of the operator.
    * @throws ADDRESS_INVALID, AGENT_NOT_FOUND, METHOD_NOT_FOUND, PEER_NOT_FOUND, PEER_UNREACHABLE, NO_PROVIDER,
    * CALL_TIMEOUT, CALL_CANCELLED, STREAM_RESET, DRAINING or the agent's own code.
    */
-  call(address: string, params?: JsonValue, wait?: Wait): Promise<JsonValue>;
+  call(address: string, params?: JsonValue, wait?: NamedWait): Promise<JsonValue>;
   /** As `call`, for an agent (`agent1`, `<PeerId>:agent1`) and a method. */
-  callAgent(target: string, method: string, params?: JsonValue, wait?: Wait): Promise<JsonValue>;
+  callAgent(target: string, method: string, params?: JsonValue, wait?: NamedWait): Promise<JsonValue>;
   /**
    * A channel of JSON-RPC lines to an agent (`agent1`, `<PeerId>:agent1`, `cap:<capability>`) or to a node's own methods
    * (`node`, `<PeerId>:node`), opened in the name of one of this node's users or of the operator; `wait` is for the

@@ -1,6 +1,6 @@
 /** Agents, router, rpc stream and registry of a node, wired. */
 
-import { type JsonValue, parseAddress, toProtocolError, verifyBinding } from "@gridmesh/protocol";
+import { type JsonValue, parseAddress, sha256, toProtocolError, verifyBinding } from "@gridmesh/protocol";
 import type { AgentContext } from "./agent.ts";
 import { type CallMeter, createCallMeter } from "./call-meter.ts";
 import { type AccessJudge, createAccess } from "./gate/access.ts";
@@ -19,7 +19,9 @@ import type { DistributedRegistry } from "./registry/registry.ts";
 import type { AgentRow } from "./registry/types.ts";
 import { AgentDoor } from "./route/agent-door.ts";
 import { createAudit } from "./route/audit.ts";
+import { createNames } from "./route/call-names.ts";
 import { Expiry } from "./route/expiry.ts";
+import { createFarChannels } from "./route/far-channels.ts";
 import { createForwarder, type Forwarder } from "./route/forward.ts";
 import { createNodeMethods, type NodeFacts, type PeerRow } from "./route/node-methods.ts";
 import { createRouter, type Router } from "./route/router.ts";
@@ -62,6 +64,8 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
   const meter = createCallMeter(base.metrics);
   const forwarder = createForwarder({ transport, clock, reach, pacer, meter });
   undo.defer(() => forwarder.close());
+  const farChannels = createFarChannels({ transport, clock, reach, pacer });
+  undo.defer(() => farChannels.close());
   const onChange = () => {
     advertiser.changed();
     registry.touch();
@@ -98,6 +102,12 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
     door: openDoor(base, { agents, access, undo }),
     nodeMethods,
     forwarder,
+    farChannels,
+    names: createNames({
+      pseudonym: (name) => pseudonymOf(peerId, name),
+      bindingOf: (agentId) => bindingOf(links, agentId),
+    }),
+    forwardFor: new Set(base.forwardFor),
     callCapability: anycast.call,
     resolveCapability: (capability, wait) => anycast.resolve(capability, wait),
     draining: parts.draining,
@@ -105,6 +115,18 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
   });
   answerPeers(base, parts, { router, agents, access, registry, meter });
   return { agents, router, registry, anycast, advertiser, forwarder, children };
+}
+
+/** The same for the same name of this node, and not the name. */
+function pseudonymOf(peerId: string, name: string): string {
+  return Buffer.from(sha256(Buffer.from(`${peerId} ${name}`)))
+    .toString("base64url")
+    .slice(0, 22);
+}
+
+function bindingOf({ bindings }: LinkRoom, agentId: string): JsonValue | undefined {
+  const binding = bindings.of(agentId);
+  return binding === undefined ? undefined : { ...binding };
 }
 
 function openDoor(

@@ -6,7 +6,7 @@ import type { BecknExchange, Offer, SearchIntent } from "./beckn/types.ts";
 import { type NodeCards, nodeCards } from "./cards.ts";
 import type { Wait } from "./clock.ts";
 import { createFindings, type Finding, type FindingChange, type Findings } from "./findings.ts";
-import type { HostedAgent } from "./host/in-process.ts";
+import { viewOf, wordsOf } from "./agent-views.ts";
 import type { Identity } from "./identity.ts";
 import { nodeLimits } from "./limits.ts";
 import type { MarketClock } from "./market-clock.ts";
@@ -14,7 +14,7 @@ import type { MetricFamily } from "./metrics.ts";
 import type { NetworkSnapshot } from "./network/index.ts";
 import type {
   AgentNode,
-  HostedAgentView,
+  NamedWait,
   NodeAgents,
   NodeBans,
   NodeExtensions,
@@ -29,6 +29,7 @@ import { createObserver, type Observer } from "./observe.ts";
 import { observedKeys } from "./observe-keys.ts";
 import type { AgentChannel, OpenRequest } from "./route/channel.ts";
 import type { NodeFacts } from "./route/node-methods.ts";
+import { inName } from "./route/call-names.ts";
 import type { Observed } from "./observed.ts";
 import type { CallParts, CallRoom } from "./open-calls.ts";
 import type { LinkHooks, LinkRoom } from "./open-links.ts";
@@ -228,14 +229,14 @@ export class RunningNode implements AgentNode {
     await this.#rooms.links.supervisor.disconnect(peerId);
   }
 
-  call(address: string, params: JsonValue = {}, wait: Wait = {}): Promise<JsonValue> {
-    return this.#rooms.calls.router.call(address, params, wait);
+  call(address: string, params: JsonValue = {}, wait: NamedWait = {}): Promise<JsonValue> {
+    return this.#rooms.calls.router.call(address, params, inName(wait, this.id));
   }
 
   callAgent(
     ...[target, method, params = {}, wait = {}]: Parameters<AgentNode["callAgent"]>
   ): Promise<JsonValue> {
-    return this.#rooms.calls.router.callAgent(target, { method, params }, wait);
+    return this.#rooms.calls.router.callAgent(target, { method, params }, inName(wait, this.id));
   }
 
   open(reference: string, opening: OpenRequest, wait: Wait = {}): Promise<AgentChannel> {
@@ -362,28 +363,4 @@ function capabilityIn(reference: string): string {
   const address = parseAddress(`${reference}/ping`);
   if (address.kind === "capability") return address.capability;
   throw new ProtocolError("ADDRESS_INVALID", `"${reference.slice(0, 80)}" is no cap:<capability>`);
-}
-
-function wordsOf(agents: readonly HostedAgent[]): readonly string[] {
-  return [
-    ...new Set(agents.filter((agent) => agent.access !== "private").flatMap((agent) => agent.capabilities)),
-  ];
-}
-
-function viewOf(nodeId: string, agent: HostedAgent): HostedAgentView {
-  const { name, agentId, kind, state, reason, capabilities, access, inFlight, callsTotal, errorsTotal } =
-    agent;
-  return {
-    name,
-    address: `${nodeId}:${name}`,
-    agentId,
-    kind,
-    state: state === "draining" ? "stopped" : state,
-    ...(reason === undefined ? {} : { reason }),
-    capabilities,
-    access,
-    inFlight,
-    callsTotal,
-    errorsTotal,
-  };
 }

@@ -12,7 +12,7 @@ import type { Clock, Random, Wait } from "../clock.ts";
 import { type Deadline, startDeadline, until } from "../deadline.ts";
 import { nodeLimits } from "../limits.ts";
 import { isObject } from "../route/rpc-lines.ts";
-import type { CapabilityCall } from "../route/types.ts";
+import type { CallWait, CapabilityCall } from "../route/types.ts";
 import { answers } from "../words.ts";
 import { alternativesIn } from "./alternatives.ts";
 import { Candidates } from "./candidates.ts";
@@ -28,7 +28,7 @@ export interface AnycastOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly standings: Standings;
-  readonly call: (address: string, params: JsonValue, wait: Wait) => Promise<JsonValue>;
+  readonly call: (address: string, params: JsonValue, wait: CallWait) => Promise<JsonValue>;
   /** Makes sure there is a link. @throws PEER_NOT_FOUND, PEER_UNREACHABLE. */
   readonly reach: (nodeId: string, wait: Wait) => Promise<void>;
   /** Tools that change nothing when they are called twice, as the operator says. */
@@ -52,6 +52,8 @@ interface CapabilityRequest {
   readonly method: string;
   readonly params: JsonValue;
   readonly idempotent: boolean;
+  /** For whom, and through whom. */
+  readonly made: Pick<CallWait, "caller" | "via">;
 }
 
 interface Tried {
@@ -68,7 +70,8 @@ export function createAnycast(options: AnycastOptions): Anycast {
       using deadline = startDeadline(options.clock, wait, nodeLimits.callTimeoutMs);
       budget.call();
       const idempotent = isIdempotent(method, params, options.idempotentTools);
-      const call = { capability, method, params, idempotent };
+      const { caller, via } = wait;
+      const call = { capability, method, params, idempotent, made: { caller, via } };
       await using search = new CandidateSearch(options, capability, deadline);
       try {
         return await callOne({ options, search, deadline, mayFailOver, note }, call);
@@ -130,7 +133,7 @@ async function attempt(course: Course, row: AgentRow, call: CapabilityRequest): 
       await until(options.reach(row.nodeId, { timeoutMs: shareMs, signal }), signal);
     }
     const timeoutMs = call.idempotent ? shareMs : deadline.leftMs();
-    const result = await options.call(address, call.params, { timeoutMs, signal });
+    const result = await options.call(address, call.params, { ...call.made, timeoutMs, signal });
     standing.end();
     return { result };
   } catch (thrown) {

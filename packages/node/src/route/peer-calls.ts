@@ -49,6 +49,11 @@ export class PeerCalls implements CallOwner {
     this.#options = options;
   }
 
+  /** Nobody waits for anything here. */
+  get idle(): boolean {
+    return this.#calls === 0;
+  }
+
   begin(call: OutboundCall): void {
     this.#calls += 1;
     call.owner = this;

@@ -8,49 +8,38 @@ import {
   toProtocolError,
 } from "@gridmesh/protocol";
 import type { CallContext, Caller } from "../agent.ts";
-import type { CallMeter, CallRoute } from "../call-meter.ts";
-import type { Clock, Wait } from "../clock.ts";
+import type { CallRoute } from "../call-meter.ts";
+import type { Wait } from "../clock.ts";
 import { startDeadline, until } from "../deadline.ts";
-import type { AgentDoor, OpenedAgent } from "./agent-door.ts";
 import { nodeLimits } from "../limits.ts";
 import { createAddressBook, type KnownAddress } from "./address-book.ts";
+import type { OpenedAgent } from "./agent-door.ts";
 import type { AgentChannel, ChannelContext, OpenRequest } from "./channel.ts";
-import { channelPair } from "./channel-pair.ts";
-import type { Forwarder, MethodCall } from "./forward.ts";
+import { ChannelRoutes, type ChannelRoutesOptions, leftOf } from "./channel-routes.ts";
+import type { MethodCall } from "./forward.ts";
 import type { InboundCall } from "./inbound-call.ts";
 import type { RpcOpening } from "./rpc-opening.ts";
-import { plainChannel } from "./plain-channel.ts";
-import { readTarget } from "./target.ts";
-import type { CapabilityCall, LocalAgents, NodeMethods } from "./types.ts";
+import type { CallWait, CapabilityCall, LocalAgents, NodeMethods } from "./types.ts";
 
-export interface RouterOptions {
-  readonly peerId: string;
-  readonly clock: Clock;
+export interface RouterOptions extends ChannelRoutesOptions {
   readonly agents: LocalAgents;
-  /** The way to them. */
-  readonly door: AgentDoor;
   readonly nodeMethods: NodeMethods;
-  readonly forwarder: Forwarder;
   readonly callCapability: CapabilityCall;
-  /** One agent that offers a capability. @throws NO_PROVIDER, CALL_CANCELLED. */
-  readonly resolveCapability: (
-    capability: string,
-    wait: Wait,
-  ) => Promise<{ readonly nodeId: string; readonly name: string }>;
+  /** PeerIds whose calls are passed on to other nodes. */
+  readonly forwardFor: ReadonlySet<string>;
   /** True once the node takes no new calls. */
   readonly draining: () => boolean;
-  readonly meter?: CallMeter | undefined;
 }
 
 export interface Router {
   /**
-   * Calls an address for a local caller.
+   * Calls an address, for the operator unless `wait` says for whom.
    * @throws ADDRESS_INVALID, AGENT_NOT_FOUND, METHOD_NOT_FOUND, PEER_NOT_FOUND, PEER_UNREACHABLE, NO_PROVIDER,
    * CALL_TIMEOUT, CALL_CANCELLED, STREAM_RESET, DRAINING or the agent's own code.
    */
-  call(address: string, params: JsonValue, wait?: Wait): Promise<JsonValue>;
+  call(address: string, params: JsonValue, wait?: CallWait): Promise<JsonValue>;
   /** As `call`, for an agent reference (`agent1`, `<PeerId>:agent1`) and a method. */
-  callAgent(target: string, call: MethodCall, wait?: Wait): Promise<JsonValue>;
+  callAgent(target: string, call: MethodCall, wait?: CallWait): Promise<JsonValue>;
   /**
    * A channel to an agent (`agent1`, `<PeerId>:agent1`, `cap:<capability>`) or to the node itself (`node`); `wait` is for
    * the opening alone.
@@ -78,13 +67,19 @@ type HereAddress = Exclude<Address, { kind: "capability" }>;
 class CallRouter implements Router {
   readonly #node: RouterOptions;
   readonly #book = createAddressBook();
+  readonly #channels: ChannelRoutes;
   #running = 0;
 
   constructor(options: RouterOptions) {
     this.#node = options;
+    this.#channels = new ChannelRoutes(options, {
+      toAgent: (name, call, context) => this.#toAgent(name, call, context),
+      fromHere: (call, context) => this.#fromHere(call, context),
+      begin: () => this.#begin(),
+    });
   }
 
-  call(address: string, params: JsonValue, wait: Wait = {}): Promise<JsonValue> {
+  call(address: string, params: JsonValue, wait: CallWait = {}): Promise<JsonValue> {
     try {
       return this.#leave(this.#book.read(address), params, wait);
     } catch (error) {
@@ -92,63 +87,14 @@ class CallRouter implements Router {
     }
   }
 
-  async callAgent(target: string, { method, params }: MethodCall, wait: Wait = {}): Promise<JsonValue> {
+  async callAgent(target: string, { method, params }: MethodCall, wait: CallWait = {}): Promise<JsonValue> {
     const { nodeId, agent } = parseAgentReference(target);
     return this.call(`${nodeId}:${agent}/${method}`, params, wait);
   }
 
   async open(reference: string, request: OpenRequest, wait: Wait = {}): Promise<AgentChannel> {
-    const { clock, resolveCapability } = this.#node;
-    const target = readTarget(reference);
     this.refuseWhenDraining();
-    using deadline = startDeadline(clock, wait, nodeLimits.callTimeoutMs);
-    const { signal } = deadline;
-    if (target.kind === "capability") {
-      const left = { timeoutMs: deadline.leftMs(), signal };
-      const { nodeId, name } = await resolveCapability(target.capability, left);
-      return this.open(`${nodeId}:${name}`, request, { timeoutMs: deadline.leftMs(), signal });
-    }
-    if (!this.#isOwn(target.nodeId)) {
-      throw new ProtocolError("PROTOCOL_UNSUPPORTED", "channels reach the agents of this node");
-    }
-    const name = target.kind === "node" ? "node" : target.agent;
-    const gone = new AbortController();
-    const caller: Caller = { kind: "local", peerId: this.#node.peerId, ...request.as };
-    const opening = this.#openHere(name, request, { caller, signal: gone.signal });
-    return unlessLate(opening, signal, gone);
-  }
-
-  /** A channel to an agent of this node, or to the node. */
-  async #openHere(name: string, opening: OpenRequest, context: ChannelContext): Promise<AgentChannel> {
-    const { clock, door, meter } = this.#node;
-    if (name !== "node") door.visible(name, context.caller);
-    if (opening.proto === "plain" && opening.mode === "call") {
-      return plainChannel({
-        clock,
-        context,
-        call: (method, params, call) =>
-          name === "node"
-            ? this.#fromHere(method, params, call)
-            : this.#toAgent(name, { method, params }, call),
-      });
-    }
-    if (name === "node") throw new ProtocolError("PROTOCOL_UNSUPPORTED", "the node answers plain calls");
-    const opened = await door.open(name, opening, context);
-    const [near, far] = channelPair(opened.inside);
-    const guard = opened.guard(far, {
-      admit: () => undefined,
-      enter: () => {
-        this.refuseWhenDraining();
-        this.#running += 1;
-        return () => {
-          this.#running -= 1;
-        };
-      },
-      room: () => Promise.resolve(() => undefined),
-      onOver: (beganMs, error) => meter?.ended("local", clock.monotonicMs() - beganMs, error),
-    });
-    void guard.run();
-    return near;
+    return await this.#channels.open(reference, request, wait);
   }
 
   admit(opening: RpcOpening, context: ChannelContext): Promise<OpenedAgent> {
@@ -158,30 +104,53 @@ class CallRouter implements Router {
     return this.#node.door.open(opening.to, opening, context);
   }
 
-  /** What somebody here asks of the node itself: any address, with that caller's rights. */
-  #fromHere(method: string, params: JsonValue, context: CallContext): Promise<JsonValue> {
+  /** A call of any address, with the rights of whoever makes it. */
+  #fromHere({ method, params }: MethodCall, context: CallContext): Promise<JsonValue> {
     const known = this.#book.read(method);
     const { address } = known;
     if (address.kind !== "capability" && this.#isHere(address)) return this.#arrive(address, params, context);
-    if (context.caller.anonymous === true) {
-      throw new ProtocolError("UNAUTHORIZED", "who has no name reaches this node alone");
-    }
-    const timeoutMs = Math.max(0, context.deadlineMs - this.#node.clock.nowMs());
-    return this.#leave(known, params, { timeoutMs, signal: context.signal });
+    const { caller } = context;
+    return this.#leave(known, params, { ...leftOf(context, this.#node.clock), caller });
   }
 
-  receive({ to, method, params, context }: InboundCall): Promise<JsonValue> {
+  #begin(): () => void {
+    this.refuseWhenDraining();
+    this.#running += 1;
+    return () => {
+      this.#running -= 1;
+    };
+  }
+
+  receive({ to, method, params, context, via = [] }: InboundCall): Promise<JsonValue> {
     this.refuseWhenDraining();
     if (to !== "node") return this.#toAgent(to, { method, params }, context);
-    const { address } = this.#book.read(method);
+    const known = this.#book.read(method);
+    const { address } = known;
     if (address.kind === "bare") {
       throw new ProtocolError("ADDRESS_INVALID", "a peer names the agent it calls");
     }
-    if (address.kind === "capability" || !this.#isOwn(address.nodeId)) {
+    if (address.kind !== "capability" && this.#isOwn(address.nodeId)) {
+      return this.#arrive(address, params, context);
+    }
+    return this.#passOn(known, params, { context, via });
+  }
+
+  /** A peer's call of a third node, if the operator lets it. */
+  #passOn(
+    known: KnownAddress,
+    params: JsonValue,
+    { context, via }: { readonly context: CallContext; readonly via: readonly string[] },
+  ): Promise<JsonValue> {
+    const { peerId, clock, forwardFor } = this.#node;
+    if (!forwardFor.has(context.caller.peerId)) {
       const data = { reason: "forwarding_off" };
       throw new ProtocolError("UNAUTHORIZED", "this node forwards for nobody", { data });
     }
-    return this.#arrive(address, params, context);
+    if (via.includes(peerId) || via.length >= nodeLimits.rpcHops) {
+      throw new ProtocolError("HOP_LIMIT", `the call passed through ${via.length} nodes already`);
+    }
+    const { caller } = context;
+    return this.#leave(known, params, { ...leftOf(context, clock), caller, via: [...via, peerId] });
   }
 
   accept(to: string, caller: Caller): void {
@@ -193,27 +162,29 @@ class CallRouter implements Router {
     return this.#running;
   }
 
-  /** A local caller's call, wherever it goes. */
-  #leave({ address, wire }: KnownAddress, params: JsonValue, wait: Wait): Promise<JsonValue> {
-    const { forwarder, callCapability } = this.#node;
+  /** A call from here, wherever it goes. */
+  #leave({ address, wire }: KnownAddress, params: JsonValue, wait: CallWait): Promise<JsonValue> {
+    const { forwarder, callCapability, names } = this.#node;
+    const { caller, via, timeoutMs, signal } = wait;
     this.refuseWhenDraining();
     if (address.kind === "capability") {
       const call = { method: address.method, params };
       return this.#timed("capability", callCapability(address.capability, call, wait));
     }
     if (address.kind !== "bare" && !this.#isOwn(address.nodeId)) {
-      return forwarder.call(address.nodeId, { method: wire, params }, wait);
+      const named = caller === undefined ? undefined : names(caller, via);
+      return forwarder.call(address.nodeId, { method: wire, params }, { timeoutMs, signal, names: named });
     }
     return this.#timed("local", this.#stay(address, params, wait));
   }
 
-  /** A local caller's call of what lives here. */
-  async #stay(address: HereAddress, params: JsonValue, wait: Wait): Promise<JsonValue> {
+  /** A call from here of what lives here. */
+  async #stay(address: HereAddress, params: JsonValue, wait: CallWait): Promise<JsonValue> {
     const { clock, peerId } = this.#node;
     using deadline = startDeadline(clock, wait, nodeLimits.callTimeoutMs);
     const { signal, atMs: deadlineMs } = deadline;
-    const context: CallContext = { caller: { kind: "local", peerId }, signal, deadlineMs };
-    return await until(this.#arrive(address, params, context), signal);
+    const { caller = { kind: "local", peerId } } = wait;
+    return await until(this.#arrive(address, params, { caller, signal, deadlineMs }), signal);
   }
 
   async #timed(route: CallRoute, work: Promise<JsonValue>): Promise<JsonValue> {
@@ -268,25 +239,5 @@ class CallRouter implements Router {
 
   refuseWhenDraining(): void {
     if (this.#node.draining()) throw new ProtocolError("DRAINING", "this node is stopping");
-  }
-}
-
-/** The channel, if it opens in time; the caller's leaving is told to the agent either way. */
-async function unlessLate(
-  opening: Promise<AgentChannel>,
-  signal: AbortSignal,
-  gone: AbortController,
-): Promise<AgentChannel> {
-  try {
-    const channel = await until(opening, signal);
-    void channel.closed.then(() => gone.abort(new ProtocolError("CALL_CANCELLED", "the caller has gone")));
-    return channel;
-  } catch (error) {
-    gone.abort(error);
-    opening.then(
-      (channel) => channel.reset("nobody waits any more"),
-      () => undefined,
-    );
-    throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** What the router needs of the rooms to its right. */
 
 import type { JsonValue } from "@gridmesh/protocol";
-import type { Access, CallContext, MethodHandler } from "../agent.ts";
+import type { Access, CallContext, Caller, MethodHandler } from "../agent.ts";
 import type { Wait } from "../clock.ts";
 import type { AgentChannel, ChannelContext, ChannelOpening } from "./channel.ts";
 
@@ -29,11 +29,19 @@ export interface LocalAgents {
   list(): readonly LocalAgent[];
 }
 
+/** How long to wait, and for whom a call is made. */
+export interface CallWait extends Wait {
+  /** Default: the operator. */
+  readonly caller?: Caller | undefined;
+  /** PeerIds it passed through. */
+  readonly via?: readonly string[] | undefined;
+}
+
 /** Calls whoever offers a capability. @throws NO_PROVIDER with `data.tried`. */
 export type CapabilityCall = (
   capability: string,
   call: { readonly method: string; readonly params: JsonValue },
-  wait: Wait,
+  wait: CallWait,
 ) => Promise<JsonValue>;
 
 export type NodeMethods = ReadonlyMap<string, MethodHandler>;

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { ProtocolError, toProtocolError } from "@gridmesh/protocol";
 import { agentContext } from "./agent-context.ts";
-import { createBecknExchange, type LocalAgent, type LocalAgents } from "./beckn/index.ts";
+import { createBecknExchange, type LocalAgent, type LocalAgents, withUpdates } from "./beckn/index.ts";
 import type { BecknExchange } from "./beckn/types.ts";
 import type { AgentContext } from "./agent.ts";
 import { systemClock, systemRandom } from "./clock.ts";
@@ -54,7 +54,7 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
   const settledWith = (id: string) => standing.of(id);
   const links = await openLinks(base, { identity, keys, store, settledWith, ...node.linkHooks() }, undo);
   const contextFor = (agent: SeatedAgent, signal: AbortSignal): AgentContext =>
-    agentContext({ ...base, nodeId: peerId, registry, desk, beckn, router }, agent, signal);
+    agentContext({ ...base, nodeId: peerId, registry, desk: traders, beckn, router }, agent, signal);
   const calls: CallRoom = openCalls(base, {
     links,
     identity,
@@ -76,6 +76,7 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
     clockOffsetMs: () => links.heartbeats.clockOffsetMs(),
   });
   undo.defer(() => desk.stop());
+  const traders = withUpdates(desk, store);
   // Their partners may speak before they do.
   for (const { agentId } of desk.books()) links.bindings.expect(agentId);
   undo.use(standing.watch(desk, links.successions));

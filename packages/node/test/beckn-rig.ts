@@ -19,6 +19,7 @@ import { marketClock, type MarketClock } from "../src/market-clock.ts";
 import { memory, type MemoryHub, memoryHub } from "../src/network/index.ts";
 import type { Transport, Verdict } from "../src/network/transport.ts";
 import { memoryStore } from "../src/store/memory.ts";
+import type { StateStore } from "../src/store/types.ts";
 import type { AgentRow, Registry } from "../src/registry/types.ts";
 import type { Draft, Received, SignedExchange } from "../src/signed-exchange.ts";
 import { type MemoryDisk, memoryDisk, openTradeDesk } from "../src/trade/index.ts";
@@ -48,6 +49,7 @@ export interface RigNode extends AsyncDisposable {
   readonly desk: TradeDesk;
   readonly beckn: BecknExchange;
   readonly disk: MemoryDisk;
+  readonly store: StateStore;
   readonly lines: readonly LogLine[];
   /** Puts energy on sale for the hour of the tests. */
   sell(kWh: number, price: number): Promise<OpenOffer>;
@@ -150,6 +152,7 @@ export function createRig(seed = 1, settings: BecknSettings = {}): Rig {
       capacityMilliWh: 50_000_000,
       policy: { maxOrderMicro: 50_000_000, spendPerHourMicro: 100_000_000, maxOpenOrders: 12 },
     });
+    const store = memoryStore();
     const agent: LocalAgent = { name, agentId: signer.agentId, signer };
     rows.push(rowOf(agent, peerId));
     const validators: ((from: string, data: Uint8Array) => Promise<Verdict>)[] = [];
@@ -157,7 +160,7 @@ export function createRig(seed = 1, settings: BecknSettings = {}): Rig {
       transport: watchJoins(transport, validators),
       desk: setup.view?.(desk) ?? desk,
       registry: registryOf(rows, peerId),
-      store: memoryStore(),
+      store,
       network: NETWORK,
       domain: "energy",
       settings: setup.settings ?? settings,
@@ -184,6 +187,7 @@ export function createRig(seed = 1, settings: BecknSettings = {}): Rig {
       desk,
       beckn,
       disk,
+      store,
       lines,
       sell: (kWh, price) =>
         desk.offer({

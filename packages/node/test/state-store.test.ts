@@ -34,6 +34,17 @@ const ban = {
   by: "operator",
 };
 
+const word = {
+  agentId: "a",
+  orderKey: "b 1",
+  kind: "rated" as const,
+  about: "seller",
+  value: 5,
+  header: "{}",
+  body: "{}",
+  atMs: 9,
+};
+
 function fill(store: StateStore): void {
   store.savePeers([peer]);
   store.saveBan(ban);
@@ -47,6 +58,9 @@ function fill(store: StateStore): void {
   assert.equal(store.nextSeq("record x"), 2);
   assert.equal(store.nextSeq("record y"), 1);
   store.rememberAgent("household", "ed25519:x");
+  for (const orderKey of ["b 1", "b 2"]) store.saveWord({ ...word, orderKey });
+  store.saveWord({ ...word, orderKey: "b 2", value: 2 });
+  store.saveWord({ ...word, orderKey: "b 3", kind: "update", value: 7_000_000 });
 }
 
 function check(store: StateStore): void {
@@ -55,6 +69,11 @@ function check(store: StateStore): void {
   assert.equal(store.agentId("household"), "ed25519:x");
   assert.equal(store.agentId("nobody"), undefined);
   assert.equal(store.nextSeq("record x"), 3);
+  assert.deepEqual(store.word("a", "b 1", "rated"), word);
+  assert.equal(store.word("a", "b 1", "update"), undefined);
+  assert.equal(store.word("a", "b 3", "update")?.value, 7_000_000);
+  assert.deepEqual(store.ratingsGiven("a", "seller"), { count: 2, sum: 7 });
+  assert.deepEqual(store.ratingsGiven("a", "other"), { count: 0, sum: 0 });
 }
 
 test("state in memory holds what it is given", () => {

@@ -31,6 +31,23 @@ export const beckn = z
       type: "repeat, reject",
       note: "What a message that comes twice is answered: the same again, or AUT_REPLAY_DETECTED; a confirm always the same.",
     }),
+    support: z
+      .strictObject({
+        phone: z
+          .string()
+          .min(1)
+          .max(64)
+          .optional()
+          .meta({ type: "text", note: "Told to buyers who ask for support." }),
+        email: z
+          .string()
+          .min(1)
+          .max(256)
+          .optional()
+          .meta({ type: "text", note: "Told to buyers who ask for support." }),
+        url: address.optional().meta({ type: "http address", note: "Told to buyers who ask for support." }),
+      })
+      .prefault({}),
     acceptNfhDigestPrefix: z.boolean().default(false).meta({
       type: "boolean",
       note: "Also takes signatures over digest: BLAKE2b-512=, which a later document asks for.",

@@ -3,7 +3,7 @@
 import { formatDecimal, ProtocolError, slotId } from "@gridmesh/protocol";
 import { type Deadline, startDeadline } from "../deadline.ts";
 import { NOT_TAKEN, ORDER_LINE } from "./cause.ts";
-import { rankOffers, refusalOf } from "./choice.ts";
+import { permilleOf, rankOffers, refusalOf } from "./choice.ts";
 import { askStatus, purchase, type PurchaseParts } from "./order.ts";
 import type { BecknPorts, LocalAgent } from "./ports.ts";
 import type { Talk } from "./requests.ts";
@@ -38,7 +38,9 @@ export async function buy(
   const offers: Offer[] = [];
   const window = { windowMs: windowMs(ports, options), signal: deadline.signal };
   for await (const offer of search.offers(window)) offers.push(offer);
-  const ranked = rankOffers(offers.filter((offer) => keep(parts, offer, options)));
+  const ratingOf = (seller: string) => permilleOf(ports.store.ratingsGiven(buyer.agentId, seller));
+  const kept = offers.filter((offer) => keep(parts, offer, options));
+  const ranked = rankOffers(kept, ratingOf);
   const ordered = await orderInTurn(parts, { buyer, ranked, options, deadline });
   const steps = ordered.map((step) => decidedMeanwhile(parts, buyer, step));
   for (const { outcome, offer, orderId } of steps) {

@@ -17,12 +17,29 @@ export function refusalOf(
   return undefined;
 }
 
-/** Landed cost per kWh, then the earlier start, then the seller's bytes; no fees are charged yet, so cost is the price. */
-export function rankOffers(offers: readonly Offer[]): readonly Offer[] {
+/** What is thought of a seller that was never rated, permille. */
+export const UNKNOWN_PERMILLE = 500;
+
+/** Ratings go from 1 to 5. */
+export function permilleOf({ count, sum }: { readonly count: number; readonly sum: number }): number {
+  return count === 0 ? UNKNOWN_PERMILLE : Math.round((1_000 * (sum - count)) / (4 * count));
+}
+
+/**
+ * Landed cost per kWh, then the earlier start, the better rating, the seller's bytes; no fees are charged yet, so cost is
+ * the price. @param ratingOf - the buyer's own opinion of a seller, permille
+ */
+export function rankOffers(
+  offers: readonly Offer[],
+  ratingOf: (seller: string) => number = () => UNKNOWN_PERMILLE,
+): readonly Offer[] {
+  const ratings = new Map([...new Set(offers.map(({ seller }) => seller))].map((id) => [id, ratingOf(id)]));
+  const rating = ({ seller }: Offer) => ratings.get(seller) ?? UNKNOWN_PERMILLE;
   return [...offers].sort(
     (a, b) =>
       a.priceMicroPerKWh - b.priceMicroPerKWh ||
       a.slot.startS - b.slot.startS ||
+      rating(b) - rating(a) ||
       compareText(a.seller, b.seller) ||
       compareText(a.offerId, b.offerId),
   );

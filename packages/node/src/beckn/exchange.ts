@@ -2,6 +2,7 @@
 
 import { MAX_BECKN_BODY_BYTES, ProtocolError } from "@gridmesh/protocol";
 import type { Wait } from "../clock.ts";
+import { ordersOf } from "./after.ts";
 import { createAnswers } from "./answers.ts";
 import { createAsked } from "./asked.ts";
 import { createAudit } from "./audit.ts";
@@ -75,6 +76,7 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
 
   return {
     outside,
+    orders: ordersOf(parts),
     search: (agent, intent, options) =>
       startSearch(buyerNamed(ports, agent), { intent }).offers(endingWith(options, stopping.signal)),
     buy: async (agent, options: BuyOptions) =>

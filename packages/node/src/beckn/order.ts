@@ -8,7 +8,14 @@ import { type Frame, signedBytes, signedHeader } from "./carrier.ts";
 import { becknOutcome } from "./decision.ts";
 import { bodyOf, newId, requestContext } from "./messages.ts";
 import { DECISION_WAIT_MS } from "./ports.ts";
-import { answerWithin, ask, patienceMs, type RequestParts, type Talk } from "./requests.ts";
+import {
+  answerWithin,
+  ask,
+  patienceMs,
+  type Conversation,
+  type RequestParts,
+  type Talk,
+} from "./requests.ts";
 import type { BuyOptions, BuyStep } from "./types.ts";
 
 const STATUS_WAIT_MS = 20_000;
@@ -151,7 +158,7 @@ function decisionMs(parts: PurchaseParts, talk: Talk): number {
 /** One status after each on_confirm; no purchase waits for it. */
 export async function askStatus(
   parts: PurchaseParts,
-  talk: Pick<Talk, "buyer" | "offer">,
+  talk: Pick<Conversation, "buyer" | "offer">,
   orderId: string,
 ): Promise<void> {
   const wait = { timeoutMs: STATUS_WAIT_MS, signal: parts.signal };

@@ -32,7 +32,8 @@ import type { PendingCallbacks } from "./pending.ts";
 import { type Policy, Recent } from "./policy.ts";
 import type { BecknPorts, LocalAgent } from "./ports.ts";
 import type { Search } from "./search.ts";
-import type { Callback, Seller } from "./seller.ts";
+import type { Callback } from "./seller-room.ts";
+import type { Seller } from "./seller.ts";
 import type { OutsideProgram, OutsideReply } from "./types.ts";
 
 /** Callbacks kept so that a repeated request gets the same one again. */
@@ -197,14 +198,12 @@ function repeated(room: Room, opened: Opened, to: LocalAgent | undefined): boole
   return true;
 }
 
-/** What our own agents take part in; programs outside get every action passed on. */
-const SPOKEN: ReadonlySet<string> = new Set(
-  ["search", "select", "init", "confirm", "status"].flatMap((action) => [action, `on_${action}`]),
-);
+/** What our own agents take no part in; programs outside get every action passed on. */
+const UNSPOKEN: ReadonlySet<string> = new Set(["publish", "on_publish"]);
 
 async function takeFor(room: Room, opened: Opened, to: LocalAgent): Promise<void> {
   const { action } = opened.context;
-  if (!SPOKEN.has(action)) {
+  if (UNSPOKEN.has(action)) {
     throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `${to.name} takes no part in ${action}`, {
       data: { beckn: "NET_NOT_IMPLEMENTED" },
     });

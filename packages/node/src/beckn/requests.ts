@@ -2,6 +2,7 @@
 
 import {
   type BecknCallbackAction,
+  type BecknContent,
   type BecknOrder,
   type BecknRequestAction,
   isProtocolError,
@@ -25,15 +26,26 @@ export interface RequestParts {
   readonly pending: PendingCallbacks;
 }
 
-/** A buyer talking to one seller about one offer. */
-export interface Talk {
+/** The seller of a transaction: who it is and where it takes its messages. */
+export type Partner = Pick<
+  Offer,
+  "transactionId" | "seller" | "sellerPeerId" | "sellerName" | "sellerUri" | "profile"
+>;
+
+/** A buyer talking to one seller. */
+export interface Conversation {
   readonly buyer: LocalAgent;
-  readonly offer: Offer;
+  readonly offer: Partner;
   readonly deadline: Deadline;
   /** Market time of the gate; absent where no gate is near. */
   readonly untilMs?: number | undefined;
   /** No other seller is left to be tried in the time that this one does not use. */
   readonly last?: boolean | undefined;
+}
+
+/** … about one offer. */
+export interface Talk extends Conversation {
+  readonly offer: Offer;
   /** What this seller lacks is to be bought from the next. */
   readonly moreWanted?: boolean | undefined;
 }
@@ -45,27 +57,42 @@ const PARTS_OF_TIME_LEFT = 3;
 const MIN_ANSWER_MS = 150;
 
 /** How long an answer may take without costing the next seller in rank its chance, wall ms. */
-export function patienceMs(ports: BecknPorts, talk: Pick<Talk, "untilMs" | "last">): number {
+export function patienceMs(ports: BecknPorts, talk: Pick<Conversation, "untilMs" | "last">): number {
   const { market } = ports;
   if (talk.untilMs === undefined || market.paused) return Number.POSITIVE_INFINITY;
   const leftMs = (talk.untilMs - market.nowMs()) / market.speed;
   return Math.max(MIN_ANSWER_MS, talk.last === true ? leftMs : leftMs / PARTS_OF_TIME_LEFT);
 }
 
-/**
- * Asks and waits for the callback's order.
- * @throws what a NACK or the callback's `error` says, BECKN_CALLBACK_MISSING, PEER_UNREACHABLE, CALL_TIMEOUT.
- */
+export interface Question {
+  readonly action: Exclude<BecknRequestAction, "search" | "confirm" | "publish">;
+  readonly content: BecknContent;
+}
+
+/** Asks and waits for the callback's order. @throws as `askFor`. */
 export async function ask(
   parts: RequestParts,
-  talk: Talk,
-  question: {
-    readonly action: Exclude<BecknRequestAction, "search" | "confirm">;
-    readonly content: BecknOrder | string;
-  },
+  talk: Conversation,
+  question: { readonly action: Question["action"]; readonly content: BecknOrder | string },
 ): Promise<BecknOrder> {
-  const { ports, carrier, audit, pending } = parts;
   const { action, content } = question;
+  const said: BecknContent =
+    typeof content === "string" ? { kind: "orderId", orderId: content } : { kind: "order", order: content };
+  return askFor(parts, talk, { action, content: said, read: orderOf });
+}
+
+/**
+ * Asks and waits for the callback.
+ * @param question.read - what is made of its content
+ * @throws what a NACK or the callback's `error` says, BECKN_CALLBACK_MISSING, PEER_UNREACHABLE, CALL_TIMEOUT.
+ */
+export async function askFor<Result>(
+  parts: RequestParts,
+  talk: Conversation,
+  question: Question & { readonly read: (content: BecknContent) => Result },
+): Promise<Result> {
+  const { ports, carrier, audit, pending } = parts;
+  const { action, content, read } = question;
   const { buyer, offer, deadline } = talk;
   const messageId = newId(ports);
   const seller = { agentId: offer.seller, uri: offer.sellerUri };
@@ -76,11 +103,7 @@ export async function ask(
     seller,
   });
   const { profile, transactionId } = offer;
-  const body = bodyOf(
-    profile,
-    context,
-    typeof content === "string" ? { kind: "orderId", orderId: content } : { kind: "order", order: content },
-  );
+  const body = bodyOf(profile, context, content);
   const to = offer.seller;
   const letter = { profile, action, messageId, peerId: offer.sellerPeerId, body, signer: buyer.signer, to };
   const answerAction: BecknCallbackAction = `on_${action}`;
@@ -103,7 +126,9 @@ export async function ask(
     const answer = await answerWithin(ports, callback, { waitMs, deadline });
     if (answer) {
       try {
-        return orderOf(answer);
+        const { content: told, wire } = answer;
+        if (told.kind === "fault") throw errorOfFault(wire, told.fault);
+        return read(told);
       } catch (error) {
         audit.noteMessage(answer.context, isProtocolError(error) ? error.code : "failed");
         throw error;
@@ -133,9 +158,8 @@ export async function answerWithin(
   }
 }
 
-function orderOf(received: BecknReceived): BecknOrder {
-  const { content, wire } = received;
-  if (content.kind === "fault") throw errorOfFault(wire, content.fault);
+/** @throws SCHEMA_INVALID. */
+export function orderOf(content: BecknContent): BecknOrder {
   if (content.kind !== "order" || content.order.further)
     throw new ProtocolError("SCHEMA_INVALID", "the callback holds no order of one slot");
   return content.order;

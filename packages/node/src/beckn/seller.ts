@@ -1,15 +1,11 @@
 /** The selling side: a view over the desk's open offers. It quotes and reserves; what binds, the desk decides. */
 
 import {
-  amountMicro,
+  type BecknContent,
   type BecknContext,
   type BecknOrder,
-  type BecknProfile,
-  decodeRequestHeader,
   isErrorCode,
-  isProtocolError,
   type OrderSummary,
-  parseBecknBody,
   parseBecknUri,
   ProtocolError,
 } from "@gridmesh/protocol";
@@ -17,37 +13,32 @@ import type { Decision, OpenOffer, OrderTerms } from "../trade/types.ts";
 import { signedBytes, signedHeader } from "./carrier.ts";
 import type { BecknReceived } from "./inbound.ts";
 import { callbackCodes, faultContent } from "./faults.ts";
-import { bodyOf, callbackContext, wireOf } from "./messages.ts";
+import { bodyOf, callbackContext } from "./messages.ts";
 import { Recent } from "./policy.ts";
 import { type BecknPorts, QUOTE_VALID_MS } from "./ports.ts";
+import { afterwards } from "./seller-after.ts";
+import {
+  type Callback,
+  callbackTo,
+  type Confirmed,
+  confirmedOrder,
+  energyMicro,
+  orderName,
+  orderNow,
+  receivedBytes,
+  type SellerRoom,
+  type SellerTransaction,
+  tell,
+  transactionKey,
+} from "./seller-room.ts";
 
 const MAX_TRANSACTIONS = 20_000;
 
-interface SellerTransaction {
-  readonly state: "SELECTED" | "INITIALISED" | "ACTIVE";
-  readonly order: BecknOrder;
-}
-
-/** What is sent after the ACK. */
-export interface Callback {
-  readonly profile: BecknProfile;
-  readonly action: "on_select" | "on_init" | "on_confirm" | "on_status";
-  readonly context: BecknContext;
-  readonly body: Uint8Array;
-}
-
 export interface Seller {
-  /** Answers select, init, confirm and status; a refusal that Beckn tells in the callback is a callback too. */
+  /** Answers every request but a search; a refusal that Beckn tells in the callback is a callback too. */
   answer(received: BecknReceived): Promise<Callback>;
   /** The unasked on_status of an order that has moved on; undefined when its buyer is not known any more. */
   push(order: OrderSummary): Callback | undefined;
-}
-
-/** An order as its buyer confirmed it, and where its buyer takes its messages. */
-interface Confirmed {
-  readonly profile: BecknProfile;
-  readonly order: BecknOrder;
-  readonly context: BecknContext;
 }
 
 export function createSeller(ports: BecknPorts, newMessageId: () => string): Seller {
@@ -58,18 +49,13 @@ export function createSeller(ports: BecknPorts, newMessageId: () => string): Sel
   return {
     async answer(received) {
       const { context } = received;
-      if (context.action === "confirm") return confirm(room, received);
-      if (context.action === "status") return status(room, received);
-      const action = context.action === "init" ? "on_init" : "on_select";
-      const { wire, digest, content: asked } = received;
-      const { profile } = wire;
-      const order = tell(() => (action === "on_init" ? init(room, received) : select(room, received)));
-      const callback = callbackContext(ports, received.to, { action, request: context, digest });
-      const content =
-        order instanceof ProtocolError
-          ? faultContent(wire, order, asked.kind === "order" ? asked.order : undefined)
-          : ({ kind: "order", order } as const);
-      return { profile, action, context: callback, body: bodyOf(profile, callback, content) };
+      const { action } = context;
+      if (action === "confirm") return confirm(room, received);
+      const later = afterwards.get(action);
+      if (later !== undefined) return callbackTo(room, received, await later(room, received));
+      const step = action === "init" ? init : select;
+      const told = tell((): BecknContent => ({ kind: "order", order: step(room, received) }));
+      return callbackTo(room, received, told);
     },
     push(summary) {
       const known = confirmedOrder(room, summary);
@@ -78,21 +64,15 @@ export function createSeller(ports: BecknPorts, newMessageId: () => string): Sel
       const { profile } = known;
       const request = { ...known.context, messageId: newMessageId() };
       const context = callbackContext(ports, seller, { action: "on_status", request });
-      const order = orderNow(known.order, summary);
+      const order = orderNow(room, known.order, summary);
       const body = bodyOf(profile, context, { kind: "order", order });
       return { profile, action: "on_status", context, body };
     },
   };
 }
 
-interface Room {
-  readonly ports: BecknPorts;
-  readonly transactions: Recent<SellerTransaction>;
-  readonly confirmed: Recent<Confirmed>;
-}
-
 /** A quote for as much as is left, at the offer's own price; the buyer sees whether that is what it asked for. */
-function select(room: Room, received: BecknReceived): BecknOrder {
+function select(room: SellerRoom, received: BecknReceived): BecknOrder {
   const { ports, transactions } = room;
   const key = transactionKey(received);
   const asked = orderOf(received);
@@ -111,7 +91,7 @@ function select(room: Room, received: BecknReceived): BecknOrder {
 }
 
 /** Sets the quantity aside until the quote or the offer ends. */
-function init(room: Room, received: BecknReceived): BecknOrder {
+function init(room: SellerRoom, received: BecknReceived): BecknOrder {
   const { ports, transactions } = room;
   const key = transactionKey(received);
   const known = transactions.get(key);
@@ -139,7 +119,7 @@ function init(room: Room, received: BecknReceived): BecknOrder {
 }
 
 /** Decided once, by the desk; a copy of the confirm gets the journaled answer again, in the same bytes. */
-async function confirm(room: Room, received: BecknReceived): Promise<Callback> {
+async function confirm(room: SellerRoom, received: BecknReceived): Promise<Callback> {
   const { ports, transactions } = room;
   const { context, to } = received;
   const asked = orderOf(received);
@@ -168,7 +148,7 @@ async function confirm(room: Room, received: BecknReceived): Promise<Callback> {
 
 /** What a confirm would be answered now; nothing is decided by it. */
 function previewOf(
-  room: Room,
+  room: SellerRoom,
   received: BecknReceived,
   about: { readonly asked: BecknOrder; readonly reply: BecknContext },
 ): Callback {
@@ -188,47 +168,11 @@ function previewOf(
 }
 
 /** For status and pushes, which the desk's own records do not word. */
-function remember(room: Room, received: BecknReceived, order: BecknOrder): void {
+function remember(room: SellerRoom, received: BecknReceived, order: BecknOrder): void {
   const { context, signerId, wire } = received;
   const { profile } = wire;
   room.transactions.set(transactionKey(received), { state: "ACTIVE", order });
   room.confirmed.set(orderName(signerId, context.messageId), { profile, order, context });
-}
-
-function status(room: Room, received: BecknReceived): Callback {
-  const { ports } = room;
-  const { content, context, signerId, to, digest, wire } = received;
-  if (content.kind !== "orderId") throw new ProtocolError("SCHEMA_INVALID", "status names an order");
-  const summary = ports.desk.order(to.agentId, { buyer: signerId, orderId: content.orderId });
-  const known = summary?.role === "seller" ? confirmedOrder(room, summary) : undefined;
-  if (!summary || !known) throw new ProtocolError("ORDER_NOT_FOUND", "no such order of yours");
-  const { profile } = wire;
-  const reply = callbackContext(ports, to, { action: "on_status", request: context, digest });
-  const body = bodyOf(profile, reply, { kind: "order", order: orderNow(known.order, summary) });
-  return { profile, action: "on_status", context: reply, body };
-}
-
-/** What `remember` knew before a restart, the journaled confirm still says. */
-function confirmedOrder(room: Room, summary: OrderSummary): Confirmed | undefined {
-  const { desk } = room.ports;
-  const { agentId, counterparty: buyer, orderId } = summary;
-  const name = orderName(buyer, orderId);
-  const known = room.confirmed.get(name);
-  if (known || summary.state === "REJECTED") return known;
-  const signed = desk.signedOrder(agentId, { buyer, orderId });
-  // Programs may order by other ways than Beckn, and then nobody waits for a callback.
-  if (signed?.header.startsWith("{") !== true) return undefined;
-  const bytes = new TextEncoder();
-  const { profile } = decodeRequestHeader(bytes.encode(signed.header));
-  const json = parseBecknBody(bytes.encode(signed.body));
-  const wire = wireOf(profile);
-  // It was taken once, so it was read closely enough then.
-  const context = wire.decodeContext(json, "tolerant");
-  const content = wire.decodeContent(json, context, "tolerant");
-  if (content.kind !== "order") return undefined;
-  const found = { profile, order: content.order, context };
-  room.confirmed.set(name, found);
-  return found;
 }
 
 /** The order's terms as the desk books them; the buyer's peer is where its callbacks go. */
@@ -270,19 +214,6 @@ function decisionContent({ context, wire }: BecknReceived, asked: BecknOrder, de
   return { kind: "order", order } as const;
 }
 
-/** Where an accepted order stands, in Beckn's words. */
-function orderNow(order: BecknOrder, summary: OrderSummary): BecknOrder {
-  const done = summary.state === "SETTLED";
-  return {
-    ...order,
-    orderId: summary.orderId,
-    status: summary.state === "ANNULLED" ? "CANCELLED" : done ? "COMPLETE" : "ACTIVE",
-    state: summary.state,
-    ...(summary.finalMilliWh === null ? {} : { finalMilliWh: summary.finalMilliWh }),
-    payment: { amountMicro: summary.finalAmountMicro ?? summary.amountMicro, paid: done },
-  };
-}
-
 function openOffer(ports: BecknPorts, received: BecknReceived, asked: BecknOrder): OpenOffer {
   if (asked.offerEpoch !== ports.desk.epoch) {
     throw new ProtocolError("OFFER_EXPIRED", "the offer is of another boot");
@@ -309,10 +240,6 @@ function quoted(received: BecknReceived, order: BecknOrder, offer: OpenOffer): B
   };
 }
 
-function energyMicro(order: BecknOrder): number {
-  return amountMicro(order.quantityMilliWh, order.priceMicroPerKWh);
-}
-
 function sameTerms(a: BecknOrder, b: BecknOrder): boolean {
   return (
     a.offerId === b.offerId &&
@@ -329,29 +256,4 @@ function orderOf(received: BecknReceived): BecknOrder {
   if (content.kind !== "order") throw new ProtocolError("SCHEMA_INVALID", "an order is missing");
   if (content.order.further) throw new ProtocolError("SLOT_INVALID", "an order is of one slot here");
   return content.order;
-}
-
-/** Runs a step; what Beckn tells in the callback comes back as a value, everything else is thrown for a NACK. */
-function tell(step: () => BecknOrder): BecknOrder | ProtocolError {
-  try {
-    return step();
-  } catch (error) {
-    if (!isProtocolError(error)) throw error;
-    if (error.code === "MARKET_HALTED") return new ProtocolError("ORDER_REJECTED", error.message);
-    if (callbackCodes.has(error.code)) return error;
-    throw error;
-  }
-}
-
-function transactionKey(received: BecknReceived): string {
-  return `${received.context.transactionId} ${received.signerId} ${received.to.agentId}`;
-}
-
-function orderName(buyer: string, orderId: string): string {
-  return `${buyer} ${orderId}`;
-}
-
-function receivedBytes(received: BecknReceived) {
-  const text = new TextDecoder();
-  return { header: text.decode(received.headerBytes), body: text.decode(received.body) };
 }

@@ -1,6 +1,13 @@
 /** Finding and agreeing: what a buying agent sees of Beckn. Amounts: integer mWh, micro-currency per kWh. */
 
-import type { BecknAction, BecknProfile, BecknReading, Slot } from "@gridmesh/protocol";
+import type {
+  BecknAction,
+  BecknOrder,
+  BecknProfile,
+  BecknReading,
+  BecknSupport,
+  Slot,
+} from "@gridmesh/protocol";
 import type { Wait } from "../clock.ts";
 
 /** How a node takes part in Beckn. */
@@ -15,6 +22,14 @@ export interface BecknSettings {
   readonly ackProof?: "require" | "record" | undefined;
   /** What a repeated message is answered: the same again (default), or AUT_REPLAY_DETECTED. */
   readonly duplicates?: "repeat" | "reject" | undefined;
+  /** Whom buyers may turn to; absent: nobody. */
+  readonly support?:
+    | {
+        readonly phone?: string | undefined;
+        readonly email?: string | undefined;
+        readonly url?: string | undefined;
+      }
+    | undefined;
   /** Also take signatures over `digest: BLAKE2b-512=`; default false. */
   readonly acceptNfhDigestPrefix?: boolean | undefined;
 }
@@ -130,8 +145,42 @@ export interface OutsideExchange {
   ): Promise<OutsideReply>;
 }
 
+/** Where an order can be followed. */
+export interface Tracking {
+  readonly url: string;
+  readonly active: boolean;
+}
+
+/**
+ * What a buying agent may ask about an order that it made over Beckn.
+ * All throw AGENT_NOT_FOUND, ORDER_NOT_FOUND, ORDER_STATE (not in this state), BECKN_CALLBACK_MISSING, PEER_UNREACHABLE,
+ * CALL_TIMEOUT, and whatever the seller refuses with.
+ */
+export interface BecknOrders {
+  /** Where it stands, as its seller says. */
+  status(agent: string, orderId: string, wait?: Wait): Promise<BecknOrder>;
+  /** Takes less than was ordered, before anything is delivered; mWh. @throws ORDER_STATE (more, delivered). */
+  update(
+    agent: string,
+    orderId: string,
+    options: Wait & { readonly quantityMilliWh: number },
+  ): Promise<BecknOrder>;
+  /**
+   * Calls it off before its delivery: the seller's signed annulment frees the hold.
+   * @throws ORDER_IN_DOUBT when the seller does not answer in time; it stays called off.
+   */
+  cancel(agent: string, orderId: string, options?: Wait & { readonly reason?: string }): Promise<BecknOrder>;
+  /** 1 to 5, once, after it is complete; counts in the ranks of this agent's later offers. */
+  rate(agent: string, orderId: string, options: Wait & { readonly value: number }): Promise<void>;
+  /** Whom to turn to. @throws ORDER_REJECTED (nobody is named). */
+  support(agent: string, orderId: string, wait?: Wait): Promise<BecknSupport>;
+  /** Where an active order can be followed. */
+  track(agent: string, orderId: string, wait?: Wait): Promise<Tracking>;
+}
+
 export interface BecknExchange {
   readonly outside: OutsideExchange;
+  readonly orders: BecknOrders;
   /** Publishes a search as `agent` and yields the answers as they come, until the window closes. */
   search(
     agent: string,

@@ -1,6 +1,6 @@
 /** The state of a node without a home: gone with the process. */
 
-import type { StateStore, StoredBan, StoredFrame, StoredPeer } from "./types.ts";
+import type { StateStore, StoredBan, StoredFrame, StoredPeer, StoredWord } from "./types.ts";
 
 /** Without a disk much less is kept. */
 const MAX_FRAMES = 2_000;
@@ -17,6 +17,7 @@ export function memoryStore(): StateStore {
       const kept = [...frames, ...batch].filter(({ atMs }) => atMs >= sinceMs);
       frames = kept.slice(-Math.min(max, MAX_FRAMES));
     },
+    ...memoryWords(),
     peers: () => peers,
     savePeers(next) {
       peers = [...next];
@@ -56,5 +57,22 @@ export function memoryStore(): StateStore {
       agents.set(name, agentId);
     },
     close() {},
+  };
+}
+
+function memoryWords(): Pick<StateStore, "word" | "saveWord" | "ratingsGiven"> {
+  const words = new Map<string, StoredWord>();
+  const keyOf = (agentId: string, orderKey: string, kind: string) => `${agentId} ${orderKey} ${kind}`;
+  return {
+    word: (...key) => words.get(keyOf(...key)),
+    saveWord(word) {
+      words.set(keyOf(word.agentId, word.orderKey, word.kind), word);
+    },
+    ratingsGiven(agentId, about) {
+      const given = [...words.values()].filter(
+        (word) => word.kind === "rated" && word.agentId === agentId && word.about === about,
+      );
+      return { count: given.length, sum: given.reduce((sum, { value }) => sum + value, 0) };
+    },
   };
 }

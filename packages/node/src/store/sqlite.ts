@@ -7,6 +7,7 @@ import { type NonceRow, ProtocolError } from "@gridmesh/protocol";
 import { FRAME_SCHEMA, frameTable } from "./sqlite-frames.ts";
 import { recordTables } from "./sqlite-records.ts";
 import { successionTable } from "./sqlite-successions.ts";
+import { WORD_SCHEMA, wordTable } from "./sqlite-words.ts";
 import type { StateStore, StoredBan, StoredOffence, StoredPeer } from "./types.ts";
 
 const SQLITE_BUSY = 5;
@@ -38,7 +39,7 @@ const SCHEMA = `
   create table if not exists child (
     pid integer primary key, start_time text not null, agent text not null) strict;
   create table if not exists agent (name text primary key, agent_id text not null) strict;
-${FRAME_SCHEMA}`;
+${FRAME_SCHEMA}${WORD_SCHEMA}`;
 
 /**
  * Opens the state of a home and holds it until closed; the kernel frees the lock of a process that dies.
@@ -61,6 +62,7 @@ export function openStateStore(home: string): StateStore {
     ...childTable(database, write),
     ...successionTable(database, write),
     ...recordTables(database, (act) => write(() => together(database, act))),
+    ...wordTable(database, write),
     ...frameTable(database, (act) => write(() => together(database, act))),
     close: () => database.close(),
   };

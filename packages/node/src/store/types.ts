@@ -100,6 +100,24 @@ export interface StoredFrame {
   readonly reply: { readonly header: Uint8Array; readonly body: Uint8Array } | undefined;
 }
 
+/** What was said of an order after it was made, as it was signed; one of each kind. */
+export interface StoredWord {
+  /** Own agent of that order. */
+  readonly agentId: string;
+  /** Buyer and order id. */
+  readonly orderKey: string;
+  /** `update`: what a seller agreed to; `rating`: what it was given; `rated`: what a buyer gave. */
+  readonly kind: "update" | "rating" | "rated";
+  /** agent_id of the other side. */
+  readonly about: string;
+  /** Of an update mWh, of a rating 1 to 5. */
+  readonly value: number;
+  readonly header: string;
+  readonly body: string;
+  /** Wall ms. */
+  readonly atMs: number;
+}
+
 /** Which Beckn messages stay; beyond each of these the oldest go. */
 interface FramesKept {
   readonly sinceMs: number;
@@ -113,6 +131,11 @@ export interface StateStore {
   frames(transactionId: string): readonly StoredFrame[];
   /** Those before `sinceMs` are forgotten, and the oldest beyond `max` or `maxBytes`. */
   saveFrames(batch: readonly StoredFrame[], keep: FramesKept): void;
+  word(agentId: string, orderKey: string, kind: StoredWord["kind"]): StoredWord | undefined;
+  /** In the place of what was there. */
+  saveWord(word: StoredWord): void;
+  /** How often, and with what sum, this agent rated another. */
+  ratingsGiven(agentId: string, about: string): { readonly count: number; readonly sum: number };
   peers(): readonly StoredPeer[];
   /** Replaces the whole book. */
   savePeers(peers: readonly StoredPeer[]): void;

@@ -13,7 +13,7 @@ import {
 import { bookOf, type DeskContext, hostedOf, isState } from "./context.ts";
 import { keepEvidence } from "./evidence.ts";
 import { documentBase, halfNamedBy, isRepeat, wrongState } from "./halves.ts";
-import type { Book } from "./state.ts";
+import type { Book, OrderHalf } from "./state.ts";
 import { sameDocument } from "./terms.ts";
 
 const REASON = "cancelled";
@@ -53,12 +53,36 @@ export async function onCancel(
   if (await isRepeat(context, half, cancel)) return trade_annulment;
   if (!isState(half, "ACCEPTED")) {
     await context.durable(half.lastSeq);
-    return trade_receipt ?? trade_delivery;
+    return trade_receipt ?? trade_delivery ?? trade_annulment;
   }
+  return takeBack(context, half, { documents: [cancel], nonce });
+}
+
+/** @throws AGENT_NOT_FOUND, ORDER_NOT_FOUND, ORDER_STATE (delivered, ended), AGENT_UNAVAILABLE. */
+export async function annulOrder(
+  context: DeskContext,
+  seller: string,
+  { buyer, orderId }: { readonly buyer: string; readonly orderId: string },
+): Promise<void> {
+  const key = orderKey(buyer, orderId);
+  const half = bookOf(context, seller).orders.get(key);
+  if (half?.role !== "seller") throw new ProtocolError("ORDER_NOT_FOUND", key);
+  if (isState(half, "ANNULLED")) return context.durable(half.lastSeq);
+  if (!isState(half, "ACCEPTED")) throw wrongState(half);
+  await takeBack(context, half, { documents: [], nonce: undefined });
+}
+
+async function takeBack(
+  context: DeskContext,
+  half: OrderHalf,
+  cause: { readonly documents: readonly TradeCancel[]; readonly nonce: RecordedNonce | undefined },
+): Promise<TradeAnnulment> {
+  const { agentId: agent, key } = half;
   const { slotId, quantityMilliWh } = half.terms;
   const annulment = annul(context, documentBase(context, half));
-  const step = { agent: seller, key, reason: REASON, slotId, quantityMilliWh };
-  await context.commit({ kind: "void", ...step, documents: [cancel, annulment], ...caused(nonce) });
+  const step = { agent, key, reason: REASON, slotId, quantityMilliWh };
+  const documents = [...cause.documents, annulment];
+  await context.commit({ kind: "void", ...step, documents, ...caused(cause.nonce) });
   context.emit("annulled", half);
   return annulment;
 }

@@ -18,7 +18,7 @@ import {
   roomMilliWh,
   snapshotOf,
 } from "./books.ts";
-import { cancelOrder } from "./cancel.ts";
+import { annulOrder, cancelOrder } from "./cancel.ts";
 import { bookOf, type DeskContext } from "./context.ts";
 import { listen } from "./conversation.ts";
 import { deliverOrder } from "./delivery.ts";
@@ -230,6 +230,7 @@ function deskOver(context: DeskContext, { journal, listeners, stack, disk }: Run
       deliverOrder(context, seller, { ...order, deliveredMilliWh }),
     measure: (buyer, orderId, receivedMilliWh) => measureOrder(context, buyer, { orderId, receivedMilliWh }),
     cancel: (buyer, orderId) => cancelOrder(context, buyer, orderId),
+    annul: (seller, order) => annulOrder(context, seller, order),
     orders: (filter) => orders(context, filter),
     evidence: (transactionId) => evidenceOf(state, transactionId),
     order(agentId, { buyer, orderId }) {

@@ -201,6 +201,11 @@ export interface TradeDesk {
    * @throws ORDER_NOT_FOUND, ORDER_STATE (ended, or paid already).
    */
   cancel(buyer: string, orderId: string): Promise<void>;
+  /**
+   * Seller: takes an order back that its buyer called off in other words than a signed document, before its delivery.
+   * @throws ORDER_NOT_FOUND, ORDER_STATE (delivered, ended).
+   */
+  annul(seller: string, orderKey: { buyer: string; orderId: string }): Promise<void>;
   orders(filter?: {
     readonly agentId?: string;
     readonly slotId?: string;

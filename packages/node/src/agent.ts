@@ -38,6 +38,8 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** Wall ms since the epoch after which nobody waits for the answer. */
   readonly deadlineMs: number;
+  /** Tells how far the work is, to a caller that wants to know; `done` rises. */
+  readonly progress?: (done: number, more?: { readonly total?: number; readonly message?: string }) => void;
 }
 
 export type MethodHandler = (params: JsonValue, context: CallContext) => Promise<JsonValue> | JsonValue;
@@ -48,6 +50,31 @@ export interface ToolDefinition {
   /** JSON Schema of the arguments. */
   readonly inputSchema: { readonly [key: string]: JsonValue };
   readonly handler: MethodHandler;
+  /** Hints for callers, e.g. `{ readOnlyHint: true }`: claims, not promises. */
+  readonly annotations?: { readonly [key: string]: JsonValue };
+}
+
+/** An MCP-shaped resource, under its URI or a template of URIs (`meter://{id}/day`). */
+export interface ResourceDefinition {
+  /** Default: its URI. */
+  readonly name?: string;
+  readonly description: string;
+  readonly mimeType?: string;
+  /** Gives a text, `{ blob }` in base64, or JSON that is written as a text. */
+  readonly read: (uri: string, context: CallContext) => Promise<JsonValue> | JsonValue;
+}
+
+/** An MCP-shaped prompt. */
+export interface PromptDefinition {
+  readonly description: string;
+  readonly arguments?: Readonly<
+    Record<string, { readonly description?: string; readonly required?: boolean }>
+  >;
+  /** Gives the text of one message of a user, or MCP's messages. */
+  readonly messages: (
+    given: Readonly<Record<string, string>>,
+    context: CallContext,
+  ) => Promise<JsonValue> | JsonValue;
 }
 
 /** A server of an MCP SDK, known by its shape. */
@@ -110,6 +137,8 @@ export interface AgentDefinition {
   /** An MCP agent written with an SDK, in place of `tools`: both revisions are served from one factory. */
   readonly mcp?: McpFactory;
   readonly tools?: Readonly<Record<string, ToolDefinition>>;
+  readonly resources?: Readonly<Record<string, ResourceDefinition>>;
+  readonly prompts?: Readonly<Record<string, PromptDefinition>>;
   /** An A2A agent written with its SDK; without one its tools are its skills. Its caller: `context.state.get("caller")`. */
   readonly a2a?: AgentExecutor;
   /** What its A2A card says beyond the names of its skills. */

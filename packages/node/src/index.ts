@@ -11,6 +11,8 @@ export type {
   McpServerShape,
   MethodHandler,
   OperationClaim,
+  PromptDefinition,
+  ResourceDefinition,
   ToolDefinition,
 } from "./agent.ts";
 export type {

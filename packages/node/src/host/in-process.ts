@@ -3,18 +3,19 @@
 import {
   isCapability,
   isProtocolError,
-  type JsonObject,
   type JsonValue,
   ProtocolError,
   toProtocolError,
 } from "@gridmesh/protocol";
-import type { Access, AgentDefinition, CallContext, MethodHandler, ToolDefinition } from "../agent.ts";
+import type { Access, AgentDefinition, CallContext, MethodHandler } from "../agent.ts";
 import type { AgentChannel, ChannelContext, ChannelOpening } from "../route/channel.ts";
 import type { AgentState, LocalAgent } from "../route/types.ts";
 import { checkClaims } from "../claims.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
 import { McpCalls } from "./mcp-calls.ts";
+import { definedMethods } from "./mcp-definition.ts";
+import { DefinitionServer } from "./mcp-definition-server.ts";
 import { McpModule } from "./mcp-module.ts";
 import type { StateSeal } from "./mcp-state.ts";
 import { wordsOf } from "../words.ts";
@@ -69,7 +70,7 @@ class InProcessAgent implements HostedAgent {
   errorsTotal = 0;
   readonly #methods: ReadonlyMap<string, MethodHandler>;
   readonly #idlers: (() => void)[] = [];
-  readonly #mcp: McpModule | undefined;
+  readonly #mcp: McpModule;
   readonly #mcpCalls: McpCalls | undefined;
 
   constructor({ name, agentId, access, definition, log, seal }: HostOptions) {
@@ -79,11 +80,12 @@ class InProcessAgent implements HostedAgent {
     this.definition = definition;
     this.capabilities = wordsIn(definition);
     this.#methods = methodsOf(definition);
-    const { mcp: factory } = definition;
-    if (factory === undefined) return;
+    const { mcp } = definition;
+    const methods = this.#methods;
     const module = new McpModule({
       name,
-      factory,
+      factory: mcp ?? (({ caller }) => new DefinitionServer({ name, definition, methods, caller })),
+      kind: mcp === undefined ? "defined" : undefined,
       log,
       seal,
       closedTo: () => this.#closedTo(),
@@ -91,6 +93,7 @@ class InProcessAgent implements HostedAgent {
       onEnd: () => this.#end(),
     });
     this.#mcp = module;
+    if (mcp === undefined) return;
     this.#mcpCalls = new McpCalls((opening, context) => module.open(opening, context));
   }
 
@@ -118,12 +121,12 @@ class InProcessAgent implements HostedAgent {
     const closed = this.#closedTo();
     if (closed !== undefined) throw closed;
     const { proto, mode } = opening;
-    if (proto === "mcp" && this.#mcp !== undefined) return this.#mcp.open(opening, context);
+    if (proto === "mcp") return this.#mcp.open(opening, context);
     throw new ProtocolError("PROTOCOL_UNSUPPORTED", `agent ${this.name} has no ${mode} of ${proto}`);
   }
 
   async close(): Promise<void> {
-    await this.#mcp?.close();
+    await this.#mcp.close();
   }
 
   #closedTo(): ProtocolError | undefined {
@@ -193,51 +196,18 @@ function checkDefinition(name: string, definition: AgentDefinition): void {
 }
 
 /** One server serves one conversation: a factory makes them, an instance could not. */
-function checkMcp(name: string, { mcp, tools }: AgentDefinition): void {
+function checkMcp(name: string, { mcp, tools, resources, prompts }: AgentDefinition): void {
   if (mcp === undefined) return;
   if (typeof mcp !== "function") {
     throw new ProtocolError("INVALID_PARAMS", `agent ${name}: mcp is a factory of servers, not a server`);
   }
-  if (tools !== undefined) throw new ProtocolError("INVALID_PARAMS", `agent ${name}: either mcp or tools`);
+  if (tools !== undefined || resources !== undefined || prompts !== undefined) {
+    throw new ProtocolError("INVALID_PARAMS", `agent ${name}: either mcp, or tools, resources and prompts`);
+  }
 }
 
 /** Own methods win over the made ones; names live in a Map, never on an object. */
 function methodsOf(definition: AgentDefinition): ReadonlyMap<string, MethodHandler> {
-  if (definition.mcp !== undefined) return new Map(Object.entries(definition.methods ?? {}));
-  const tools = new Map<string, ToolDefinition>(Object.entries(definition.tools ?? {}));
-  return new Map<string, MethodHandler>([
-    ["ping", () => ({})],
-    ["tools/list", () => listTools(tools)],
-    ["tools/call", (params, context) => callTool(tools, params, context)],
-    ...Object.entries(definition.methods ?? {}),
-  ]);
-}
-
-function listTools(tools: ReadonlyMap<string, ToolDefinition>): JsonValue {
-  return {
-    tools: [...tools].map(([name, { description, inputSchema }]) => ({ name, description, inputSchema })),
-  };
-}
-
-async function callTool(
-  tools: ReadonlyMap<string, ToolDefinition>,
-  params: JsonValue,
-  context: CallContext,
-): Promise<JsonValue> {
-  const { name, arguments: given = {} } = asObject(params);
-  const tool = typeof name === "string" ? tools.get(name) : undefined;
-  if (tool === undefined)
-    throw new ProtocolError("INVALID_PARAMS", `no tool ${JSON.stringify(name ?? null)}`);
-  const result = await tool.handler(given, context);
-  const text = typeof result === "string" ? result : JSON.stringify(result ?? null);
-  const structured = typeof result === "object" && result !== null && !Array.isArray(result);
-  return {
-    content: [{ type: "text", text }],
-    ...(structured ? { structuredContent: result } : {}),
-  };
-}
-
-function asObject(value: JsonValue): JsonObject {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
-  throw new ProtocolError("INVALID_PARAMS", "params of a call by name are an object");
+  const own = Object.entries(definition.methods ?? {});
+  return new Map(definition.mcp === undefined ? [...definedMethods(definition), ...own] : own);
 }

@@ -21,6 +21,8 @@ import { isObject, META, MODERN_VERSION, objectIn } from "./mcp-words.ts";
 export interface McpModuleOptions {
   readonly name: string;
   readonly factory: McpFactory;
+  /** `defined`: its servers are this node's own, and speak both revisions by themselves. */
+  readonly kind?: "defined" | undefined;
   readonly log: Log;
   /** Absent where no agent keeps states at its callers. */
   readonly seal?: StateSeal | undefined;
@@ -34,8 +36,9 @@ export interface McpModuleOptions {
 export interface ConversationOptions {
   readonly module: McpModuleOptions;
   readonly changes: McpChanges;
-  readonly sdk: McpSdk;
-  readonly kind: "own" | "foreign";
+  /** Absent for servers of this node's own. */
+  readonly sdk: McpSdk | undefined;
+  readonly kind: "own" | "foreign" | "defined";
   readonly mode: ChannelMode;
   readonly caller: Caller;
 }
@@ -65,7 +68,7 @@ export class McpConversation implements AgentEnd, ChangeListener {
     const transport = agentTransport(channel, this);
     const onerror = (error: unknown) =>
       module.log.debug("mcp.agent", `agent ${module.name}: ${messageOf(error)}`);
-    if (kind === "own") {
+    if (kind === "own" && sdk !== undefined) {
       const legacy = mode === "session" ? "serve" : "reject";
       this.#handle = sdk.serve((context) => this.#make(context.era) as Promise<never>, {
         transport,

@@ -22,14 +22,12 @@ export class McpModule {
 
   /** @throws HANDLER_FAILED when the factory makes no server. */
   async open({ mode }: ChannelOpening, { caller, signal }: ChannelContext): Promise<AgentChannel> {
-    const sdk = await loadMcpSdk();
-    this.#kind ??= this.#kindOf(sdk, caller);
-    const kind = await this.#kind.catch((error: unknown) => {
-      this.#kind = undefined;
-      throw error;
-    });
+    const sdk = this.#options.kind === "defined" ? undefined : await loadMcpSdk();
+    const kind = sdk === undefined ? "defined" : await this.#kindOnce(sdk, caller);
     const [near, far] = channelPair(
-      kind === "own" ? { era: "dual", versions: ALL_VERSIONS } : { era: "legacy", versions: LEGACY_VERSIONS },
+      kind === "foreign"
+        ? { era: "legacy", versions: LEGACY_VERSIONS }
+        : { era: "dual", versions: ALL_VERSIONS },
     );
     const talk = new McpConversation({
       module: this.#options,
@@ -48,8 +46,16 @@ export class McpModule {
       signal.removeEventListener("abort", leave);
       this.#open.delete(talk);
     });
-    if (kind === "own" || mode === "session") return near;
+    if (kind !== "foreign" || mode === "session") return near;
     return modernFromLegacy(await greetLegacy(near));
+  }
+
+  #kindOnce(sdk: McpSdk, caller: Caller): Promise<"own" | "foreign"> {
+    this.#kind ??= this.#kindOf(sdk, caller).catch((error: unknown) => {
+      this.#kind = undefined;
+      throw error;
+    });
+    return this.#kind;
   }
 
   /** A server of another copy of the SDK, or of an older one, is served in the older revision, and bridged. */

@@ -7,6 +7,7 @@ import { type AccessJudge, createAccess } from "./gate/access.ts";
 import { createOverruns, type Overruns } from "./gate/overruns.ts";
 import { type AgentList, createAgentList, type SeatedAgent } from "./host/agent-list.ts";
 import { ChildRoom } from "./host/children.ts";
+import { createStateSeal } from "./host/mcp-state.ts";
 import type { Identity } from "./identity.ts";
 import { nodeLimits } from "./limits.ts";
 import type { NodeBase } from "./node-options.ts";
@@ -271,6 +272,9 @@ function openAgentList(
       return agent;
     },
     onChange,
-    parts: { children: parts.children },
+    parts: {
+      children: parts.children,
+      seal: createStateSeal({ key: () => base.random.bytes(32), clock: base.clock }),
+    },
   });
 }

@@ -1,7 +1,13 @@
 /** The A2A face of an agent: one request in, one answer or a stream of them out, in 1.0, in 0.3 and in short calls. */
 
 import type { A2ARequestHandler, ServerCallContext } from "@a2a-js/sdk/server";
-import { type JsonObject, type JsonValue, messageOf, ProtocolError } from "@gridmesh/protocol";
+import {
+  isProtocolError,
+  type JsonObject,
+  type JsonValue,
+  messageOf,
+  ProtocolError,
+} from "@gridmesh/protocol";
 import type { Caller } from "../agent.ts";
 import { a2aFailure } from "./a2a-errors.ts";
 import type { A2aRoom } from "./a2a-room.ts";
@@ -37,8 +43,17 @@ export interface Asking {
 
 export type A2aAnswer = JsonObject | AsyncIterable<JsonObject>;
 
+/** Which request an answer is to. */
+interface Asked {
+  readonly id: JsonValue;
+  readonly context: ServerCallContext;
+}
+
 type SdkAnswer = Awaited<ReturnType<InstanceType<A2aSdk["server"]["JsonRpcTransportHandler"]>["handle"]>>;
 type Handle = (body: Record<string, unknown>, context: ServerCallContext) => Promise<SdkAnswer>;
+
+/** Under this key a context's state holds the error of ours that a handler threw: the SDK would show its text alone. */
+export const FAILURE = "failure";
 
 /** A bug of the SDK's making or of the agent's: no A2A error has this number. */
 const INTERNAL = -32_603;
@@ -83,7 +98,8 @@ export class A2aFace {
       if (!isOne(answer) || answer["result"] === undefined) return answer;
       return { jsonrpc: "2.0", id, result: shortAnswer(answer["result"]) };
     } catch (error) {
-      return a2aFailure(id, error);
+      if (isProtocolError(error)) return a2aFailure(id, error);
+      return this.#failed(id, messageOf(error));
     }
   }
 
@@ -100,8 +116,8 @@ export class A2aFace {
     }
     const body = { jsonrpc: "2.0", id, method, ...(params === undefined ? {} : { params }) };
     const answer = await (version === A2A_OLD_VERSION ? this.#old : this.#now)(body, context);
-    if (Symbol.asyncIterator in answer) return this.#each(id, answer, version);
-    return this.#checked(id, answer as unknown as JsonObject);
+    if (Symbol.asyncIterator in answer) return this.#each(answer, { id, version, context });
+    return this.#checked(answer as unknown as JsonObject, { id, context });
   }
 
   #unsupported(id: JsonValue, draft: CardDraft): JsonObject {
@@ -124,9 +140,8 @@ export class A2aFace {
 
   /** What breaks a stream off is its last answer. */
   async *#each(
-    id: JsonValue,
     answers: AsyncIterable<unknown>,
-    version: string,
+    { id, version, context }: Asked & { readonly version: string },
   ): AsyncGenerator<JsonObject, void, undefined> {
     try {
       for await (const answer of answers) yield answer as JsonObject;
@@ -136,16 +151,22 @@ export class A2aFace {
         version === A2A_OLD_VERSION
           ? old.LegacyJsonRpcTransportHandler.mapToLegacyJSONRPCError(error)
           : server.JsonRpcTransportHandler.mapToJSONRPCError(error);
-      yield this.#checked(id, { jsonrpc: "2.0", id, error: shown as unknown as JsonObject });
+      yield this.#checked({ jsonrpc: "2.0", id, error: shown as unknown as JsonObject }, { id, context });
     }
   }
 
   /** The text of what was thrown stays here: it may name files or secrets. */
-  #checked(id: JsonValue, answer: JsonObject): JsonObject {
+  #checked(answer: JsonObject, { id, context }: Asked): JsonObject {
     const error = answer["error"] as JsonObject | undefined;
     if (error?.["code"] !== INTERNAL) return answer;
+    const failure = context.state.get(FAILURE);
+    if (isProtocolError(failure)) return a2aFailure(id, failure);
+    return this.#failed(id, messageOf(error["message"]));
+  }
+
+  #failed(id: JsonValue, why: string): JsonObject {
     const { log, name } = this.#room;
-    log.warn("agent.a2a", `agent ${name} failed: ${messageOf(error["message"])}`, { agent: name });
+    log.warn("agent.a2a", `agent ${name} failed: ${why}`, { agent: name });
     return a2aFailure(id, new ProtocolError("HANDLER_FAILED", `agent ${name} failed`));
   }
 }

@@ -6,10 +6,10 @@ import type { AgentChannel, ChannelContext, ChannelOpening } from "../route/chan
 import type { AgentState } from "../route/types.ts";
 import { executorBackend } from "./a2a-backend.ts";
 import { a2aChannel } from "./a2a-channel.ts";
-import { A2aFace, isOne } from "./a2a-face.ts";
+import { type A2aBackend, A2aFace, isOne } from "./a2a-face.ts";
 import { isA2aCall, isA2aStream } from "./a2a-params.ts";
 import type { A2aRoom } from "./a2a-room.ts";
-import { loadA2a } from "./a2a-sdk.ts";
+import { type A2aSdk, loadA2a } from "./a2a-sdk.ts";
 import { skillTools } from "./adapters-skill-tools.ts";
 import { ToolSkills } from "./adapters-skills.ts";
 import { ToolExecutor } from "./adapters-tool-executor.ts";
@@ -20,6 +20,11 @@ import { McpModule } from "./mcp-module.ts";
 /** An agent with the face it lacks. */
 export function withBothFaces(agent: HostedAgent, room: A2aRoom): HostedAgent {
   return new TwoFacedAgent(agent, room);
+}
+
+/** An agent that brings what stands behind its A2A face. */
+interface A2aBacked {
+  a2aBackend(sdk: A2aSdk, room: A2aRoom): Promise<A2aBackend>;
 }
 
 class TwoFacedAgent implements HostedAgent {
@@ -36,7 +41,8 @@ class TwoFacedAgent implements HostedAgent {
     this.#inner = inner;
     this.#room = room;
     const { a2a, mcp, tools } = inner.definition;
-    if (a2a === undefined || mcp !== undefined || tools !== undefined) return;
+    const speaksA2a = a2a !== undefined || inner.kind === "a2a";
+    if (!speaksA2a || mcp !== undefined || tools !== undefined) return;
     const { name, log, newId } = room;
     const module = new McpModule({
       name,
@@ -182,6 +188,10 @@ class TwoFacedAgent implements HostedAgent {
   async #makeFace(): Promise<A2aFace> {
     const sdk = await loadA2a();
     const room = this.#room;
+    const elsewhere = this.#inner as Partial<A2aBacked>;
+    if (elsewhere.a2aBackend !== undefined) {
+      return new A2aFace(sdk, room, await elsewhere.a2aBackend(sdk, room));
+    }
     const { a2a, card = {} } = this.definition;
     if (a2a !== undefined) {
       const draft = () => Promise.resolve(card);

@@ -17,16 +17,20 @@ export type {
 } from "./agent.ts";
 export type {
   BecknExchange,
+  BecknOrders,
   BecknSettings,
   BuyOptions,
   BuyOutcome,
   BuyStep,
   Offer,
+  OfferOrder,
+  OrderOptions,
   OutsideExchange,
   OutsideMessage,
   OutsideProgram,
   OutsideReply,
   SearchIntent,
+  Tracking,
 } from "./beckn/types.ts";
 export { a2aTransport, type CardInterface, type CardRead, type NodeCards } from "./cards.ts";
 export { type Clock, type Random, systemClock, systemRandom, type Wait } from "./clock.ts";

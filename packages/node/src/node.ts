@@ -1,7 +1,7 @@
 /** The face of a running node. */
 
 import type { Extension, JsonValue } from "@gridmesh/protocol";
-import type { BecknExchange, Offer, SearchIntent } from "./beckn/types.ts";
+import type { BecknExchange, Offer, OfferOrder, OrderOptions, SearchIntent } from "./beckn/types.ts";
 import type { NodeCards } from "./cards.ts";
 import type { Wait } from "./clock.ts";
 import type { Finding } from "./findings.ts";
@@ -183,6 +183,11 @@ export interface AgentNode extends AsyncDisposable {
     intent: SearchIntent,
     options: Wait & { readonly windowMs: number; readonly as?: string | undefined },
   ): AsyncIterable<Offer>;
+  /**
+   * Orders one offer, as the named agent or the first: `await node.order(offer).confirm()`, or step by step.
+   * @throws AGENT_NOT_FOUND, INVALID_PARAMS (more than is offered).
+   */
+  order(offer: Offer, options?: OrderOptions & { readonly as?: string | undefined }): OfferOrder;
   /** What is wrong, critical first. */
   findings(): readonly Finding[];
   snapshot(): NetworkSnapshot;

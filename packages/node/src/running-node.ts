@@ -2,7 +2,7 @@
 
 import type { JsonValue } from "@gridmesh/protocol";
 import { parseAddress, ProtocolError, toProtocolError } from "@gridmesh/protocol";
-import type { BecknExchange, Offer, SearchIntent } from "./beckn/types.ts";
+import type { BecknExchange, Offer, OfferOrder, OrderOptions, SearchIntent } from "./beckn/types.ts";
 import { type NodeCards, nodeCards } from "./cards.ts";
 import type { Wait } from "./clock.ts";
 import { createFindings, type Finding, type FindingChange, type Findings } from "./findings.ts";
@@ -252,10 +252,24 @@ export class RunningNode implements AgentNode {
     options: Wait & { readonly windowMs: number; readonly as?: string | undefined },
   ): AsyncIterable<Offer> {
     const { as, ...rest } = options;
-    const name = as ?? this.#rooms.calls.agents.list()[0]?.name;
-    if (name === undefined)
-      throw new ProtocolError("AGENT_NOT_FOUND", "a search is signed by an agent: none lives here");
-    return this.#rooms.beckn.search(name, intent, rest);
+    return this.#rooms.beckn.search(as ?? this.#firstAgent(), intent, rest);
+  }
+
+  order(
+    offer: Offer,
+    { as, ...options }: OrderOptions & { readonly as?: string | undefined } = {},
+  ): OfferOrder {
+    return this.#rooms.beckn.order(as ?? this.#firstAgent(), offer, options);
+  }
+
+  /** @throws AGENT_NOT_FOUND. */
+  #firstAgent(): string {
+    const [first] = this.#rooms.calls.agents.list();
+    if (first !== undefined) return first.name;
+    throw new ProtocolError(
+      "AGENT_NOT_FOUND",
+      "what is said on the market is signed by an agent: none lives here",
+    );
   }
 
   findings(): readonly Finding[] {

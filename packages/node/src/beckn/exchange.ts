@@ -22,6 +22,7 @@ import { BECKN_PROTOCOL, type BecknPorts, type LocalAgent } from "./ports.ts";
 import { createReceiver, type ReceiveParts } from "./receive.ts";
 import { Search, type SearchWish } from "./search.ts";
 import { createSeller } from "./seller.ts";
+import { orderOf } from "./steps.ts";
 import { tellSellers } from "./sellers-heard.ts";
 import type { BecknExchange, BuyOptions } from "./types.ts";
 
@@ -81,6 +82,7 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
       startSearch(buyerNamed(ports, agent), { intent }).offers(endingWith(options, stopping.signal)),
     buy: async (agent, options: BuyOptions) =>
       buy({ ...parts, startSearch }, buyerNamed(ports, agent), endingWith(options, stopping.signal)),
+    order: (agent, offer, options = {}) => orderOf(parts, buyerNamed(ports, agent), { offer, options }),
     trace: (transactionId) => audit.lines(transactionId),
     causeOf(transactionId) {
       const orders = desk.orders().filter((order) => order.transactionId === transactionId);

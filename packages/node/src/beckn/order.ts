@@ -40,6 +40,11 @@ export async function purchase(
   } catch (error) {
     return failedStep(talk, draft, error);
   }
+  return settle(parts, talk, agreed);
+}
+
+/** Holds what was agreed on, confirms it and waits for the decision. */
+export async function settle(parts: PurchaseParts, talk: Talk, agreed: BecknOrder): Promise<BuyStep> {
   const terms = termsOf(parts, talk, agreed);
   const frame = confirmFrame(parts, talk, { terms, agreed });
   try {
@@ -54,22 +59,37 @@ export async function purchase(
 async function negotiate(
   parts: PurchaseParts,
   talk: Talk,
-  wish: { readonly draft: BecknOrder; readonly options: BuyOptions },
+  wish: Wish & { readonly options: BuyOptions },
 ): Promise<BecknOrder> {
-  const { draft, options } = wish;
-  const selected = checkQuote(await ask(parts, talk, { action: "select", content: draft }), wish);
+  const { options } = wish;
+  const selected = await select(parts, talk, wish);
   if (!options.requireInit) return selected;
   try {
     return await initialise(parts, talk, selected);
   } catch (error) {
     // Another buyer was quicker between our select and init: what is left may still do.
     if (!isProtocolError(error) || error.code !== "QUANTITY_UNAVAILABLE") throw error;
-    const again = checkQuote(await ask(parts, talk, { action: "select", content: draft }), wish);
-    return initialise(parts, talk, again);
+    return initialise(parts, talk, await select(parts, talk, wish));
   }
 }
 
-async function initialise(parts: PurchaseParts, talk: Talk, selected: BecknOrder): Promise<BecknOrder> {
+/** What is wanted of an offer, and how little of it will do. */
+export interface Wish {
+  readonly draft: BecknOrder;
+  readonly options: Pick<BuyOptions, "allOrNothing" | "minFillMilliWh">;
+}
+
+/** @throws QUOTE_CHANGED, and as `askFor`. */
+export async function select(parts: PurchaseParts, talk: Conversation, wish: Wish): Promise<BecknOrder> {
+  return checkQuote(await ask(parts, talk, { action: "select", content: wish.draft }), wish);
+}
+
+/** @throws QUOTE_CHANGED, QUANTITY_UNAVAILABLE, and as `askFor`. */
+export async function initialise(
+  parts: PurchaseParts,
+  talk: Talk,
+  selected: BecknOrder,
+): Promise<BecknOrder> {
   const asked = { ...withoutQuote(selected), billingName: talk.buyer.name };
   const order = await ask(parts, talk, { action: "init", content: asked });
   if (order.quantityMilliWh !== selected.quantityMilliWh) throw changed("the quantity");
@@ -78,11 +98,7 @@ async function initialise(parts: PurchaseParts, talk: Talk, selected: BecknOrder
 }
 
 /** A quote may be for less than was asked for, never for other terms. */
-function checkQuote(
-  quoted: BecknOrder,
-  wish: { readonly draft: BecknOrder; readonly options: BuyOptions },
-): BecknOrder {
-  const { draft, options } = wish;
+function checkQuote(quoted: BecknOrder, { draft, options }: Wish): BecknOrder {
   checkSame(quoted, draft);
   if (quoted.quantityMilliWh > draft.quantityMilliWh) throw changed("the quantity");
   if (quoted.quantityMilliWh < draft.quantityMilliWh && options.allOrNothing) throw changed("the quantity");
@@ -167,9 +183,9 @@ export async function askStatus(
   await ask(parts, { buyer, offer, deadline }, { action: "status", content: orderId });
 }
 
-function draftOf(
-  talk: Talk,
-  wanted: { readonly quantityMilliWh: number; readonly options: BuyOptions },
+export function draftOf(
+  talk: Pick<Talk, "offer">,
+  wanted: { readonly quantityMilliWh: number; readonly options: Pick<BuyOptions, "delivery" | "untilMs"> },
 ): BecknOrder {
   const { offer } = talk;
   return {
@@ -229,7 +245,8 @@ function confirmAbout(talk: Talk, messageId: string) {
   return { action: "confirm", transactionId, messageId, seller: { agentId, uri } } as const;
 }
 
-function checkTime(parts: PurchaseParts, order: BecknOrder): void {
+/** @throws MARKET_CLOSED. */
+export function checkTime(parts: PurchaseParts, order: BecknOrder): void {
   if (parts.ports.market.nowMs() >= order.untilMs) {
     throw new ProtocolError("MARKET_CLOSED", "the time for orders is over");
   }

@@ -145,6 +145,33 @@ export interface OutsideExchange {
   ): Promise<OutsideReply>;
 }
 
+export interface OrderOptions {
+  /** Default all that is offered. */
+  readonly quantityMilliWh?: number | undefined;
+  /** Least that will do where less is left by now; default the whole quantity. */
+  readonly minFillMilliWh?: number | undefined;
+  /** Default `slot`. */
+  readonly delivery?: "slot" | "instant" | undefined;
+  /** No confirm after this market time; default the offer's own end. */
+  readonly untilMs?: number | undefined;
+}
+
+/**
+ * One order of one offer; a step does those before it that were left out.
+ * All throw BECKN_CALLBACK_MISSING, PEER_UNREACHABLE, CALL_TIMEOUT, QUOTE_CHANGED and what the seller refuses with.
+ */
+export interface OfferOrder {
+  /** The seller's firm quote. */
+  select(wait?: Wait): Promise<BecknOrder>;
+  /** Has the quantity set aside. @throws QUANTITY_UNAVAILABLE. */
+  init(wait?: Wait): Promise<BecknOrder>;
+  /**
+   * Holds the money, orders, and tells what was decided; `in_doubt` goes on without it.
+   * @throws MARKET_CLOSED, ORDER_STATE (confirmed before).
+   */
+  confirm(wait?: Wait): Promise<BuyStep>;
+}
+
 /** Where an order can be followed. */
 export interface Tracking {
   readonly url: string;
@@ -189,6 +216,8 @@ export interface BecknExchange {
   ): AsyncIterable<Offer>;
   /** search → select → init → confirm → status with the cheapest, then the next in rank. */
   buy(agent: string, options: BuyOptions): Promise<BuyOutcome>;
+  /** One offer, ordered as `agent`. @throws AGENT_NOT_FOUND, INVALID_PARAMS (more than is offered). */
+  order(agent: string, offer: Offer, options?: OrderOptions): OfferOrder;
   /** Messages of a transaction, oldest first, for `trade trace`. */
   trace(transactionId: string): readonly TraceLine[];
   /** Why a need of an own agent was not met; undefined where it was, or nothing of it is known. */

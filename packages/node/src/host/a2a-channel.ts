@@ -10,7 +10,7 @@ import {
 import { nodeLimits } from "../limits.ts";
 import type { AgentChannel, ChannelContext, ChannelOpening } from "../route/channel.ts";
 import { channelPair } from "../route/channel-pair.ts";
-import { a2aFailure } from "./a2a-errors.ts";
+import { a2aFailure } from "../route/a2a-errors.ts";
 import { type A2aAnswer, type A2aFace, type A2aRequest, type Asking, isOne } from "./a2a-face.ts";
 import { isA2aStream } from "./a2a-params.ts";
 import { isObject } from "./loose-json.ts";

@@ -1,12 +1,17 @@
 /** One A2A request on a channel of its own: what callers over HTTP, or in the words of HTTP, ask for. */
 
 import { type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
+import { withDeadline } from "../route/agent-line.ts";
 import type { AgentChannel, ChannelOpening } from "../route/channel.ts";
+import { nodeLimits } from "../limits.ts";
 import { isA2aStream } from "./a2a-params.ts";
 import { isObject } from "./loose-json.ts";
 
 /** Opens a channel to the agent that is meant. */
 export type OpenA2a = (opening: ChannelOpening) => Promise<AgentChannel>;
+
+/** A task may take its time: as long as any call may. */
+const LONGEST_MS = nodeLimits.callTimeoutMaxMs;
 
 /** What came of a request: nothing to wait for, one answer, or answers as they come. */
 export type A2aExchange =
@@ -25,31 +30,36 @@ export interface A2aQuestion {
 
 /** @throws PARSE_ERROR, INVALID_REQUEST, what opening throws; AGENT_CRASHED, STREAM_RESET when it broke off. */
 export async function exchangeA2a(open: OpenA2a, question: A2aQuestion): Promise<A2aExchange> {
-  const { body, version, extensions, signal } = question;
+  const { body, signal } = question;
   const { method, answered } = readEnvelope(body);
-  const headers = {
-    ...(version === undefined ? {} : { "a2a-version": version }),
-    ...(extensions === undefined ? {} : { "a2a-extensions": extensions }),
-  };
-  const channel = await open({ proto: "a2a", mode: isA2aStream(method) ? "listen" : "call", headers });
-  const leave = () => channel.reset("the caller has gone");
-  signal?.addEventListener("abort", leave, { once: true });
-  if (signal?.aborted === true) leave();
-  channel.send(oneLine(body));
+  const isStream = isA2aStream(method);
+  const mode = isStream ? "listen" : "call";
+  const channel = await open({ proto: "a2a", mode, headers: headersOf(question) });
+  const line = oneLine(body);
+  channel.send(withDeadline(answered ? line : withOwnId(line), LONGEST_MS));
   if (!answered) {
-    // The agent reads to the end and goes on by itself.
     channel.end();
     return { kind: "accepted" };
   }
+  const leave = () => channel.reset("the caller has gone");
+  signal?.addEventListener("abort", leave, { once: true });
+  if (signal?.aborted === true) leave();
   const lines = channel.lines[Symbol.asyncIterator]();
   const first = await lines.next();
   if (first.done === true) throw new ProtocolError("AGENT_CRASHED", "the agent ended before it answered");
-  if (isA2aStream(method) && !isFailure(first.value)) {
+  if (isStream && !isFailure(first.value)) {
     return { kind: "stream", lines: rest(first.value, lines), close: leave };
   }
   signal?.removeEventListener("abort", leave);
   channel.end();
   return { kind: "answer", line: first.value };
+}
+
+function headersOf({ version, extensions }: A2aQuestion): Record<string, string> {
+  return {
+    ...(version === undefined ? {} : { "a2a-version": version }),
+    ...(extensions === undefined ? {} : { "a2a-extensions": extensions }),
+  };
 }
 
 async function* rest(first: string, lines: AsyncIterator<string>): AsyncGenerator<string, void, undefined> {
@@ -76,6 +86,11 @@ function parse(body: string): JsonValue {
 /** Line breaks between the tokens of JSON mean nothing; within strings they are written otherwise. */
 function oneLine(body: string): string {
   return body.replaceAll(/[\r\n]+/g, " ");
+}
+
+/** Streams that callers share carry what is answered: an answer that nobody waits for is read by nobody. */
+function withOwnId(line: string): string {
+  return line.replace("{", '{"id":0,');
 }
 
 function isFailure(line: string): boolean {

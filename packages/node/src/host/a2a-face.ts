@@ -9,7 +9,7 @@ import {
   ProtocolError,
 } from "@gridmesh/protocol";
 import type { Caller } from "../agent.ts";
-import { a2aFailure } from "./a2a-errors.ts";
+import { a2aFailure } from "../route/a2a-errors.ts";
 import type { A2aRoom } from "./a2a-room.ts";
 import type { A2aSdk } from "./a2a-sdk.ts";
 import { checkSend, isSend, withoutTenant } from "./a2a-params.ts";

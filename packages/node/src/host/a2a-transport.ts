@@ -2,7 +2,7 @@
 
 import type { TransportFactory } from "@a2a-js/sdk/client";
 import { type JsonValue, ProtocolError } from "@gridmesh/protocol";
-import { a2aFailure } from "./a2a-errors.ts";
+import { a2aFailure } from "../route/a2a-errors.ts";
 import { exchangeA2a, type A2aExchange, type OpenA2a } from "./a2a-exchange.ts";
 import { A2A_BINDING } from "./card.ts";
 

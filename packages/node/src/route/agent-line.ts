@@ -14,13 +14,17 @@ import {
 import type { ChannelProto } from "./channel.ts";
 import { isObject, parseLine, unparsed } from "./rpc-lines.ts";
 
+/** What is judged of a line. */
+export interface JudgedLine {
+  readonly method: string;
+  /** The tool, prompt, resource or skill it is about, as its body says. */
+  readonly item: string | undefined;
+}
+
 /** A request as its caller wrote it. */
-export interface AskedLine {
+export interface AskedLine extends JudgedLine {
   readonly kind: "request";
   readonly id: RpcId | null;
-  readonly method: string;
-  /** The tool, prompt or resource it is about, as its body says. */
-  readonly item: string | undefined;
   /** Under which its progress is told. */
   readonly token: RpcId | undefined;
   /** It asked for log lines. */
@@ -33,7 +37,13 @@ export interface AskedLine {
 
 export type CallerLine =
   | AskedLine
-  | { readonly kind: "notification"; readonly cancels: RpcId | undefined; readonly text: string }
+  | {
+      readonly kind: "notification";
+      readonly cancels: RpcId | undefined;
+      /** It has work done, though nobody waits for the answer: A2A's messages may. */
+      readonly runs: JudgedLine | undefined;
+      readonly text: string;
+    }
   | { readonly kind: "answer"; readonly id: RpcId | null; readonly text: string }
   | { readonly kind: "invalid"; readonly id: RpcId | null; readonly error: ProtocolError };
 
@@ -70,10 +80,14 @@ export function readCallerLine(text: string, proto: ChannelProto): CallerLine {
   }
   if (reading.kind === "answer") return { kind: "answer", id: reading.id, text };
   if (reading.kind === "request") return readAsked(text, value as JsonObject, reading);
-  const { method, params } = reading;
+  const { method, params = {} } = reading;
   const cancels =
     method === "notifications/cancelled" && isObject(params) ? idIn(params["requestId"]) : undefined;
-  return { kind: "notification", cancels, text };
+  const runs =
+    proto === "a2a" && !method.startsWith("notifications/")
+      ? { method, item: itemOf(method, params) }
+      : undefined;
+  return { kind: "notification", cancels, runs, text };
 }
 
 function readAsked(
@@ -139,10 +153,21 @@ export function withId(text: string, id: RpcId | null): string {
 /** What a request is about, as its body says. */
 export function itemOf(method: string, params: JsonValue): string | undefined {
   if (!isObject(params)) return undefined;
+  if (method === "createTask" || SKILLED.has(method)) return skillOf(method, params["message"]);
   const ref = params["ref"];
   const held = isObject(ref) ? ref : params;
   const item = method.startsWith("resources/") ? held["uri"] : (held["name"] ?? held["uri"]);
   return typeof item === "string" ? item : undefined;
+}
+
+/** A2A's methods that carry a message, of 1.0 and of 0.3. */
+const SKILLED = new Set(["SendMessage", "SendStreamingMessage", "message/send", "message/stream"]);
+
+/** The skill that an A2A message means: in its metadata, in a short call beside its parts. */
+function skillOf(method: string, message: JsonValue | undefined): string | undefined {
+  const holder = isObject(message) && SKILLED.has(method) ? message["metadata"] : message;
+  const skill = isObject(holder) ? holder["skillId"] : undefined;
+  return typeof skill === "string" ? skill : undefined;
 }
 
 function isTwofold(text: string): boolean {

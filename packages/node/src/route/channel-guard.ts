@@ -8,6 +8,7 @@ import {
   type AgentLine,
   type AskedLine,
   type CallerLine,
+  type JudgedLine,
   readAgentLine,
   readCallerLine,
 } from "./agent-line.ts";
@@ -30,7 +31,7 @@ export interface GuardOptions {
    * Judges a request and takes a place for it; gives that back by what is returned.
    * @throws UNAUTHORIZED, AGENT_NOT_FOUND, AGENT_UNAVAILABLE, RATE_LIMITED, TOO_MANY_STREAMS.
    */
-  readonly enter: (asked: AskedLine) => () => void;
+  readonly enter: (asked: JudgedLine) => () => void;
   /** Waits until so large a line may be read; gives its room back by what is returned. @throws OVERLOADED, STREAM_RESET. */
   readonly room: (bytes: number) => Promise<() => void>;
   /** An answer as this caller may see it. */
@@ -112,7 +113,7 @@ export class ChannelGuard {
   #tellLast(error: ProtocolError): void {
     const { outside } = this.#options;
     if (error.code === "STREAM_RESET") return outside.reset("the caller has gone");
-    this.#tell(errorLine(null, forPeer(error)));
+    this.#tell(errorLine(null, forPeer(error), this.#options.proto));
     outside.end();
   }
 
@@ -125,9 +126,8 @@ export class ChannelGuard {
 
   #follow(read: Exclude<CallerLine, AskedLine>): void {
     const { mode } = this.#options;
-    if (read.kind === "invalid" || this.#mayFollow === 0) this.#options.admit();
-    else this.#mayFollow -= 1;
-    if (read.kind === "invalid") return this.#tell(errorLine(read.id, read.error));
+    if (!this.#mayPass(read)) return;
+    if (read.kind === "invalid") return this.#tell(errorLine(read.id, read.error, this.#options.proto));
     if (read.kind === "answer") {
       const wanted = mode === "session" && read.id !== null && this.#asked.delete(read.id);
       return wanted ? this.#pass(read.text) : this.#options.onDrop?.();
@@ -137,6 +137,21 @@ export class ChannelGuard {
     if (cancelled === undefined) return;
     this.#settle(cancelled, new ProtocolError("CALL_CANCELLED", "the caller gave up"));
     this.#endIfDone();
+  }
+
+  /** Work that nobody waits for counts and is judged as any other; what is refused has nobody to tell. */
+  #mayPass(read: Exclude<CallerLine, AskedLine>): boolean {
+    const runs = read.kind === "notification" ? read.runs : undefined;
+    if (read.kind === "invalid" || runs !== undefined || this.#mayFollow === 0) this.#options.admit();
+    else this.#mayFollow -= 1;
+    if (runs === undefined) return true;
+    try {
+      this.#options.enter(runs)();
+      return true;
+    } catch {
+      this.#options.onDrop?.();
+      return false;
+    }
   }
 
   #begin(line: AskedLine, leaveRoom: () => void): void {
@@ -155,7 +170,8 @@ export class ChannelGuard {
     } catch (error) {
       leaveRoom();
       this.#options.onOver(asked, error);
-      return this.#tell(errorLine(line.id, forPeer(toProtocolError(error, "INTERNAL_ERROR"))));
+      const known = forPeer(toProtocolError(error, "INTERNAL_ERROR"));
+      return this.#tell(errorLine(line.id, known, this.#options.proto));
     }
     this.#listened = true;
     this.#mayFollow += 1;
@@ -240,7 +256,7 @@ export class ChannelGuard {
 
   #fail(asked: GuardedRequest, error: ProtocolError): void {
     this.#settle(asked, error);
-    this.#tell(errorLine(asked.line.id, forPeer(error)));
+    this.#tell(errorLine(asked.line.id, forPeer(error), this.#options.proto));
   }
 
   #settle(asked: GuardedRequest, error: unknown): void {

@@ -11,6 +11,8 @@ import {
 } from "@gridmesh/protocol";
 import { nodeLimits } from "../limits.ts";
 import type { StreamLimits } from "../network/stream-types.ts";
+import { a2aFailure } from "./a2a-errors.ts";
+import type { ChannelProto } from "./channel.ts";
 
 export const RPC_PROTOCOL = "/gridmesh/rpc/1";
 
@@ -75,7 +77,9 @@ export function resultLine(id: RpcId, result: JsonValue): string {
   return errorLine(id, new ProtocolError("FRAME_TOO_LARGE", "the result is over the line's limit"));
 }
 
-export function errorLine(id: RpcId | null, error: unknown): string {
+/** @param proto - whose form the error takes: A2A has one of its own */
+export function errorLine(id: RpcId | null, error: unknown, proto: ChannelProto = "plain"): string {
+  if (proto === "a2a") return toLine(a2aFailure(id, error));
   const { code, message, data } = toRpcError(error);
   return toLine({ jsonrpc: "2.0", id, error: { code, message, ...(data === undefined ? {} : { data }) } });
 }

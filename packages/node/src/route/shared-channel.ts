@@ -52,13 +52,14 @@ export class SharedChannel implements SharedCaller {
   over(call: SharedCall, error: ProtocolError | undefined): void {
     const { id } = call.asked;
     this.#asked.delete(id);
-    if (error !== undefined) this.hear(errorLine(id, error).slice(0, -1));
+    if (error !== undefined) this.hear(errorLine(id, error, this.#options.proto).slice(0, -1));
     this.#endIfDone();
   }
 
   #take(text: string): void {
     const read = readCallerLine(text, this.#options.proto);
-    if (read.kind === "invalid") return this.hear(errorLine(read.id, read.error).slice(0, -1));
+    if (read.kind === "invalid")
+      return this.hear(errorLine(read.id, read.error, this.#options.proto).slice(0, -1));
     if (read.kind === "request") return this.#begin(read);
     const cancelled =
       read.kind === "notification" && read.cancels !== undefined ? this.#asked.get(read.cancels) : undefined;
@@ -72,7 +73,7 @@ export class SharedChannel implements SharedCaller {
     const { id } = asked;
     if (this.#asked.has(id)) {
       const twice = new ProtocolError("INVALID_REQUEST", "this id is under way already");
-      return this.hear(errorLine(id, twice).slice(0, -1));
+      return this.hear(errorLine(id, twice, this.#options.proto).slice(0, -1));
     }
     this.#asked.set(id, undefined);
     const call = this.#options.begin(asked, this);

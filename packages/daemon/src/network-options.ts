@@ -9,7 +9,15 @@ import { type ForeignMetrics, openForeignMetrics } from "./metrics/foreign.ts";
 
 export type NetworkSide = Pick<
   NodeOptions,
-  "network" | "networkName" | "links" | "streams" | "features" | "trustedAlerts" | "idempotentTools"
+  | "network"
+  | "networkName"
+  | "links"
+  | "streams"
+  | "features"
+  | "trustedAlerts"
+  | "idempotentTools"
+  | "forwardFor"
+  | "access"
 >;
 
 export interface NetworkOptions extends NetworkSide {
@@ -34,6 +42,8 @@ export async function networkOptions(config: Config, home: string): Promise<Netw
     features: config.features,
     trustedAlerts: peers.trustedAlerts,
     idempotentTools: config.routing.idempotentTools,
+    forwardFor: config.routing.forwardFor,
+    access: config.access,
     foreign,
   };
 }

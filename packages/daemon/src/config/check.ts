@@ -87,7 +87,7 @@ function fixFor(issue: Issue, setting: Setting | undefined, found: unknown): str
     const near = nearest(found, issue.values.map(String));
     if (near !== undefined) return `Did you mean "${near}"?`;
   }
-  if (setting === undefined || setting.kind === "agents") {
+  if (setting === undefined || setting.key === "agents") {
     return "An agent has name, access, module, factory and options.";
   }
   return `${setting.key} takes ${setting.type}.`;

@@ -78,6 +78,13 @@ export const routing = z
       type: "text[]",
       note: "Tools that a call by capability may repeat elsewhere when nobody knows whether they ran.",
     }),
+    forwardFor: z
+      .array(z.string().regex(/^12D3Koo[1-9A-HJ-NP-Za-km-z]+$/, "a PeerId"))
+      .default([])
+      .meta({
+        type: "PeerId[]",
+        note: "Whose calls of other nodes are passed on; callers reach each other themselves.",
+      }),
   })
   .prefault({});
 

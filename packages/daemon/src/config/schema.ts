@@ -2,6 +2,7 @@
 
 import type { JsonValue } from "@gridmesh/protocol";
 import { z } from "zod";
+import { access } from "./access-schema.ts";
 import { beckn } from "./beckn-schema.ts";
 import { control, gateway } from "./gateway-schema.ts";
 import { discovery, features, interop, limits, multiaddr, peers, reach, routing } from "./network-schema.ts";
@@ -60,6 +61,7 @@ export const configSchema = z.strictObject({
   discovery,
   peers,
   routing,
+  access,
   reach,
   limits,
   interop,
@@ -185,7 +187,7 @@ function leaf(schema: z.ZodType, path: readonly string[]): Setting {
 }
 
 function kindOf(schema: z.ZodType, path: readonly string[]): SettingKind {
-  if (path[0] === "agents") return "agents";
+  if (path[0] === "agents" || path[0] === "access") return "agents";
   if (schema instanceof z.ZodBoolean) return "boolean";
   if (schema instanceof z.ZodNumber) return "integer";
   if (schema instanceof z.ZodArray) return "list";

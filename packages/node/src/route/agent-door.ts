@@ -39,6 +39,7 @@ export interface OpenedAgent {
 
 export class AgentDoor {
   readonly #options: AgentDoorOptions;
+  #running = 0;
 
   constructor(options: AgentDoorOptions) {
     this.#options = options;
@@ -51,13 +52,42 @@ export class AgentDoor {
     return agent;
   }
 
+  /** Calls of methods under way. */
+  get running(): number {
+    return this.#running;
+  }
+
   /** Calls a method of an agent. @throws AGENT_NOT_FOUND, UNAUTHORIZED, RATE_LIMITED, the agent's own codes. */
-  call(name: string, { method, params }: MethodCall, context: CallContext): Promise<JsonValue> {
+  async call(name: string, { method, params }: MethodCall, context: CallContext): Promise<JsonValue> {
+    const { clock, audit } = this.#options;
+    const { caller } = context;
+    const beganMs = clock.monotonicMs();
+    const item = itemOf(method, params);
+    const made = { caller, agent: name, method, item, bytes: undefined };
+    this.#running += 1;
+    try {
+      const result = await this.#judged(name, { method, params, item }, context);
+      audit({ ...made, ms: clock.monotonicMs() - beganMs, code: undefined });
+      return result;
+    } catch (error) {
+      const { code } = toProtocolError(error, "INTERNAL_ERROR");
+      audit({ ...made, ms: clock.monotonicMs() - beganMs, code });
+      throw error;
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  #judged(
+    name: string,
+    { method, params, item }: MethodCall & { readonly item: string | undefined },
+    context: CallContext,
+  ): Promise<JsonValue> {
     const { agents, access } = this.#options;
     const { caller } = context;
     const agent = agents.get(name);
     if (agent === undefined) throw notFound(name);
-    const leave = access.admit(agent, caller, { method, item: itemOf(method, params) });
+    const leave = access.admit(agent, caller, { method, item });
     let work = agent.call(method, params, context);
     if (isList(method) && access.sifts(agent, caller)) {
       work = work.then((result) => sifted(method, result, (asked) => access.allows(agent, caller, asked)));

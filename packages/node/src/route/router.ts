@@ -159,7 +159,7 @@ class CallRouter implements Router {
   }
 
   inFlight(): number {
-    return this.#running;
+    return this.#running + this.#node.door.running;
   }
 
   /** A call from here, wherever it goes. */
@@ -216,7 +216,7 @@ class CallRouter implements Router {
   }
 
   #toAgent(name: string, call: MethodCall, context: CallContext): Promise<JsonValue> {
-    return this.#count(this.#node.door.call(name, call, context));
+    return this.#node.door.call(name, call, context);
   }
 
   async #count(work: Promise<JsonValue>): Promise<JsonValue> {

@@ -12,6 +12,7 @@ import { channelPair } from "../route/channel-pair.ts";
 import type { AgentChannel } from "../route/channel.ts";
 import { decodeMessage, type RpcMessage } from "../route/rpc-lines.ts";
 import { CallerInputs, InputFailure } from "./mcp-inputs.ts";
+import { tell } from "./mcp-tell.ts";
 import { textAt, withMembers, withMeta, withoutReserved } from "./mcp-text.ts";
 import { SessionWatch } from "./mcp-watch.ts";
 import { isObject, LEGACY_VERSIONS, META, MODERN_VERSION, objectIn } from "./mcp-words.ts";
@@ -252,11 +253,7 @@ class LegacyBridge {
   }
 
   #tell(line: string): void {
-    try {
-      this.#caller.send(line);
-    } catch (error) {
-      this.#caller.reset(error instanceof Error ? error.message : "the caller reads nothing");
-    }
+    tell(this.#caller, line);
   }
 
   #endIfDone(): void {

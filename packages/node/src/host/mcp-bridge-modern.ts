@@ -14,6 +14,7 @@ import { decodeMessage, type RpcMessage } from "../route/rpc-lines.ts";
 import { envelopeFault } from "./mcp-envelope.ts";
 import { ListenDesk } from "./mcp-listen-desk.ts";
 import { Subscriptions } from "./mcp-subscriptions.ts";
+import { tell } from "./mcp-tell.ts";
 import { textAt, withMembers, withoutReserved } from "./mcp-text.ts";
 import { isObject, MCP_ERROR, META, MODERN_VERSION, objectIn } from "./mcp-words.ts";
 
@@ -222,11 +223,7 @@ class ModernBridge {
   }
 
   #tell(line: string): void {
-    try {
-      this.#caller.send(line);
-    } catch (error) {
-      this.#caller.reset(error instanceof Error ? error.message : "the caller reads nothing");
-    }
+    tell(this.#caller, line);
   }
 
   /** The agent hears that nothing more comes once all is answered. */

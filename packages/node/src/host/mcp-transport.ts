@@ -8,6 +8,7 @@ import {
   type RpcMessage,
 } from "@gridmesh/protocol";
 import type { AgentChannel } from "../route/channel.ts";
+import { tell } from "./mcp-tell.ts";
 
 /** Structurally a `Transport` of `@modelcontextprotocol/{client,server}` and of the older `@modelcontextprotocol/sdk`. */
 export interface McpTransport {
@@ -62,7 +63,10 @@ class ChannelTransport implements McpTransport {
 
   async send(message: object): Promise<void> {
     if (this.#closed) throw new ProtocolError("STREAM_RESET", "the channel is closed");
-    this.#channel.send(JSON.stringify(message));
+    const line = JSON.stringify(message);
+    // A request of the caller's that is too long is the caller's to hear of.
+    if (this.#end === undefined) this.#channel.send(line);
+    else tell(this.#channel, line);
     if (!("method" in message) && "id" in message) this.#answered(message.id as string | number);
     await this.#channel.calm();
   }

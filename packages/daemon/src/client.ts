@@ -1,8 +1,15 @@
 /** The program's side of the control API: everything a CLI verb can do, over the daemon's unix socket. */
 
 import { request as httpRequest } from "node:http";
-import { type BookSnapshot, fromRpcError, type JsonValue, ProtocolError } from "@gridmesh/protocol";
+import {
+  type BookSnapshot,
+  fromRpcError,
+  type JsonObject,
+  type JsonValue,
+  ProtocolError,
+} from "@gridmesh/protocol";
 import type {
+  AddedAgentView,
   AgentView,
   AuditView,
   BanView,
@@ -34,6 +41,14 @@ export interface ControlRequest extends ControlWait {
   readonly body?: JsonValue | undefined;
 }
 
+export interface AgentToAdd {
+  readonly name: string;
+  readonly source: JsonObject;
+  readonly access: "private" | "network" | "public";
+  /** Kept in config.toml; default true. */
+  readonly save?: boolean;
+}
+
 export interface ControlReply {
   readonly status: number;
   readonly body: unknown;
@@ -59,6 +74,10 @@ export interface ControlClient {
   /** @throws PEER_NOT_FOUND when there is no such ban */
   liftBan(subject: string, wait?: ControlWait): Promise<void>;
   agents(wait?: ControlWait): Promise<readonly AgentView[]>;
+  /** Hosts another agent; `source` is what a table of `[[agents]]` holds. @throws AGENT_NAME_TAKEN, AGENT_START_FAILED */
+  addAgent(agent: AgentToAdd, wait?: ControlWait): Promise<AddedAgentView>;
+  /** Whether it stood in config.toml too. @throws AGENT_NOT_FOUND */
+  removeAgent(name: string, wait?: ControlWait): Promise<{ readonly saved: boolean }>;
   registry(
     query?: { readonly capability?: string; readonly text?: string; readonly scope?: string },
     wait?: ControlWait,
@@ -126,7 +145,7 @@ export function controlClient(socketPath: string): ControlClient {
     liftBan: async (subject, wait) => {
       await ask({ method: "DELETE", path: `bans/${encodeURIComponent(subject)}`, ...wait });
     },
-    agents: async (wait) => (await get<{ agents: AgentView[] }>("agents", wait)).agents,
+    ...agentCalls(ask),
     registry: async (query, wait) =>
       (await get<{ agents: RegistryRowView[] }>(`registry${queryText(query ?? {})}`, wait)).agents,
     call: (address, params, wait) => rpc(send, { address, params, wait }),
@@ -148,6 +167,23 @@ export function controlClient(socketPath: string): ControlClient {
     metricsText: async (wait) => (await get<{ text: string }>("metrics/text", wait)).text,
     clock: (wait) => get("lab/clock", wait),
     setClock: (state, wait) => post("lab/clock", { ...state }, wait),
+  };
+}
+
+type Ask = (request: ControlRequest) => Promise<unknown>;
+
+function agentCalls(ask: Ask): Pick<ControlClient, "agents" | "addAgent" | "removeAgent"> {
+  return {
+    async agents(wait) {
+      return ((await ask({ method: "GET", path: "agents", ...wait })) as { agents: AgentView[] }).agents;
+    },
+    async addAgent(agent, wait) {
+      return (await ask({ method: "POST", path: "agents", body: { ...agent }, ...wait })) as AddedAgentView;
+    },
+    async removeAgent(name, wait) {
+      const path = `agents/${encodeURIComponent(name)}`;
+      return (await ask({ method: "DELETE", path, ...wait })) as { saved: boolean };
+    },
   };
 }
 

@@ -10,6 +10,7 @@ import {
   marketClock,
   type MarketClockState,
   systemClock,
+  systemProcesses,
 } from "@gridmesh/node";
 import { isProtocolError } from "@gridmesh/protocol";
 import { alreadyRunning } from "./already-running.ts";
@@ -174,6 +175,7 @@ async function openNode(options: {
       lock,
       ...network,
       agents,
+      children: { processes: systemProcesses(), max: config.children.max, env: process.env },
       market,
       beckn: config.beckn,
       observe: () => machine.observe(),

@@ -1,31 +1,59 @@
-/** Guests by name: each `[[agents]]` row names a module and a factory in it; the daemon knows no role itself. */
+/** Guests by name: each `[[agents]]` row names code, a program or an address; the daemon knows no role itself. */
 
 import { createRequire } from "node:module";
 import { isAbsolute, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Access, AgentDefinition } from "@gridmesh/node";
+import type { Access, AgentDefinition, AgentSource } from "@gridmesh/node";
 import { isProtocolError, ProtocolError } from "@gridmesh/protocol";
-import type { AgentConfig } from "./config/schema.ts";
+import type { AgentConfig } from "./config/agent-schema.ts";
 
 export interface LoadedAgent {
   readonly name: string;
-  readonly definition: AgentDefinition;
+  readonly definition: AgentSource;
   readonly access: Access;
+}
+
+interface ModuleAgent {
+  readonly name: string;
+  readonly module: string;
+  readonly factory: string;
+  readonly options: unknown;
 }
 
 type Factory = (options: unknown) => AgentDefinition | Promise<AgentDefinition>;
 
-/** Imports each agent's module, in the order of the file. @throws AGENT_START_FAILED, CONFIG_INVALID naming the agent. */
+/** What each agent is, in the order of the file. @throws AGENT_START_FAILED, CONFIG_INVALID naming the agent. */
 export async function loadAgents(agents: readonly AgentConfig[], home: string): Promise<LoadedAgent[]> {
   const loaded: LoadedAgent[] = [];
-  for (const agent of agents) {
-    const factory = await factoryOf(agent, home);
-    loaded.push({ name: agent.name, definition: await made(agent, factory), access: agent.access });
-  }
+  for (const agent of agents) loaded.push(await loadAgent(agent, home));
   return loaded;
 }
 
-async function factoryOf(agent: AgentConfig, home: string): Promise<Factory> {
+/** @throws AGENT_START_FAILED, CONFIG_INVALID naming the agent. */
+export async function loadAgent(agent: AgentConfig, home: string): Promise<LoadedAgent> {
+  const { name, access } = agent;
+  return { name, access, definition: await sourceOf(agent, home) };
+}
+
+async function sourceOf(agent: AgentConfig, home: string): Promise<AgentSource> {
+  const { name, module, factory, options, command } = agent;
+  if (command !== undefined) return programOf(agent, command);
+  if (module === undefined || factory === undefined) {
+    throw new ProtocolError(
+      "CONFIG_INVALID",
+      `agent "${name}": agents at other addresses are no part of this program yet`,
+    );
+  }
+  const named: ModuleAgent = { name, module, factory, options };
+  return made(named, await factoryOf(named, home));
+}
+
+function programOf(agent: AgentConfig, command: string): AgentSource {
+  const { args, cwd, env, isolation, sandbox, capabilities } = agent;
+  return { command, args, cwd, env, isolation, sandbox, capabilities };
+}
+
+async function factoryOf(agent: ModuleAgent, home: string): Promise<Factory> {
   const namespace = await imported(agent, home);
   const factory = namespace[agent.factory];
   if (typeof factory === "function") return factory as Factory;
@@ -36,7 +64,7 @@ async function factoryOf(agent: AgentConfig, home: string): Promise<Factory> {
   );
 }
 
-async function imported(agent: AgentConfig, home: string): Promise<Record<string, unknown>> {
+async function imported(agent: ModuleAgent, home: string): Promise<Record<string, unknown>> {
   try {
     return (await import(specifierOf(agent.module, home))) as Record<string, unknown>;
   } catch (error) {
@@ -60,7 +88,7 @@ function specifierOf(module: string, home: string): string {
   }
 }
 
-async function made(agent: AgentConfig, factory: Factory): Promise<AgentDefinition> {
+async function made(agent: ModuleAgent, factory: Factory): Promise<AgentDefinition> {
   try {
     return await factory(agent.options);
   } catch (error) {

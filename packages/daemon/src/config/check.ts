@@ -2,6 +2,7 @@
 
 import type { JsonValue } from "@gridmesh/protocol";
 import type { z } from "zod";
+import { agentKeys } from "./agent-schema.ts";
 import { nearest } from "../nearest.ts";
 import type { KeyPath } from "./locate.ts";
 import type { ConfigProblem } from "./problem.ts";
@@ -55,12 +56,10 @@ function unknownKeys(issue: Issue & { code: "unrecognized_keys" }, file: ConfigF
   });
 }
 
-const AGENT_KEYS = ["name", "access", "module", "factory", "options"];
-
 function suggestionFor(key: string, path: KeyPath): string | undefined {
   const siblings =
     path[0] === "agents"
-      ? AGENT_KEYS
+      ? agentKeys
       : settings
           .filter((setting) => path.every((part, index) => setting.path[index] === part))
           .map((setting) => setting.path[path.length] ?? "");
@@ -88,7 +87,7 @@ function fixFor(issue: Issue, setting: Setting | undefined, found: unknown): str
     if (near !== undefined) return `Did you mean "${near}"?`;
   }
   if (setting === undefined || setting.key === "agents") {
-    return "An agent has name, access, module, factory and options.";
+    return "An agent has name, access and one of module (with factory, options), command (args, cwd, env), url, card.";
   }
   return `${setting.key} takes ${setting.type}.`;
 }

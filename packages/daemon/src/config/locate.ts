@@ -14,6 +14,8 @@ export interface Places {
   /** The place of a key, or of the nearest table around it. */
   of(path: KeyPath): Place | undefined;
   exact(path: KeyPath): Place | undefined;
+  /** Offsets from a table's header to the last value in it or in its own tables; undefined where it has no header. */
+  table(path: KeyPath): { readonly start: number; readonly end: number } | undefined;
 }
 
 export function locate(text: string): Places {
@@ -22,6 +24,7 @@ export function locate(text: string): Places {
   const exact = (path: KeyPath) => scan.places.get(JSON.stringify(path));
   return {
     exact,
+    table: (path) => scan.tables.get(JSON.stringify(path)),
     of(path) {
       for (let length = path.length; length > 0; length -= 1) {
         const place = exact(path.slice(0, length));
@@ -35,6 +38,7 @@ export function locate(text: string): Places {
 /** One pass over the text; its position is the state every step shares. */
 class Scan {
   readonly places = new Map<string, Place>();
+  readonly tables = new Map<string, { start: number; end: number }>();
   readonly #text: string;
   /** Number of elements so far of each array of tables. */
   readonly #arrays = new Map<string, number>();
@@ -49,8 +53,24 @@ class Scan {
     for (;;) {
       this.#blank(true);
       if (this.#at >= this.#text.length) return;
-      if (this.#text[this.#at] === "[") table = this.#header();
+      if (this.#text[this.#at] === "[") table = this.#begun(this.#at);
       else this.#pair(table);
+      this.#grow(table);
+    }
+  }
+
+  #begun(start: number): KeyPath {
+    const table = this.#header();
+    const key = JSON.stringify(table);
+    if (!this.tables.has(key)) this.tables.set(key, { start, end: this.#at });
+    return table;
+  }
+
+  /** What was just read belongs to the table and to every table around it. */
+  #grow(table: KeyPath): void {
+    for (let length = table.length; length > 0; length -= 1) {
+      const known = this.tables.get(JSON.stringify(table.slice(0, length)));
+      if (known !== undefined) known.end = this.#at;
     }
   }
 

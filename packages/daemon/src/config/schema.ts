@@ -3,34 +3,20 @@
 import type { JsonValue } from "@gridmesh/protocol";
 import { z } from "zod";
 import { access } from "./access-schema.ts";
+import { agentSchema } from "./agent-schema.ts";
 import { beckn } from "./beckn-schema.ts";
 import { control, gateway } from "./gateway-schema.ts";
 import { discovery, features, interop, limits, multiaddr, peers, reach, routing } from "./network-schema.ts";
 
 const NETWORK_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-const AGENT_NAME = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
-const FACTORY_NAME = /^[A-Za-z_$][\w$]*$/;
 const HOST_AND_PORT = /^(?:|(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5})$/;
 
 const level = z.enum(["error", "warn", "info", "debug", "silent"]);
 
 /** The longest drain that still lets a stop end within five seconds is 3 s; more is for tests by hand. */
 const MAX_DRAIN_MS = 60_000;
+const MAX_CHILDREN = 256;
 const MAX_CLOCK_SPEED = 10_000;
-const RESERVED_NAMES = ["node", "local", "cap"];
-
-const agentSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(AGENT_NAME, "1 to 64 of a-z 0-9 . _ -, beginning and ending with a letter or digit")
-    .refine((name) => !RESERVED_NAMES.includes(name), "node, local and cap are no agent names"),
-  access: z.enum(["private", "network", "public"]).default("private"),
-  module: z.string().min(1),
-  factory: z.string().regex(FACTORY_NAME, "the name of a function the module exports"),
-  options: z.record(z.string(), z.json()).default({}),
-});
-
-export type AgentConfig = z.infer<typeof agentSchema>;
 
 export const configSchema = z.strictObject({
   network: z
@@ -105,6 +91,14 @@ export const configSchema = z.strictObject({
         .meta({ type: "subsystem = level", note: "Levels of single subsystems, e.g. network = debug." }),
     })
     .prefault({}),
+  children: z
+    .strictObject({
+      max: z.int().min(1).max(MAX_CHILDREN).default(16).meta({
+        type: "integer, 1 … 256",
+        note: "Processes of agents that are programs of their own, all together.",
+      }),
+    })
+    .prefault({}),
   drainMs: z.int().min(0).max(MAX_DRAIN_MS).default(3_000).meta({
     type: "integer, 0 … 60000, ms",
     note: "How long open calls may go on after a stop was asked for; the whole stop then ends within 5 s.",
@@ -129,10 +123,7 @@ export const configSchema = z.strictObject({
       }),
     })
     .prefault({}),
-  agents: z
-    .array(agentSchema)
-    .default([])
-    .meta({ type: "tables", note: "Guests of this node: name, access, module, factory, options." }),
+  agents: z.array(agentSchema).default([]).meta({ type: "tables", note: "Guests of this node; see below." }),
 });
 
 export type Config = z.infer<typeof configSchema>;

@@ -38,8 +38,12 @@ export function tomlOf(value: JsonValue): string {
   if (typeof value === "object" && value !== null) {
     if (Object.keys(value).length === 0) return "{}";
     return `{ ${Object.entries(value)
-      .map(([key, member]) => `${key} = ${tomlOf(member)}`)
+      .map(([key, member]) => `${keyOf(key)} = ${tomlOf(member)}`)
       .join(", ")} }`;
   }
   return JSON.stringify(value);
+}
+
+function keyOf(key: string): string {
+  return /^[\w-]+$/.test(key) ? key : JSON.stringify(key);
 }

@@ -1,6 +1,7 @@
 import { isProtocolError, type JsonValue, ProtocolError, toRpcError } from "@gridmesh/protocol";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { z } from "zod";
+import { addAgent, addSchema, agentNamed, removeAgent } from "./agent-admin.ts";
 import type { ControlContext } from "./context.ts";
 import { checked } from "./problem.ts";
 import type { AgentView, RegistryRowView } from "./types.ts";
@@ -27,6 +28,14 @@ const registrySchema = z.object({
 
 export function agentRoutes(app: FastifyInstance, context: ControlContext): void {
   app.get("/agents", (): { agents: readonly AgentView[] } => ({ agents: agentsOf(context) }));
+  app.post("/agents", async (request, reply) => {
+    const added = await addAgent(context, checked(addSchema, request.body));
+    return reply.code(201).send(added);
+  });
+  app.get("/agents/:name", (request): { agent: AgentView } => ({
+    agent: agentNamed(context, nameOf(request.params)),
+  }));
+  app.delete("/agents/:name", (request) => removeAgent(context, nameOf(request.params)));
   app.get("/registry", (request) => find(context, checked(registrySchema, request.query)));
   app.post("/rpc", async (request, reply) => {
     const body = request.body;
@@ -40,7 +49,11 @@ export function agentRoutes(app: FastifyInstance, context: ControlContext): void
 }
 
 function agentsOf(context: ControlContext): AgentView[] {
-  return context.node.agents.list().map((agent) => ({ ...agent, kind: "module" as const }));
+  return [...context.node.agents.list()];
+}
+
+function nameOf(params: unknown): string {
+  return checked(z.object({ name: z.string().min(1).max(64) }), params).name;
 }
 
 async function find(

@@ -31,6 +31,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   INVALID_REQUEST: 400,
   PARSE_ERROR: 400,
   AGENT_NAME_TAKEN: 409,
+  AGENT_START_FAILED: 422,
   ORDER_CONFLICT: 409,
 };
 

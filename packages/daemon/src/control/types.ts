@@ -1,6 +1,6 @@
 /** What the control API says: one interface per noun, the same in routes, client and `--json`. Times: ms since the epoch. */
 
-import type { MetricFamily } from "@gridmesh/node";
+import type { AgentKind, MetricFamily } from "@gridmesh/node";
 import type { BookSnapshot, JsonValue } from "@gridmesh/protocol";
 
 export interface FindingView {
@@ -72,7 +72,7 @@ export interface AgentView {
   /** `<nodeId>:<name>`. */
   readonly address: string;
   readonly agentId: string;
-  readonly kind: "module";
+  readonly kind: AgentKind;
   readonly state: "starting" | "ready" | "failed" | "stopped";
   readonly reason?: string;
   readonly capabilities: readonly string[];
@@ -80,6 +80,12 @@ export interface AgentView {
   readonly inFlight: number;
   readonly callsTotal: number;
   readonly errorsTotal: number;
+}
+
+export interface AddedAgentView {
+  readonly agent: AgentView;
+  /** How many tools it offers; null where it has none to list. */
+  readonly tools: number | null;
 }
 
 export interface RegistryRowView {

@@ -22,7 +22,10 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
   },
   peers: { summary: "list, connect, disconnect peers", load: async () => (await import("./peers.ts")).peers },
   bans: { summary: "list and lift bans", load: async () => (await import("./bans.ts")).bans },
-  agents: { summary: "list own agents, find others", load: async () => (await import("./agents.ts")).agents },
+  agents: {
+    summary: "list, add and remove own agents, find others",
+    load: async () => (await import("./agents.ts")).agents,
+  },
   call: { summary: "call a method of any agent or node", load: async () => (await import("./call.ts")).call },
   token: {
     summary: "tokens for programs that call over HTTP",

@@ -296,3 +296,31 @@ test("a node out of reach passes for no agent of either revision, and is asked a
   const { era, versions } = await all.near.open(reference, { proto: "mcp", mode: "call" });
   assert.deepEqual([era, versions[0]], ["dual", "2026-07-28"]);
 });
+
+test("digits that JavaScript cannot hold pass two hops, and the bridge between the revisions, unchanged", async () => {
+  const path = fileURLToPath(new URL("children/mcp-verbatim.ts", import.meta.url));
+  const args = ["--conditions=gridmesh-source", path];
+  await using all = await mesh([{ name: "verbatim", definition: { command: process.execPath, args } }]);
+  const reference = `${all.far.id}:verbatim`;
+  const given = '{"n":12345678901234567890,"x":1.0,"y":-0,"z":1e400}';
+  const meta = JSON.stringify(_meta);
+  const hello =
+    '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}';
+  for (const mode of ["call", "session"] as const) {
+    const channel = await all.near.open(reference, { proto: "mcp", mode });
+    const more = mode === "call" ? `,"_meta":${meta}` : "";
+    if (mode === "session") channel.send(hello);
+    const call = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo","arguments":${given}${more}}}`;
+    const strange = `{"jsonrpc":"2.0","id":3,"method":"no/such","params":{${more.slice(1)}}}`;
+    channel.send(call);
+    channel.send(strange);
+    channel.end();
+    const heard: string[] = [];
+    for await (const line of channel.lines) heard.push(line);
+    assert.ok(
+      heard.some((line) => line.includes(`"structuredContent":${given}`)),
+      heard.join("\n"),
+    );
+    assert.ok(heard.some((line) => line.includes('"data":{"n":12345678901234567890}')));
+  }
+});

@@ -135,7 +135,7 @@ test("who asks, and says nothing more, is answered whole before the channel ends
   channel.send(request(2, "tools/list"));
   channel.end();
   const heard = await answers(channel, [], 3);
-  assert.deepEqual(heard.map(({ id }) => id).toSorted(), [1, 2]);
+  assert.deepEqual(heard.map(({ id }) => String(id)).toSorted(), ["1", "2"]);
   assert.equal(await channel.closed, undefined);
 });
 

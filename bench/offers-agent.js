@@ -1,9 +1,11 @@
-// The guests of the offers bench: homes that sell one hour, and one that asks for it. Plain JavaScript, as other authors
+// The guests of the offers bench: homes that sell one hour, and one that asks for it and buys of it. Plain JavaScript, as other authors
 // ship it.
 
 const WINDOW_MS = 2_000;
 const HOUR_S = 3_600;
 const MILLION = 1_000_000;
+/** 10 Wh. */
+const LITTLE = 10_000;
 
 /** Two hours ahead: still open whenever it is asked for. */
 function slotOf(context) {
@@ -40,8 +42,10 @@ export function buyer() {
   let own;
   return {
     capabilities: ["energy.buy"],
+    policy: { maxOrderMicro: MILLION, spendPerHourMicro: MILLION, maxOpenOrders: 1_000 },
     async start(context) {
       own = context;
+      await context.openBook({ moneyMicro: MILLION, energyMilliWh: 0, capacityMilliWh: 20 * MILLION });
     },
     methods: {
       /** Milliseconds from the search to each offer, in the order in which they came. */
@@ -58,6 +62,26 @@ export function buyer() {
           offers.push({ seller: offer.seller, ms: performance.now() - startMs });
         }
         return { offers };
+      },
+      /** Buys a little: milliseconds from the hold of its money to the decision, both on the disk. */
+      async buy() {
+        const slot = slotOf(own);
+        const at = {};
+        const events = own.desk.onEvent(({ kind, agentId }) => {
+          if (agentId === own.agentId) at[kind] ??= performance.now();
+        });
+        const { transactionId, steps } = await own.buy({
+          intent: { slot, needMilliWh: LITTLE, maxPriceMicroPerKWh: 300_000, currency: "USD" },
+          searchWindowMs: WINDOW_MS,
+          minFillMilliWh: LITTLE,
+          allOrNothing: true,
+          splitNeed: false,
+          requireInit: true,
+          delivery: "slot",
+          untilMs: slot.startS * 1_000,
+        });
+        events[Symbol.dispose]();
+        return { transactionId, outcome: steps.at(-1)?.outcome ?? "none", confirmMs: at.committed - at.held };
       },
     },
   };

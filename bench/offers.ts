@@ -1,4 +1,4 @@
-/** Twelve daemons, eleven of which sell: how soon a search has its first offer, and its last. */
+/** Thirteen daemons, twelve of which sell: how soon a search has its first offer, its last, and a contract. */
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -9,10 +9,14 @@ import { type Daemon, each, freePort, homeIn, killed, spawned } from "./daemons.
 import { type BenchOptions, line, type Line, percentile } from "./measure.ts";
 
 const agents = fileURLToPath(new URL("./offers-agent.js", import.meta.url));
-const MANY = 12;
+const MANY = 13;
 const FEW = 3;
 const SEARCHES = 40;
 const FEW_SEARCHES = 3;
+const DEALS = 25;
+const FEW_DEALS = 2;
+const STATUS_MS = 10_000;
+const POLL_MS = 5;
 const ASK_MS = 10_000;
 const TOPIC = "gridmesh/offers/search/energy";
 
@@ -39,7 +43,8 @@ export async function offers({ quick }: BenchOptions): Promise<readonly Line[]> 
       return (topics.find(({ topic }) => topic === TOPIC)?.meshPeers ?? 0) >= Math.min(3, count - 1);
     });
     await each([buyer], async () => (await ask(buyer)).offers.length === count - 1);
-    return await measured(buyer, { searches: quick ? FEW_SEARCHES : SEARCHES, sellers: count - 1 });
+    const found = await measured(buyer, { searches: quick ? FEW_SEARCHES : SEARCHES, sellers: count - 1 });
+    return [...found, ...(await dealt(buyer, quick ? FEW_DEALS : DEALS))];
   } finally {
     await Promise.all(daemons.map(killed));
     rmSync(folder, { recursive: true, force: true });
@@ -76,6 +81,44 @@ async function measured(
     line({ name: "search to last offer, p50", value: percentile(last, 0.5), unit: "ms" }),
     line({ name: "offers that came in time", value: (100 * all) / (sellers * searches), unit: "%" }),
   ];
+}
+
+interface Bought {
+  readonly transactionId: string;
+  readonly outcome: string;
+  readonly confirmMs: number;
+}
+
+/** Whole purchases: search, select, init, confirm, status. */
+async function dealt(buyer: Daemon, deals: number): Promise<readonly Line[]> {
+  const confirms: number[] = [];
+  const whole: number[] = [];
+  for (let deal = 0; deal < deals; deal += 1) {
+    const said = await buyer.control.call("local:buyer/buy", {}, { timeoutMs: ASK_MS });
+    const { transactionId, outcome, confirmMs } = said as unknown as Bought;
+    assert.equal(outcome, "confirmed", "a purchase without a contract");
+    confirms.push(confirmMs);
+    whole.push(await untilStatus(buyer, transactionId));
+  }
+  return [
+    line({ name: "search to on_status, p50", value: percentile(whole, 0.5), unit: "ms" }),
+    line({ name: "search to on_status, p99", value: percentile(whole, 0.99), unit: "ms" }),
+    line({ name: "confirm to on_confirm, both synced, p50", value: percentile(confirms, 0.5), unit: "ms" }),
+    line({ name: "confirm to on_confirm, both synced, p99", value: percentile(confirms, 0.99), unit: "ms" }),
+  ];
+}
+
+/** From the search's publication to the seller's word on how the order stands, by the buyer's own trace. */
+async function untilStatus({ control }: Daemon, transactionId: string): Promise<number> {
+  const endMs = performance.now() + STATUS_MS;
+  for (;;) {
+    const { steps } = await control.trace(transactionId);
+    const begun = steps.find(({ action }) => action === "search");
+    const told = steps.find(({ action, verdict }) => action === "on_status" && verdict === "ACK");
+    if (begun && told) return told.atMs - begun.atMs;
+    assert.ok(performance.now() < endMs, "no on_status came");
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
 }
 
 async function ask({ control }: Daemon): Promise<Asked> {

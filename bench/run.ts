@@ -38,7 +38,7 @@ const benches: Readonly<Record<string, Bench>> = {
     load: async () => (await import("./swarm.ts")).swarm,
   },
   offers: {
-    what: "twelve daemons: how soon a search has its first offer, and all",
+    what: "thirteen daemons: how soon a search has its first offer, all, and a contract",
     load: async () => (await import("./offers.ts")).offers,
   },
   gossip: {

@@ -26,6 +26,7 @@ import {
   writeDaemonFile,
 } from "./home.ts";
 import { type Doors, openDoors } from "./doors.ts";
+import { operator } from "./gateway/guard.ts";
 import { loadAgents } from "./load-agents.ts";
 import { observeMachine } from "./machine.ts";
 import type { ForeignMetrics } from "./metrics/foreign.ts";
@@ -60,6 +61,7 @@ interface Running {
   stop: Promise<void> | undefined;
 }
 
+const CONSENT_MS = 10_000;
 /** What is left for closing after the drain, so that a stop ends within 5 s. */
 const CLOSING_MS = 1_800;
 
@@ -89,6 +91,7 @@ export async function startDaemon({ paths, loaded, log, lock }: DaemonOptions): 
     statusPage: () => running.page,
     becknHttp: () => running.beckn,
     gateway: () => running.doors?.url ?? null,
+    consent: (reference) => consentTo(context, reference),
     metricsText: metricsOf(node, foreign),
     requestStop: (now) => void stop({ now }),
     stopping: () => running.stop !== undefined,
@@ -122,6 +125,13 @@ export async function startDaemon({ paths, loaded, log, lock }: DaemonOptions): 
     return running.stop;
   };
   return { node, context, stopped: stopping.promise, stop };
+}
+
+/** Of the meta-agent, which a plain daemon does not load. */
+async function consentTo(context: ControlContext, reference: string): Promise<string> {
+  const { MetaTools } = await import("./gateway/mcp-meta-tools.ts");
+  const signal = AbortSignal.timeout(CONSENT_MS);
+  return new MetaTools(context).consent(reference, { caller: operator, signal });
 }
 
 /** Loaded where it is wanted alone: it costs start time and memory. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { configOf, gridmesh, type RunningDaemon, startedDaemon, temporaryHome } from "./running.ts";
 
+const LOUD = fileURLToPath(new URL("gateway-loud-agent.ts", import.meta.url));
 const AGENT = fileURLToPath(new URL("gateway-agent.ts", import.meta.url));
 
 export interface Told {
@@ -13,10 +14,12 @@ export interface Told {
 
 type Headings = Readonly<Record<string, string>>;
 
-/** A daemon with the agents `demo` (network) and `secret` (private), and how to ask its gateway. */
+type Asked = [target: string, method: string, params?: Readonly<Record<string, unknown>>, headers?: Headings];
+
+/** A daemon with the agents `demo` and `loud` (network), `secret` (private) and `open` (public), and how to ask its gateway. */
 export interface TestGateway extends AsyncDisposable {
   readonly daemon: RunningDaemon;
-  urlOf(target: string): URL;
+  urlOf(target?: string): URL;
   /** The operator's, or the one given. */
   bearer(token?: string): Headings;
   /** A new token of scope agent. */
@@ -24,7 +27,9 @@ export interface TestGateway extends AsyncDisposable {
   /** The operator's request, unless the headers say otherwise. */
   post(target: string, body: string, headers?: Headings): Promise<Told>;
   /** A request of 2026-07-28 with the headers it must have. */
-  ask(target: string, method: string, params?: Readonly<Record<string, unknown>>): Promise<Told>;
+  ask(...asked: Asked): Promise<Told>;
+  /** A POST to the control API. */
+  control(path: string, body: object, headers?: Headings): Promise<Told>;
 }
 
 export const META = {
@@ -42,27 +47,32 @@ export function call(method: string, params: object = {}, id: unknown = 1): stri
 
 export const codeOf = ({ text }: Told) => (JSON.parse(text) as { error?: { code: number } }).error?.code;
 
-export function agentRow(name: string, access: string): string {
+function loudRow(): string {
+  return `[[agents]]\nname = "loud"\naccess = "network"\nmodule = ${JSON.stringify(LOUD)}\nfactory = "loud"\n`;
+}
+
+function agentRow(name: string, access: string): string {
   return `[[agents]]\nname = "${name}"\naccess = "${access}"\nmodule = ${JSON.stringify(AGENT)}\nfactory = "demo"\n`;
 }
 
 export async function openedGateway(network: string, settings = ""): Promise<TestGateway> {
   await using undo = new AsyncDisposableStack();
   const { home } = undo.use(temporaryHome());
-  const more = `control.listen = "127.0.0.1:0"\n${settings}\n${agentRow("demo", "network")}${agentRow("secret", "private")}`;
+  const more = `control.listen = "127.0.0.1:0"\n${settings}\n${agentRow("demo", "network")}${agentRow("secret", "private")}${agentRow("open", "public")}${loudRow()}`;
   const daemon = undo.use(await startedDaemon(home, { config: configOf({ network, more }) }));
   const operator = readFileSync(join(home, "control.token"), "utf8").trim();
   const bearer = (token = operator) => ({ authorization: `Bearer ${token}` });
-  const urlOf = (target: string) => new URL(`${daemon.node.gateway}/mcp/${encodeURIComponent(target)}`);
-  const post: TestGateway["post"] = async (target, body, headers = {}) => {
+  const urlOf = (target = "") => new URL(`${daemon.node.gateway}/mcp/${encodeURIComponent(target)}`);
+  const sent = async (url: URL, body: string, headers: Headings): Promise<Told> => {
     const accept = "application/json, text/event-stream";
-    const response = await fetch(urlOf(target), {
+    const response = await fetch(url, {
       method: "POST",
       headers: { "content-type": "application/json", accept, ...bearer(), ...headers },
       body,
     });
     return { status: response.status, headers: response.headers, text: await response.text() };
   };
+  const post: TestGateway["post"] = (target, body, headers = {}) => sent(urlOf(target), body, headers);
   const kept = undo.move();
   return {
     daemon,
@@ -73,11 +83,13 @@ export async function openedGateway(network: string, settings = ""): Promise<Tes
       const made = await gridmesh(home, "token", "add", name, "--scope", "agent", "--json", ...words);
       return (JSON.parse(made.stdout) as { readonly token: string }).token;
     },
-    ask(target, method, params = {}) {
+    ask(...[target, method, params = {}, headers = {}]) {
       const name = params["name"] ?? params["uri"];
       const named: Headings = typeof name === "string" ? { "mcp-name": name } : {};
-      return post(target, call(method, params), { ...VERSION, "mcp-method": method, ...named });
+      return post(target, call(method, params), { ...VERSION, "mcp-method": method, ...named, ...headers });
     },
+    control: (path, body, headers = {}) =>
+      sent(new URL(`${daemon.node.gateway}/v1/${path}`), JSON.stringify(body), headers),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }

@@ -7,6 +7,7 @@ import { fastify, type FastifyInstance } from "fastify";
 import { checkSocketPath } from "../home.ts";
 import { agentRoutes } from "./agent-routes.ts";
 import type { ControlContext } from "./context.ts";
+import { gatewayRoutes } from "./gateway-routes.ts";
 import { labRoutes } from "./lab-routes.ts";
 import { nodeRoutes } from "./node-routes.ts";
 import { peerRoutes } from "./peer-routes.ts";
@@ -55,6 +56,7 @@ export function controlApp(context: ControlContext, parts?: SocketParts): Fastif
       peerRoutes(v1, context);
       agentRoutes(v1, context);
       tradeRoutes(v1, context);
+      gatewayRoutes(v1, context);
       labRoutes(v1, context);
       done();
     },

@@ -18,6 +18,8 @@ export interface ControlContext {
   becknHttp(): string | null;
   /** Where local programs reach the control API and the gateway over TCP, once they do. */
   gateway(): string | null;
+  /** Accepts an agent's tools as they are now, by the operator's word; its address. */
+  consent(reference: string): Promise<string>;
   /** Every metric in Prometheus' text form. */
   metricsText(): Promise<{ readonly contentType: string; readonly text: string }>;
   /** Begins to stop, once; `now` skips the drain. */

@@ -10,7 +10,7 @@ export interface Gateway extends Disposable {
   takes(path: string): boolean;
   /** Answers in any case. */
   take(asked: GatewayRequest): Promise<void>;
-  /** Becomes the other protocol, or ends the connection. */
+  /** Becomes the other protocol. @throws Refusal before it has. */
   upgrade(asked: GatewayUpgrade): Promise<void>;
 }
 
@@ -22,8 +22,9 @@ interface Place {
 const under = (prefix: string) => (path: string) => path === prefix || path.startsWith(`${prefix}/`);
 
 const places: readonly Place[] = [
-  { takes: under("/mcp"), load: loadMcp },
+  { takes: (path) => under("/mcp")(path) || under("/rpc")(path), load: loadMcp },
   { takes: isA2a, load: async (context) => (await import("./a2a.ts")).openA2aFace(context) },
+  { takes: under("/agents"), load: async (context) => (await import("./catalog.ts")).openCatalog(context) },
 ];
 
 function isA2a(path: string): boolean {
@@ -40,7 +41,7 @@ export function openGateway(context: GatewayContext): Gateway {
     return known;
   };
   return {
-    takes: (path) => placeOf(path) !== undefined || path.startsWith("/rpc/"),
+    takes: (path) => placeOf(path) !== undefined,
     async take(asked) {
       try {
         const place = placeOf(asked.path);
@@ -52,8 +53,16 @@ export function openGateway(context: GatewayContext): Gateway {
         else await sendRefusal(asked, refusalFor(error));
       }
     },
-    async upgrade({ socket }) {
-      socket.destroy();
+    async upgrade(asked) {
+      const place = placeOf(asked.path);
+      const face = place === undefined ? undefined : await faceOf(place);
+      if (face?.upgrade === undefined || asked.request.headers.upgrade?.toLowerCase() !== "gridmesh-rpc") {
+        throw new Refusal(
+          404,
+          new ProtocolError("METHOD_NOT_FOUND", "nothing to upgrade to is at this path"),
+        );
+      }
+      await face.upgrade(asked);
     },
     [Symbol.dispose]: () => opened.dispose(),
   };
@@ -61,11 +70,7 @@ export function openGateway(context: GatewayContext): Gateway {
 
 async function loadMcp(context: GatewayContext): Promise<GatewayFace> {
   const { openMcpFace } = await import("./mcp.ts");
-  return openMcpFace(context, {
-    openMeta: () => {
-      throw new ProtocolError("AGENT_NOT_FOUND", "no agent here");
-    },
-  });
+  return openMcpFace(context);
 }
 
 function refusalFor(error: unknown): Refusal {

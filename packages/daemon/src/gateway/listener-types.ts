@@ -34,4 +34,6 @@ export interface GatewayUpgrade extends Admitted {
 export interface GatewayFace extends Disposable {
   /** Answers in any case. @throws Refusal, ProtocolError before anything was answered. */
   take(asked: GatewayRequest): Promise<void>;
+  /** Takes a connection over, where the face has another protocol than HTTP. @throws Refusal before it has. */
+  upgrade?(asked: GatewayUpgrade): Promise<void>;
 }

@@ -64,11 +64,9 @@ export async function openListener(options: ListenerOptions): Promise<LocalListe
     void options.gateway.take({ request, response, ...admitted });
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    try {
-      void options.gateway.upgrade({ request, socket, head, ...admit(request, rules()) });
-    } catch (error) {
-      socket.end(statusText(error));
-    }
+    void upgraded(socket, async () => {
+      await options.gateway.upgrade({ request, socket, head, ...admit(request, rules()) });
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) =>
@@ -101,11 +99,9 @@ export function attachSocket(gateway: Gateway): SocketParts {
     },
     onServer(server) {
       server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-        try {
-          void gateway.upgrade({ request, socket, head, ...targetOf(request), caller: operator });
-        } catch (error) {
-          socket.end(statusText(error));
-        }
+        void upgraded(socket, async () => {
+          await gateway.upgrade({ request, socket, head, ...targetOf(request), caller: operator });
+        });
       });
     },
   };
@@ -122,6 +118,17 @@ function checkScope({ caller, path }: Admitted, { method }: IncomingMessage): vo
 
 function turnAway(request: IncomingMessage, response: ServerResponse, error: unknown): void {
   void sendRefusal({ request, response }, refusalOf(error));
+}
+
+/** Who may not, or cannot be led on, is told as HTTP tells it. */
+async function upgraded(socket: Duplex, upgrade: () => Promise<void>): Promise<void> {
+  // A program that leaves in the middle is no fault of the listener's.
+  socket.on("error", () => undefined);
+  try {
+    await upgrade();
+  } catch (error) {
+    if (socket.writable) socket.end(statusText(error));
+  }
 }
 
 function statusText(error: unknown): string {

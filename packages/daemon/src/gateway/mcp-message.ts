@@ -78,6 +78,11 @@ export function readMessage(body: Uint8Array): McpMessage {
   );
 }
 
+/** The one message of a line, as strictly as a body's. @throws as `readMessage`. */
+export function readBodyLine(line: string): McpMessage {
+  return messageIn(parsed(Buffer.from(line)), line);
+}
+
 /** A line of an agent's; undefined for what is none. */
 export function readLine(line: string): McpMessage | undefined {
   try {

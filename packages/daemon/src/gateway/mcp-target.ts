@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { AgentChannel, AgentNode, ChannelMode, ChannelProto, LocalUser } from "@gridmesh/node";
 import { type JsonObject, type JsonValue, ProtocolError, rpcRequest } from "@gridmesh/protocol";
+import { publicAgent } from "./catalog-access.ts";
 import type { GatewayCaller } from "./guard.ts";
 import { type HeaderMark, hasParamHeaders, marksOf } from "./mcp-headers.ts";
 import { isObject, type McpRequest, readLine } from "./mcp-message.ts";
@@ -131,11 +132,8 @@ export function referenceIn(path: string, prefix: string): string | undefined {
 
 /** @throws AGENT_NOT_FOUND, the same as for an agent that is not there. */
 function checkReach(reference: string, caller: GatewayCaller): void {
-  if (!caller.mayReach(reference)) throw notFound(reference);
-}
-
-function notFound(reference: string): ProtocolError {
-  return new ProtocolError("AGENT_NOT_FOUND", `no agent ${reference.slice(reference.indexOf(":") + 1)} here`);
+  if (caller.mayReach(reference)) return;
+  throw new ProtocolError("AGENT_NOT_FOUND", `no agent ${reference.slice(reference.indexOf(":") + 1)} here`);
 }
 
 /**
@@ -149,7 +147,7 @@ export async function openAgent(
     readonly caller: GatewayCaller;
     readonly proto: ChannelProto;
     readonly mode: ChannelMode;
-    readonly headers?: Readonly<Record<string, string>>;
+    readonly headers?: Readonly<Record<string, string>> | undefined;
     readonly signal: AbortSignal;
   },
 ): Promise<AgentChannel> {
@@ -169,21 +167,4 @@ export function userOf(nodeId: string, { token, anonymous }: GatewayCaller): Loc
 /** The name of a token is this node's own business. */
 function pseudonym(nodeId: string, name: string): string {
   return createHash("sha256").update(`gridmesh user\0${nodeId}\0${name}`).digest("base64url").slice(0, 22);
-}
-
-/** Callers without a token reach public agents alone; a far agent's access is what its own node says of it. */
-async function publicAgent(node: AgentNode, reference: string, signal: AbortSignal): Promise<string> {
-  const known = reference.startsWith("cap:")
-    ? await node.resolve(reference, { timeoutMs: OPEN_MS, signal })
-    : reference;
-  const colon = known.indexOf(":");
-  const [nodeId, name] = colon < 0 ? ["local", known] : [known.slice(0, colon), known.slice(colon + 1)];
-  // Here the router itself tells public agents from others.
-  if (nodeId === "local" || nodeId === node.id || name === "node") return known;
-  const listed = await node.call(`${nodeId}:node/list_agents`, {}, { timeoutMs: OPEN_MS, signal });
-  const rows =
-    isObject(listed) && Array.isArray(listed["agents"]) ? (listed["agents"] as readonly JsonValue[]) : [];
-  const row = rows.find((agent) => isObject(agent) && agent["name"] === name);
-  if (!isObject(row) || row["access"] !== "public") throw notFound(known);
-  return known;
 }

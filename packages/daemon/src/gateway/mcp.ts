@@ -1,24 +1,30 @@
 /** `/mcp/<target>`: any agent the caller may reach, in both revisions of MCP over HTTP. */
 
+import type { AgentChannel } from "@gridmesh/node";
 import { isProtocolError, ProtocolError } from "@gridmesh/protocol";
 import { Refusal } from "./guard.ts";
 import { readBody, sendError, sendRefusal } from "./listener-http.ts";
-import type { GatewayContext, GatewayFace, GatewayRequest } from "./listener-types.ts";
+import type { GatewayContext, GatewayFace, GatewayRequest, GatewayUpgrade } from "./listener-types.ts";
 import { isModern } from "./mcp-headers.ts";
 import { LegacySessions } from "./mcp-legacy.ts";
 import { readMessage, refusalOf, RequestRefusal } from "./mcp-message.ts";
 import { answerModern } from "./mcp-modern.ts";
-import { McpTargets, type OpenMeta, referenceIn } from "./mcp-target.ts";
+import { openMeta } from "./mcp-meta.ts";
+import { MetaTools } from "./mcp-meta-tools.ts";
+import { McpTargets, referenceIn } from "./mcp-target.ts";
 
-export const MCP_PREFIX = "/mcp";
+const MCP_PREFIX = "/mcp";
+const BRIDGE_PREFIX = "/rpc";
+const BRIDGE_PROTOCOL = "gridmesh-rpc";
 
 /** @param options.sessionIdleMs - default 300,000 */
 export function openMcpFace(
   context: GatewayContext,
-  options: { readonly openMeta: OpenMeta; readonly sessionIdleMs?: number | undefined },
+  options: { readonly sessionIdleMs?: number | undefined } = {},
 ): GatewayFace {
   const sessions = new LegacySessions({ idleMs: options.sessionIdleMs });
-  const targets = new McpTargets(context.node, options.openMeta);
+  const tools = new MetaTools(context);
+  const targets = new McpTargets(context.node, (mode, caller) => openMeta(context, tools, { mode, caller }));
   return {
     async take(asked) {
       try {
@@ -27,8 +33,31 @@ export function openMcpFace(
         await refuse(asked, error, context);
       }
     },
+    upgrade: (asked) => bridge(asked, targets),
     [Symbol.dispose]: () => sessions[Symbol.dispose](),
   };
+}
+
+/** A connection that becomes lines: opened first, so that whoever cannot be reached is told as HTTP tells it. */
+async function bridge({ socket, path, caller, head }: GatewayUpgrade, targets: McpTargets): Promise<void> {
+  const target = targets.of(referenceIn(path, BRIDGE_PREFIX), caller);
+  const gone = new AbortController();
+  const leave = () => gone.abort(new ProtocolError("CALL_CANCELLED", "the program has gone"));
+  socket.once("close", leave);
+  let channel: AgentChannel;
+  try {
+    channel = await target.open("call", gone.signal);
+  } catch (error) {
+    throw refusalFor(error);
+  }
+  socket.off("close", leave);
+  const { era, versions } = channel;
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${BRIDGE_PROTOCOL}\r\ngridmesh-era: ${era}\r\ngridmesh-versions: ${versions.join(" ")}\r\n\r\n`,
+  );
+  if (head.length > 0) socket.unshift(head);
+  const { bridgeLines } = await import("./stdio-bridge.ts");
+  await bridgeLines(socket, target, channel);
 }
 
 async function answer(

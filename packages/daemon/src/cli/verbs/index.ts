@@ -27,6 +27,10 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     load: async () => (await import("./agents.ts")).agents,
   },
   call: { summary: "call a method of any agent or node", load: async () => (await import("./call.ts")).call },
+  mcp: {
+    summary: "an agent on stdin and stdout, for MCP programs",
+    load: async () => (await import("./mcp.ts")).mcp,
+  },
   token: {
     summary: "tokens for programs that call over HTTP",
     load: async () => (await import("./token.ts")).token,

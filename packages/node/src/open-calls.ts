@@ -72,14 +72,14 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
     registry.touch();
   };
   const children = openChildren(base, parts);
-  const agents = openAgentList(base, { ...parts, children }, onChange);
+  const access = createAccess(clock, base.access);
+  const agents = openAgentList(base, { ...parts, children, access }, onChange);
   // A stop has ended them before; after a start that failed half-way nobody else does.
   undo.defer(() => agents.stopAll(0));
   const registryRoom = openRegistry(base, parts, { forwarder, agents });
   const { registry } = registryRoom;
   const advertiser = openAdvertiser(base, parts, { agents, registry });
   undo.defer(() => advertiser.stop());
-  const access = createAccess(clock, base.access);
   const nodeMethods = createNodeMethods({
     facts: parts.facts,
     agents,
@@ -257,13 +257,14 @@ function openChildren(base: NodeBase, { store }: CallParts): ChildRoom | undefin
 
 function openAgentList(
   base: NodeBase,
-  parts: CallParts & Pick<CallRoom, "children">,
+  parts: CallParts & Pick<CallRoom, "children"> & { readonly access: AccessJudge },
   onChange: () => void,
 ): AgentList {
   return createAgentList({
     nodeId: parts.identity.peerId,
     clock: base.clock,
     random: base.random,
+    access: parts.access,
     log: base.log.child("agents"),
     contextFor: parts.contextFor,
     async identify(name) {

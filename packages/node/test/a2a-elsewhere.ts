@@ -34,12 +34,18 @@ export async function a2aElsewhere(executor: AgentExecutor, draft: CardDraft): P
     new DefaultRequestHandler(card, new InMemoryTaskStore(), executor),
   );
   answer = async (request, response) => {
-    if (request.method === "GET") return void response.end(JSON.stringify(AgentCard.toJSON(card)));
-    const body = await new Response(request as unknown as ReadableStream).text();
+    if (request.method === "GET") {
+      response.end(JSON.stringify(AgentCard.toJSON(card)));
+      return;
+    }
+    const pieces: Buffer[] = [];
+    for await (const piece of request as AsyncIterable<Buffer>) pieces.push(piece);
+    const body = Buffer.concat(pieces).toString();
     const told = await handler.handle(body, new ServerCallContext({ requestedVersion: "1.0" }));
     if (!(Symbol.asyncIterator in told)) {
       response.setHeader("content-type", "application/json");
-      return void response.end(JSON.stringify(told));
+      response.end(JSON.stringify(told));
+      return;
     }
     response.setHeader("content-type", "text/event-stream");
     for await (const event of told) response.write(formatSSEEvent(event));

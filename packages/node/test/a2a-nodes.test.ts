@@ -180,7 +180,7 @@ test("a card given out again under another address is the node's, and verifies",
   ]);
   const [signature] = again["signatures"] as JsonObject[];
   const header = JSON.parse(
-    Buffer.from(String(signature?.["protected"]), "base64url").toString(),
+    Buffer.from(signature?.["protected"] as string, "base64url").toString(),
   ) as JsonObject;
   assert.equal(header["kid"], near.id);
   assert.deepEqual(again["skills"], card["skills"]);

@@ -33,6 +33,7 @@ function hosted(card = elsewhere.url): HostedAgent {
       clock: systemClock(),
       log: silentLog(),
       newId: () => crypto.randomUUID(),
+      allows: () => true,
     },
   );
   agent.become("ready");

@@ -44,6 +44,7 @@ export async function faceRig(executor: AgentExecutor, card: CardDraft): Promise
     clock: systemClock(),
     log: silentLog(),
     newId: () => `id-${(ids += 1)}`,
+    allows: () => true,
   };
   const draft = () => Promise.resolve(card);
   const face = new A2aFace(
@@ -66,7 +67,7 @@ export async function faceRig(executor: AgentExecutor, card: CardDraft): Promise
       const transport = await channelTransportFactory(
         () => (opening) => Promise.resolve(open(caller, opening)),
       );
-      return clientOf(transport, await face.card());
+      return clientOf(transport, await face.card(caller));
     },
     async ask(request, headers = { "a2a-version": "1.0" }, caller = ALICE) {
       const channel = open(caller, { headers });

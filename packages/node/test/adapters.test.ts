@@ -5,7 +5,7 @@ import type { JsonObject } from "@gridmesh/protocol";
 import { Client } from "@modelcontextprotocol/client";
 import { inputRequired, McpServer } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import type { AgentDefinition, McpFactory } from "../src/agent.ts";
+import type { AgentDefinition, Caller, McpFactory } from "../src/agent.ts";
 import { systemClock } from "../src/clock.ts";
 import { withBothFaces } from "../src/host/adapters.ts";
 import { channelTransportFactory } from "../src/host/a2a-transport.ts";
@@ -72,7 +72,12 @@ const factory: McpFactory = () => {
   return server;
 };
 
-function hosted(definition: Omit<AgentDefinition, "capabilities">): HostedAgent {
+type Allows = (
+  caller: Caller,
+  asked: { readonly method: string; readonly item: string | undefined },
+) => boolean;
+
+function hosted(definition: Omit<AgentDefinition, "capabilities">, allows: Allows = () => true): HostedAgent {
   const inner = hostInProcess({
     name: "sample",
     agentId: agentKey.signer.agentId,
@@ -88,6 +93,7 @@ function hosted(definition: Omit<AgentDefinition, "capabilities">): HostedAgent 
     clock: systemClock(),
     log: silentLog(),
     newId: () => `id-${(ids += 1)}`,
+    allows,
   });
   agent.become("ready");
   return agent;
@@ -298,4 +304,32 @@ test("a skill's message knows who called the tool", async () => {
   const { structuredContent } = await caller.callTool({ name: "whoami" });
   assert.deepEqual(structuredContent, { ...BOB });
   await caller.close();
+});
+
+test("a tool that a caller may not call is no skill for it, by whichever name the rule has it", async () => {
+  for (const method of ["tools/call", "SendMessage"]) {
+    const forbids: Allows = (caller, asked) =>
+      caller.peerId !== BOB.peerId || asked.item !== "add" || asked.method !== method;
+    const agent = hosted({ mcp: factory }, forbids);
+    const [alice, bob] = await Promise.all([a2a(agent), a2a(agent, BOB)]);
+    const seen = (await bob.getAgentCard()).skills.map(({ id }) => id);
+    assert.ok(seen.includes("text") && !seen.includes("add"));
+    await assert.rejects(bob.sendMessage(asks("add", { a: 1, b: 2 })), /no skill "add"/);
+    const task = (await alice.sendMessage(asks("add", { a: 1, b: 2 }))) as Task;
+    assert.equal(task.status?.state, TaskState.TASK_STATE_COMPLETED);
+  }
+});
+
+test("a right that was taken away in between stops a task that waits", async () => {
+  let allowed = true;
+  const agent = hosted({ mcp: factory }, () => allowed);
+  const caller = await a2a(agent);
+  const asked = (await caller.sendMessage(asks("ask"))) as Task;
+  allowed = false;
+  const inputResponses = { name: { action: "accept", content: { name: "Ada" } } };
+  const done = (await caller.sendMessage(
+    asks("", { inputResponses }, { taskId: asked.id, metadata: {} }),
+  )) as Task;
+  assert.equal(done.status?.state, TaskState.TASK_STATE_FAILED);
+  assert.match(JSON.stringify(done.status.message), /not allowed/);
 });

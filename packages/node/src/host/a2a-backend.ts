@@ -13,10 +13,11 @@ export interface ExecutorParts {
   readonly executor: AgentExecutor;
   readonly draft: () => Promise<CardDraft>;
   readonly needsSkill: boolean;
+  readonly means?: string | undefined;
 }
 
 export async function executorBackend(sdk: A2aSdk, room: A2aRoom, parts: ExecutorParts): Promise<A2aBackend> {
-  const { executor, draft, needsSkill } = parts;
+  const { executor, draft, needsSkill, means } = parts;
   const shelf = new TaskShelf(sdk);
   // The SDK reads capabilities and extensions from it, which do not change.
   const card: AgentCard = sdk.types.AgentCard.fromJSON(
@@ -26,6 +27,7 @@ export async function executorBackend(sdk: A2aSdk, room: A2aRoom, parts: Executo
   return {
     draft,
     needsSkill,
+    means,
     handler: new sdk.server.DefaultRequestHandler(card, shelf, guarded),
     checkRoom: (owner) => shelf.checkRoom(owner),
   };

@@ -12,7 +12,7 @@ import type { Caller } from "../agent.ts";
 import { a2aFailure } from "../route/a2a-errors.ts";
 import type { A2aRoom } from "./a2a-room.ts";
 import type { A2aSdk } from "./a2a-sdk.ts";
-import { checkSend, isSend, withoutTenant } from "./a2a-params.ts";
+import { isSend, withoutTenant, withSkill } from "./a2a-params.ts";
 import { readShortCall, shortAnswer } from "./a2a-shim.ts";
 import { A2A_OLD_VERSION, A2A_VERSION, type CardDraft, majorMinor, makeCard, versionsOf } from "./card.ts";
 import { signCard } from "./card-signature.ts";
@@ -24,6 +24,8 @@ export interface A2aBackend {
   readonly handler: A2ARequestHandler;
   /** A message has to name a skill, unless there is only one. */
   readonly needsSkill: boolean;
+  /** The method that calling a skill comes to, where it is an adapter that calls it. */
+  readonly means?: string | undefined;
   /** Whether one more task may begin. @throws QUOTA_EXCEEDED. */
   checkRoom(owner: string): void;
 }
@@ -76,10 +78,10 @@ export class A2aFace {
     this.#old = (body, context) => old.handle(body, context);
   }
 
-  /** The card, signed by the agent. */
-  async card(): Promise<JsonObject> {
+  /** The card as a caller may see it, signed by the agent. */
+  async card(caller: Caller): Promise<JsonObject> {
     const { nodeId, name: agent, signer } = this.#room;
-    const card = makeCard(await this.#backend.draft(), { nodeId, agent });
+    const card = makeCard(await this.#draftFor(caller), { nodeId, agent });
     const text = JSON.stringify(card);
     if (this.#signed?.text !== text) {
       this.#signed = { text, card: signCard(card, signer, signer.agentId) };
@@ -87,11 +89,22 @@ export class A2aFace {
     return this.#signed.card;
   }
 
+  /** With the skills that the caller may call. */
+  async #draftFor(caller: Caller): Promise<CardDraft> {
+    const draft = await this.#backend.draft();
+    const { allows } = this.#room;
+    const { means } = this.#backend;
+    const mayCall = (item: string) =>
+      allows(caller, { method: "SendMessage", item }) &&
+      (means === undefined || allows(caller, { method: means, item }));
+    return { ...draft, skills: (draft.skills ?? []).filter(({ id }) => mayCall(id)) };
+  }
+
   /** Never throws: what fails is an answer. */
   async answer(request: A2aRequest, asking: Asking): Promise<A2aAnswer> {
     const { id, method, params } = request;
     try {
-      if (method === "GetAgentCard") return { jsonrpc: "2.0", id, result: await this.card() };
+      if (method === "GetAgentCard") return { jsonrpc: "2.0", id, result: await this.card(asking.caller) };
       const short = readShortCall(method, params, this.#room.newId);
       if (short === undefined) return await this.#ask(request, asking, asking.headers["a2a-version"]);
       const answer = await this.#ask({ id, ...short }, asking, A2A_VERSION);
@@ -106,12 +119,12 @@ export class A2aFace {
   async #ask(request: A2aRequest, asking: Asking, asked: string | undefined): Promise<A2aAnswer> {
     const { id, method } = request;
     const version = majorMinor(asked);
-    const draft = await this.#backend.draft();
+    const draft = await this.#draftFor(asking.caller);
     if (!versionsOf(draft).includes(version)) return this.#unsupported(id, draft);
-    const params = withoutTenant(request.params, this.#room.name);
+    let params = withoutTenant(request.params, this.#room.name);
     const context = this.#context(asking, version);
     if (isSend(method)) {
-      checkSend(params, { skills: draft.skills ?? [], needed: this.#backend.needsSkill });
+      params = withSkill(params, { skills: draft.skills ?? [], needed: this.#backend.needsSkill });
       this.#backend.checkRoom(context.user?.userName ?? "");
     }
     const body = { jsonrpc: "2.0", id, method, ...(params === undefined ? {} : { params }) };

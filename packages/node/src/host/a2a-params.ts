@@ -60,17 +60,22 @@ export function withoutTenant(params: JsonValue | undefined, agent: string): Jso
   throw new ProtocolError("INVALID_PARAMS", `tenant is "${agent}" here`);
 }
 
-/** @throws INVALID_PARAMS: no message, no parts, an unknown skill (`data.skills` lists the known). */
-export function checkSend(
+/**
+ * A message that names its skill, where one has to be named: the only one there is goes without saying.
+ * @throws INVALID_PARAMS: no message, no parts, an unknown skill (`data.skills` lists the known).
+ */
+export function withSkill(
   params: JsonValue | undefined,
   { skills, needed }: { readonly skills: readonly CardSkill[]; readonly needed: boolean },
-): void {
+): JsonValue | undefined {
   const message = messageIn(params);
   const skill = skillOf(message);
   const known = skills.map(({ id }) => id);
   // An agent that lists no skills knows them itself.
-  if (!needed && (skill === undefined || known.length === 0)) return;
-  if (skill === undefined ? known.length === 1 || goesOn(message) : known.includes(skill)) return;
+  if (!needed && (skill === undefined || known.length === 0)) return params;
+  if (skill === undefined ? goesOn(message) : known.includes(skill)) return params;
+  const [only] = known;
+  if (skill === undefined && only !== undefined && known.length === 1) return naming(only, params, message);
   const what = skill === undefined ? "a message names a skill" : `no skill "${skill.slice(0, 64)}"`;
   throw new ProtocolError("INVALID_PARAMS", what, { data: { skills: known } });
 }
@@ -81,6 +86,11 @@ function messageIn(params: JsonValue | undefined): JsonObject {
   const { parts } = message;
   if (Array.isArray(parts) && parts.length > 0) return message;
   throw new ProtocolError("INVALID_PARAMS", "a message has at least one part");
+}
+
+function naming(skillId: string, params: JsonValue | undefined, message: JsonObject): JsonObject {
+  const metadata = isObject(message["metadata"]) ? message["metadata"] : {};
+  return { ...(isObject(params) ? params : {}), message: { ...message, metadata: { ...metadata, skillId } } };
 }
 
 function goesOn({ taskId }: JsonObject): boolean {

@@ -1,7 +1,9 @@
 /** What the A2A face of an agent needs of its node. */
 
 import type { Signer } from "@gridmesh/protocol";
+import type { Caller } from "../agent.ts";
 import type { Clock } from "../clock.ts";
+import type { Asked } from "../gate/access.ts";
 import type { Log } from "../log.ts";
 
 export interface A2aRoom {
@@ -12,4 +14,6 @@ export interface A2aRoom {
   readonly clock: Clock;
   readonly log: Log;
   readonly newId: () => string;
+  /** Whether a caller may ask this of the agent: what an adapter asks in its name, it must be allowed itself. */
+  readonly allows: (caller: Caller, asked: Asked) => boolean;
 }

@@ -25,12 +25,14 @@ export function skillTools(openFace: () => Promise<A2aFace>, newId: () => string
       openFace(),
       import("@modelcontextprotocol/server"),
     ]);
-    const { name, version, description } = await face.card();
+    const { name, version, description } = await face.card(caller);
     const server = new Server(
       { name: asText(name), version: asText(version) },
       { capabilities: { tools: {} }, instructions: asText(description) },
     );
-    server.setRequestHandler("tools/list", async () => ({ tools: toolsOf(await face.card()) as never }));
+    server.setRequestHandler("tools/list", async () => ({
+      tools: toolsOf(await face.card(caller)) as never,
+    }));
     server.setRequestHandler("tools/call", async ({ params }, { mcpReq }) => {
       const { signal, inputResponses = {}, _meta: meta } = mcpReq;
       const state = mcpReq.requestState();
@@ -99,7 +101,7 @@ class SkillCall {
   }
 
   async #streams(): Promise<boolean> {
-    const { capabilities } = await this.#options.face.card();
+    const { capabilities } = await this.#options.face.card(this.#options.caller);
     return isObject(capabilities) && capabilities["streaming"] === true;
   }
 

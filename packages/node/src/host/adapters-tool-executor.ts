@@ -10,14 +10,12 @@ import type { A2aRoom } from "./a2a-room.ts";
 import type { A2aSdk } from "./a2a-sdk.ts";
 import { askMcp } from "./adapters-ask.ts";
 import { partsOfResult } from "./adapters-parts.ts";
-import type { CardDraft } from "./card.ts";
-import { isObject } from "./loose-json.ts";
+import { asText, isObject } from "./loose-json.ts";
 
 export interface ToolExecutorOptions {
   readonly agent: LocalAgent;
   readonly sdk: A2aSdk;
   readonly room: A2aRoom;
-  readonly draft: () => Promise<CardDraft>;
 }
 
 /** A call whose tool asked for something. */
@@ -49,7 +47,8 @@ export class ToolExecutor implements AgentExecutor {
     this.#running.set(taskId, { contextId, stop });
     try {
       bus.publish({ kind: "task", data: taskOf(request, this.#status(states.TASK_STATE_WORKING)) });
-      const params = await this.#paramsOf(request);
+      const params = this.#paramsOf(request);
+      this.#checkAllowed(caller, params["name"]);
       const onProgress = (progress: JsonObject) => {
         if (!stop.signal.aborted) this.#working(request, bus, progress);
       };
@@ -78,8 +77,15 @@ export class ToolExecutor implements AgentExecutor {
     return Promise.resolve();
   };
 
+  /** What goes on may have been forbidden since it began. @throws UNAUTHORIZED. */
+  #checkAllowed(caller: Caller, name: JsonValue | undefined): void {
+    const { allows } = this.#options.room;
+    if (allows(caller, { method: "tools/call", item: asText(name) })) return;
+    throw new ProtocolError("UNAUTHORIZED", `tool ${asText(name)} is not allowed`);
+  }
+
   /** The tool's call: a new one, or one gone on with. */
-  async #paramsOf({ taskId, userMessage }: RequestContext): Promise<JsonObject> {
+  #paramsOf({ taskId, userMessage }: RequestContext): JsonObject {
     const data = dataOf(userMessage.parts);
     const pending = this.#pending.get(taskId);
     if (pending !== undefined) {
@@ -92,9 +98,7 @@ export class ToolExecutor implements AgentExecutor {
         ...(requestState === undefined ? {} : { requestState }),
       };
     }
-    const meant = userMessage.metadata?.["skillId"] as JsonValue | undefined;
-    const name = typeof meant === "string" ? meant : (await this.#options.draft()).skills?.[0]?.id;
-    return { name: name ?? "", arguments: data };
+    return { name: asText(userMessage.metadata?.["skillId"] as JsonValue | undefined), arguments: data };
   }
 
   #tell(

@@ -203,7 +203,11 @@ class TwoFacedAgent implements HostedAgent {
     }
     const skills = new ToolSkills(this.#inner, room.clock, room.nodeId);
     const draft = async () => ({ ...(await skills.draft()), ...card });
-    const executor = new ToolExecutor({ agent: this.#inner, sdk, room, draft });
-    return new A2aFace(sdk, room, await executorBackend(sdk, room, { executor, draft, needsSkill: true }));
+    const executor = new ToolExecutor({ agent: this.#inner, sdk, room });
+    return new A2aFace(
+      sdk,
+      room,
+      await executorBackend(sdk, room, { executor, draft, needsSkill: true, means: "tools/call" }),
+    );
   }
 }

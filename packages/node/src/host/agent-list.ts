@@ -3,6 +3,7 @@
 import { isAgentName, ProtocolError, messageOf, uuidV7 } from "@gridmesh/protocol";
 import type { Access, AgentContext } from "../agent.ts";
 import type { Clock, Random } from "../clock.ts";
+import type { AccessJudge } from "../gate/access.ts";
 import type { Identity } from "../identity.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
@@ -45,6 +46,7 @@ export interface AgentListOptions {
   readonly nodeId: string;
   readonly clock: Clock;
   readonly random: Random;
+  readonly access: AccessJudge;
   readonly log: Log;
   readonly identify: (name: string) => Promise<Identity>;
   readonly contextFor: (agent: SeatedAgent, signal: AbortSignal) => AgentContext;
@@ -124,9 +126,16 @@ class Seats implements AgentList {
   }
 
   #withFaces(inner: HostedAgent, { signer }: Identity): HostedAgent {
-    const { nodeId, clock, random, log } = this.#options;
-    const newId = () => uuidV7(clock.nowMs(), random);
-    return withBothFaces(inner, { name: inner.name, nodeId, signer, clock, log, newId });
+    const { nodeId, clock, random, log, access } = this.#options;
+    return withBothFaces(inner, {
+      name: inner.name,
+      nodeId,
+      signer,
+      clock,
+      log,
+      newId: () => uuidV7(clock.nowMs(), random),
+      allows: (caller, asked) => access.allows(inner, caller, asked),
+    });
   }
 
   async #begin(name: string, seat: Seat): Promise<void> {

@@ -92,12 +92,16 @@ export type {
   AgentNode,
   ExtensionDraft,
   HostedAgentView,
+  InputRequest,
+  NamedWait,
   NodeAgents,
   NodeBan,
   NodeBans,
   NodeExtensions,
   NodePeer,
   NodeState,
+  StreamMessage,
+  StreamOptions,
 } from "./node.ts";
 export type { LinkOptions, NodeAgent, NodeOptions } from "./node-options.ts";
 export type {

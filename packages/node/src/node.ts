@@ -130,6 +130,22 @@ export interface NamedWait extends Wait {
   readonly as?: LocalUser | undefined;
 }
 
+/** Something an agent said before it was done, or its result. */
+export type StreamMessage =
+  | { readonly kind: "notification"; readonly method: string; readonly params: JsonValue }
+  | { readonly kind: "result"; readonly result: JsonValue };
+
+/** What an agent asks its caller in between: sampling, elicitation or roots, of either revision of MCP. */
+export interface InputRequest {
+  readonly method: string;
+  readonly params: JsonValue;
+}
+
+export interface StreamOptions extends NamedWait {
+  /** Answers what the agent asks; without it agents that ask get an error. */
+  readonly onInput?: ((request: InputRequest) => Promise<JsonValue> | JsonValue) | undefined;
+}
+
 /** One peer with one key, its agents, its links, its books. */
 export interface AgentNode extends AsyncDisposable {
   /** PeerId. */
@@ -166,6 +182,12 @@ export interface AgentNode extends AsyncDisposable {
   call(address: string, params?: JsonValue, wait?: NamedWait): Promise<JsonValue>;
   /** As `call`, for an agent (`agent1`, `<PeerId>:agent1`) and a method. */
   callAgent(target: string, method: string, params?: JsonValue, wait?: NamedWait): Promise<JsonValue>;
+  /**
+   * As `call`, with what the agent says meanwhile: notifications as they come, last the result; A2A streams have many
+   * results. Leaving the loop ends the call. Default time limit 600 s, of those that listen none.
+   * @throws as `call`; PROTOCOL_UNSUPPORTED when the agent asks and nobody answers.
+   */
+  stream(address: string, params?: JsonValue, options?: StreamOptions): AsyncIterable<StreamMessage>;
   /**
    * A channel of JSON-RPC lines to an agent (`agent1`, `<PeerId>:agent1`, `cap:<capability>`) or to a node's own methods
    * (`node`, `<PeerId>:node`), opened in the name of one of this node's users or of the operator; `wait` is for the

@@ -20,7 +20,10 @@ import type {
   NodeExtensions,
   NodePeer,
   NodeState,
+  StreamMessage,
+  StreamOptions,
 } from "./node.ts";
+import { streamCall } from "./stream-call.ts";
 import { nodeExtensions } from "./node-extensions.ts";
 import { operatorBans } from "./node-bans.ts";
 import type { NodeBase } from "./node-options.ts";
@@ -237,6 +240,12 @@ export class RunningNode implements AgentNode {
     ...[target, method, params = {}, wait = {}]: Parameters<AgentNode["callAgent"]>
   ): Promise<JsonValue> {
     return this.#rooms.calls.router.callAgent(target, { method, params }, inName(wait, this.id));
+  }
+
+  stream(address: string, params: JsonValue = {}, options: StreamOptions = {}): AsyncIterable<StreamMessage> {
+    const { base, version } = this.#options;
+    const open: AgentNode["open"] = (to, request, wait) => this.open(to, request, wait);
+    return streamCall({ address, params, options }, { clock: base.clock, version, open });
   }
 
   open(reference: string, opening: OpenRequest, wait: Wait = {}): Promise<AgentChannel> {

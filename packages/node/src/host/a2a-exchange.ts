@@ -10,7 +10,7 @@ import { isObject } from "./loose-json.ts";
 /** Opens a channel to the agent that is meant. */
 export type OpenA2a = (opening: ChannelOpening) => Promise<AgentChannel>;
 
-/** A task may take its time: as long as any call may. */
+/** A task may take its time: as long as a call may. */
 const LONGEST_MS = nodeLimits.callTimeoutMaxMs;
 
 /** What came of a request: nothing to wait for, one answer, or answers as they come. */

@@ -139,7 +139,7 @@ export class ChannelGuard {
     this.#endIfDone();
   }
 
-  /** Work that nobody waits for counts and is judged as any other; what is refused has nobody to tell. */
+  /** Work that nobody waits for counts and is judged like all other work; what is refused has nobody to tell. */
   #mayPass(read: Exclude<CallerLine, AskedLine>): boolean {
     const runs = read.kind === "notification" ? read.runs : undefined;
     if (read.kind === "invalid" || runs !== undefined || this.#mayFollow === 0) this.#options.admit();

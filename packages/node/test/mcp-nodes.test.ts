@@ -16,7 +16,7 @@ import {
   systemProcesses,
 } from "../src/index.ts";
 import type { NodeAgent } from "../src/node-options.ts";
-import type { AgentChannel, ChannelMode } from "../src/route/channel.ts";
+import type { AgentChannel, ChannelMode, LocalUser } from "../src/route/channel.ts";
 import { program } from "./child-rig.ts";
 import { mcpCaller } from "./mcp-callers.ts";
 import { NETWORK } from "./node-fixture.ts";
@@ -114,13 +114,15 @@ async function listener(node: AgentNode, reference: string, notifications: objec
 
 interface Round {
   readonly reference: string;
+  /** `anonymous`: a caller without a token. */
   readonly user: string | undefined;
   readonly params: object;
 }
 
 /** One round of the tool that takes two. */
 async function twoRounds(node: AgentNode, { reference, user, params }: Round) {
-  const as = user === undefined ? {} : { as: { user } };
+  const named = user === "anonymous" ? { anonymous: true } : { user };
+  const as = user === undefined ? {} : { as: named as LocalUser };
   const channel = await node.open(reference, { proto: "mcp", mode: "call", ...as });
   const full = { name: "two-rounds", ...params, _meta };
   channel.send(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: full }));
@@ -244,6 +246,7 @@ test("a state that one caller was given is refused from every other: another use
   for (const [node, user, params] of [
     [all.near, "bob", { requestState }],
     [all.near, undefined, { requestState }],
+    [all.near, "anonymous", { requestState }],
     [all.other, "ann", { requestState }],
     [all.near, "ann", { requestState, arguments: { other: 1 } }],
     [all.near, "ann", { requestState: `${requestState}-TAMPERED` }],

@@ -1,6 +1,5 @@
 /** In whose name another node is asked: its own user, one of ours under a pseudonym, or one of our agents. */
 
-import { ProtocolError } from "@gridmesh/protocol";
 import type { Caller } from "../agent.ts";
 import type { Wait } from "../clock.ts";
 import type { LocalUser } from "./channel.ts";
@@ -21,19 +20,14 @@ export interface NamesOptions {
   readonly bindingOf: (agentId: string) => OpeningDraft["from"];
 }
 
-/**
- * The names of a caller at another node; undefined for the operator, who is the node itself.
- * @throws UNAUTHORIZED: who has no name here has none elsewhere.
- */
+/** The names of a caller at another node; undefined for the operator, who is the node itself. */
 export type NameFinder = (caller: Caller, via?: readonly string[]) => CallNames | undefined;
 
 export function createNames({ pseudonym, bindingOf }: NamesOptions): NameFinder {
   return ({ kind, peerId, user, agentId, token, anonymous }, via = []) => {
-    if (anonymous === true) {
-      throw new ProtocolError("UNAUTHORIZED", "who has no name reaches this node alone");
-    }
-    // A peer whose call is passed on is a user of this node too.
-    const named = kind === "peer" ? [peerId, user] : [token, user];
+    // A peer whose call is passed on is a user of this node too; whoever has no name is one user with all such.
+    const known = kind === "peer" ? [peerId, user] : [token, user];
+    const named = anonymous === true ? ["anonymous"] : known;
     const isUser = named.some((name) => name !== undefined);
     const own = kind === "local" ? agentId : undefined;
     if (!isUser && own === undefined && via.length === 0) return undefined;

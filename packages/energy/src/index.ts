@@ -163,7 +163,6 @@ export {
   type AuctionDocumentType,
   auctionSigner,
   type AuctionTradeRecord,
-  type AuctionVote,
   type ClearingResult,
   closeGate,
   commitmentLeaf,
@@ -184,16 +183,36 @@ export {
 } from "./market/proof/fraud.ts";
 export { type InclusionProof, isIncluded, merkleRoot, proveInclusion } from "./market/proof/merkle.ts";
 export { rankSupervisors } from "./market/proof/rank.ts";
+export { type AuctionPhase, phaseAt } from "./market/proof/phases.ts";
+export type {
+  AuctionLock,
+  AuctionProposal,
+  AuctionReport,
+  AuctionVote,
+  LockClaim,
+  SlotEnd,
+  VoteValue,
+} from "./market/proof/ballots.ts";
 export {
-  type AuctionEnd,
-  type AuctionPhase,
-  finalAcks,
-  phaseAt,
-  type Tally,
-  tallyVotes,
-  voidVotes,
-  voteNow,
-} from "./market/proof/votes.ts";
+  allowedValue,
+  isAllowed,
+  isEnded,
+  isLocked,
+  leaderOf,
+  voteContext,
+  type VoteContext,
+} from "./market/proof/ballot-checks.ts";
+export { checkBallots, type SignedBallot } from "./market/proof/ballot-fraud.ts";
+export { type Quorums, quorumsOf } from "./market/proof/quorums.ts";
+export {
+  type Addressed,
+  type SignAuction,
+  type VoteMessage,
+  type VoteRecord,
+  type VoteStep,
+} from "./market/vote/messages.ts";
+export { type DoubleBallot } from "./market/vote/heard.ts";
+export { SlotVote, type SlotVoteSetup } from "./market/vote/slot-vote.ts";
 export {
   type CallMechanism,
   checkMarketOrder,

@@ -2,7 +2,8 @@
 
 import { createPrivateKey, createPublicKey, sign, verify as nativeVerify } from "node:crypto";
 import {
-  type AuctionDocumentType,
+  type AuctionLock,
+  type AuctionReport,
   auctionSigner,
   type AuctionVote,
   type ClearingResult,
@@ -18,6 +19,8 @@ import {
   resultOf,
   revealOf,
   rulesHashOf,
+  type SignAuction,
+  voteContext,
 } from "@gridmesh/energy";
 import {
   agentIdFromKey,
@@ -104,10 +107,12 @@ interface Documents {
   readonly gate_close: GateClose;
   readonly clearing_result: ClearingResult;
   readonly auction_vote: AuctionVote;
+  readonly auction_report: AuctionReport;
+  readonly auction_lock: AuctionLock;
 }
 
 /** Signs as `signer`. */
-function signed<Type extends AuctionDocumentType>(
+function signed<Type extends keyof Documents>(
   type: Type,
   fields: Omit<Documents[Type], "signature">,
   signer: Signer,
@@ -172,7 +177,37 @@ export function receipt(
 
 export function vote(
   signer: Signer,
-  said: Pick<AuctionVote, "vote"> & Partial<Pick<AuctionVote, "resultHash" | "reason">>,
+  said: Pick<AuctionVote, "vote"> & Partial<Pick<AuctionVote, "resultHash" | "reason" | "round">>,
 ): AuctionVote {
-  return signed("auction_vote", { agentId: signer.agentId, slotId, rulesHash, ...said }, signer);
+  return signed("auction_vote", { agentId: signer.agentId, slotId, rulesHash, round: 0, ...said }, signer);
+}
+
+export function report(
+  signer: Signer,
+  said: Pick<AuctionReport, "round"> & Partial<Pick<AuctionReport, "first" | "lock">>,
+): AuctionReport {
+  return signed("auction_report", { agentId: signer.agentId, slotId, rulesHash, ...said }, signer);
+}
+
+export function lock(
+  signer: Signer,
+  said: Pick<AuctionLock, "round" | "vote"> & Partial<Pick<AuctionLock, "resultHash">>,
+): AuctionLock {
+  return signed("auction_lock", { agentId: signer.agentId, slotId, rulesHash, ...said }, signer);
+}
+
+/** The slot's vote among the traders, and each one's signature. */
+export const voting = voteContext({
+  network,
+  slotId,
+  rulesHash,
+  roll: traders.map(({ agentId }) => agentId),
+  verify: context.verify,
+});
+
+export function signAs(signer: Signer): SignAuction {
+  return (type, fields) => {
+    const plain = fields as unknown as JsonObject;
+    return signDocument(plain, { type, network, signer }) as unknown as typeof fields & { signature: string };
+  };
 }

@@ -7,9 +7,11 @@ import {
   commitOrder,
   documentHash,
   type FraudProof,
+  type SignedBallot,
   isAbsent,
   isIncluded,
   isRevealOf,
+  type AuctionVote,
   merkleRoot,
   proveAbsence,
   proveInclusion,
@@ -24,6 +26,8 @@ import {
   orderOf,
   ranked,
   receipt,
+  lock,
+  report,
   result,
   reveal,
   reveals,
@@ -215,10 +219,34 @@ function proofs(): Record<string, { readonly proof: FraudProof; readonly guilty:
       guilty: third.agentId,
     },
     "two votes": {
-      proof: { kind: "equivocation", type: "auction_vote", documents: [acked, voided] },
+      proof: { kind: "broken_vote", ballots: [ballot(acked), ballot(voided)] },
+      guilty: traders[2]!.agentId,
+    },
+    "a vote and a report without it": {
+      proof: {
+        kind: "broken_vote",
+        ballots: [
+          ballot(acked),
+          { type: "auction_report", document: report(traders[2]!, { round: 1, first: { vote: "void" } }) },
+        ],
+      },
+      guilty: traders[2]!.agentId,
+    },
+    "a lock and a report without it": {
+      proof: {
+        kind: "broken_vote",
+        ballots: [
+          { type: "auction_lock", document: lock(traders[2]!, { round: 1, vote: "void" }) },
+          { type: "auction_report", document: report(traders[2]!, { round: 3 }) },
+        ],
+      },
       guilty: traders[2]!.agentId,
     },
   };
+}
+
+function ballot(document: AuctionVote): SignedBallot {
+  return { type: "auction_vote", document };
 }
 
 test("every way to cheat is convicted by its proof alone", () => {
@@ -300,6 +328,30 @@ test("nobody is convicted of what was right", () => {
       kind: "equivocation",
       type: "clearing_result",
       documents: [result(reveals), result(withoutVictim, { term: 2 })],
+    },
+    "votes of two agents": {
+      kind: "broken_vote",
+      ballots: [
+        ballot(vote(traders[1]!, { vote: "void" })),
+        ballot(vote(traders[2]!, { vote: "ack", resultHash: documentHash(honest) })),
+      ],
+    },
+    "votes of two rounds": {
+      kind: "broken_vote",
+      ballots: [
+        ballot(vote(traders[1]!, { vote: "void" })),
+        ballot(vote(traders[1]!, { vote: "ack", resultHash: documentHash(honest), round: 1 })),
+      ],
+    },
+    "a report that keeps its word": {
+      kind: "broken_vote",
+      ballots: [
+        { type: "auction_lock", document: lock(traders[2]!, { round: 1, vote: "void" }) },
+        {
+          type: "auction_report",
+          document: report(traders[2]!, { round: 3, lock: { round: 1, vote: "void" } }),
+        },
+      ],
     },
     "the right supervisor": { kind: "wrong_supervisor", type: "clearing_result", statement: honest },
     "a deputy in its own term": {

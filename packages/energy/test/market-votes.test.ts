@@ -1,108 +1,197 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  type AuctionVote,
+  allowedValue,
+  type AuctionReport,
   documentHash,
-  finalAcks,
+  isEnded,
   phaseAt,
-  tallyVotes,
-  voidVotes,
-  voteNow,
+  quorumsOf,
+  type SlotEnd,
+  SlotVote,
+  type VoteMessage,
+  type VoteRecord,
+  type VoteStep,
 } from "@gridmesh/energy";
-import { ranked, result, reveals, rules, rulesHash, slotId, traders, vote } from "./auction-cases.ts";
-import { dice } from "./book-cases.ts";
+import { result, reveals, rules, signAs, traders, voting } from "./auction-cases.ts";
 
-test("among any number on the roll, every split of acks and voids ends, and in one way", () => {
-  for (let n = 1; n <= 100; n += 1) {
-    for (let acks = 0; acks <= n; acks += 1) {
-      const isFinal = acks >= finalAcks(n);
-      const isVoid = n - acks >= voidVotes(n);
-      assert.ok(isFinal !== isVoid, `${acks} of ${n}`);
-    }
+const ACK_BY_MS = 20_000;
+const resultHash = documentHash(result(reveals));
+
+test("any two quorums share an honest agent, and no two results leave a trace that may have ended the slot", () => {
+  for (let n = 1; n <= 400; n += 1) {
+    const { liars, most, fast, trace } = quorumsOf(n);
+    assert.equal(liars, Math.floor((n - 1) / 3));
+    assert.equal(most, Math.floor((2 * n) / 3) + 1, "more than two thirds");
+    assert.ok(2 * most - n > liars, `two quorums of ${n}`);
+    assert.ok(fast >= most && fast <= n, `${fast} of ${n}`);
+    assert.ok(2 * trace > most && trace > liars, `a trace of ${trace} in ${most} reports`);
+    assert.ok(n - (fast - liars) < most, `no lock beside ${fast} acks of ${n}`);
   }
 });
 
-test("two views of the same votes never end one in FINAL and one in VOID unless somebody voted twice", () => {
-  const seen = { FINAL: 0, VOID: 0, OPEN: 0, broken: 0 };
-  for (let seed = 0; seed < 4_000; seed += 1) {
-    const roll = dice(seed);
-    const n = 1 + roll(12);
-    const agents = Array.from({ length: n }, (_, index) => `a${index}`);
-    const cheats = roll(3) === 0 ? roll(n) : 0;
-    const lean = roll(5);
-    const cast = (agentId: string, said: "ack" | "void", resultHash = "one"): AuctionVote => ({
-      agentId,
-      slotId,
-      rulesHash,
-      vote: said,
-      signature: "",
-      ...(said === "ack" ? { resultHash } : {}),
-    });
-    const twoOf = (agentId: string) => cast(agentId, "ack", "two");
-    const lies = [(one: string) => cast(one, "ack"), (one: string) => cast(one, "void"), twoOf];
-    const votes = agents.slice(cheats).map((agentId) => cast(agentId, roll(5) < lean ? "ack" : "void"));
-    const of = { roll: agents, slotId, rulesHash };
-    // Who votes twice shows each only one of its votes.
-    const view = () => {
-      const shown = agents.slice(0, cheats).map((agentId) => lies[roll(3)]!(agentId));
-      return tallyVotes([...votes.filter(() => roll(8) > 0), ...shown], of);
-    };
-    const all = [...votes, ...agents.slice(0, cheats).flatMap((agentId) => lies.map((lie) => lie(agentId)))];
-    const [one, other] = [view(), view()];
-    seen[one.end] += 1;
-    const isBroken =
-      (one.end !== other.end && one.end !== "OPEN" && other.end !== "OPEN") ||
-      (one.resultHash !== undefined && other.resultHash !== undefined && one.resultHash !== other.resultHash);
-    if (!isBroken) continue;
-    seen.broken += 1;
-    assert.ok(cheats > 0, `seed ${seed}`);
-    assert.deepEqual(tallyVotes(all, of).doubleVoters, agents.slice(0, cheats).toSorted(byText));
-    if (one.end === "FINAL" && other.end === "FINAL") assert.ok(cheats > n / 3);
-  }
-  assert.ok(seen.FINAL > 400 && seen.VOID > 400 && seen.OPEN > 50 && seen.broken > 0, JSON.stringify(seen));
-});
-
-test("who is seen to vote twice counts for neither end", () => {
-  const three = traders.slice(0, 3);
-  const of = { roll: three.map(({ agentId }) => agentId), slotId, rulesHash };
-  const resultHash = documentHash(result(reveals));
-  const acks = three.map((trader) => vote(trader, { vote: "ack", resultHash }));
-  const second = vote(three[2]!, { vote: "void", reason: "refused" });
-  assert.deepEqual(tallyVotes(acks, of), { end: "FINAL", resultHash, doubleVoters: [] });
-  assert.deepEqual(tallyVotes([...acks, acks[0]!], of).end, "FINAL", "the same vote again is one vote");
-  assert.deepEqual(tallyVotes([...acks, second], of), { end: "OPEN", doubleVoters: [three[2]!.agentId] });
-  assert.deepEqual(tallyVotes([...acks.slice(0, 2), second], of).end, "VOID");
-  const elsewhere = acks.map((one) => ({ ...one, slotId: "city/1800/900" }));
-  assert.deepEqual(tallyVotes(elsewhere, of), { end: "OPEN", doubleVoters: [] });
-});
-
-function byText(a: string, b: string): number {
-  return a < b ? -1 : 1;
+interface Seat {
+  readonly vote: SlotVote;
+  readonly records: VoteRecord[];
 }
 
-test("silence of any one role ends in FINAL or VOID", () => {
-  const startS = 900;
-  const roll = traders.map(({ agentId }) => agentId);
-  for (const silent of ["nobody", "first supervisor", "every supervisor", "a trader"] as const) {
-    const term = silent === "first supervisor" ? 2 : 1;
-    const signer = ranked[term - 1]!;
-    const shown = silent === "every supervisor" ? undefined : result(reveals, { term, signer });
-    const votes = new Map<string, AuctionVote>();
-    for (let atS = startS - 130; atS < startS; atS += 1) {
-      const phase = phaseAt(atS, startS, rules);
-      for (const trader of silent === "a trader" ? traders.slice(1) : traders) {
-        // Who recomputed it acks; nobody has a proof against this one.
-        const rightResult = shown !== undefined && phase === "ack" ? documentHash(shown) : undefined;
-        const said = voteNow({
-          phase,
-          hasVoted: votes.has(trader.agentId),
-          sawResult: shown !== undefined,
-          ...(rightResult === undefined ? {} : { rightResult }),
-        });
-        if (said !== undefined) votes.set(trader.agentId, vote(trader, said));
+/** The traders at one table: what leaves one is with all others at once, unless `hears` says otherwise. */
+class Table {
+  atMs = 0;
+  readonly seats: Seat[];
+  readonly sent: { readonly kind: VoteMessage["kind"]; readonly round: number }[] = [];
+  readonly #hears: (to: number, from: number) => boolean;
+
+  constructor(hears: (to: number, from: number) => boolean = () => true) {
+    this.#hears = hears;
+    this.seats = traders.map((_, index) => this.#seat(index, []));
+  }
+
+  #seat(index: number, records: VoteRecord[]): Seat {
+    const signer = traders[index]!;
+    const timing = { ackByMs: ACK_BY_MS, roundMs: 1_000, resendMs: 1_000 };
+    const setup = { ...voting, ...timing, agentId: signer.agentId, sign: signAs(signer) };
+    return { vote: new SlotVote(setup, records), records };
+  }
+
+  restart(index: number): void {
+    this.seats[index] = this.#seat(index, this.seats[index]!.records);
+  }
+
+  take(from: number, step: VoteStep): void {
+    const due: [number, VoteStep][] = [[from, step]];
+    for (let [at, now] = due.shift() ?? []; at !== undefined; [at, now] = due.shift() ?? []) {
+      this.seats[at]!.records.push(...(now?.records ?? []));
+      for (const { to, message } of now?.messages ?? []) {
+        this.sent.push({ kind: message.kind, round: roundOf(message) });
+        for (const [index, seat] of this.seats.entries()) {
+          const isFor = index !== at && (to === undefined || to === traders[index]!.agentId);
+          if (isFor && this.#hears(index, at)) due.push([index, seat.vote.receive(message, this.atMs)]);
+        }
       }
     }
-    const { end } = tallyVotes([...votes.values()], { roll, slotId, rulesHash });
-    assert.equal(end, silent === "every supervisor" ? "VOID" : "FINAL", silent);
   }
+
+  show(index: number): void {
+    this.take(index, this.seats[index]!.vote.found({ resultHash, isRight: true }, this.atMs));
+  }
+
+  /** Until all these have ended, or this much time is over. */
+  run(who: readonly number[], forMs = 600_000): (SlotEnd | undefined)[] {
+    for (const endMs = this.atMs + forMs; this.atMs < endMs; this.atMs += 500) {
+      for (const index of who) this.take(index, this.seats[index]!.vote.wake(this.atMs));
+      if (who.every((index) => this.seats[index]!.vote.end !== undefined)) break;
+    }
+    return who.map((index) => this.seats[index]!.vote.end);
+  }
+}
+
+function roundOf(message: VoteMessage): number {
+  if (message.kind === "vote") return message.vote.round;
+  if (message.kind === "lock") return message.lock.round;
+  if (message.kind === "report") return message.report.round;
+  return message.kind === "proposal" ? message.proposal.round : 0;
+}
+
+const everybody = traders.map((_, index) => index);
+
+test("when all is well one round of acks is final, before any deadline, with a proof for everybody", () => {
+  const table = new Table();
+  for (const index of everybody) table.show(index);
+  const ends = everybody.map((index) => table.seats[index]!.vote.end);
+  assert.equal(table.atMs, 0);
+  for (const end of ends) {
+    assert.ok(end !== undefined && isEnded(end, voting));
+    assert.deepEqual([end.end, end.resultHash], ["FINAL", resultHash]);
+  }
+  assert.ok(table.sent.every(({ round }) => round === 0));
+  const proof = ends[0]!;
+  const less = { ...proof, acks: proof.acks?.slice(1), locks: proof.locks?.slice(1) };
+  assert.ok(
+    !isEnded(JSON.parse(JSON.stringify(less)) as SlotEnd, voting),
+    "one signature less proves nothing",
+  );
+  assert.ok(!isEnded({ ...proof, resultHash: "0".repeat(64) }, voting));
+});
+
+test("a third that is silent delays nothing but one more message", () => {
+  const up = [0, 1, 2, 3, 4];
+  const table = new Table((to, from) => to < 5 && from < 5);
+  for (const index of up) table.show(index);
+  assert.equal(table.atMs, 0);
+  for (const index of up) assert.equal(table.seats[index]!.vote.end?.locks?.length, 5);
+});
+
+test("four acks, two voids and one silent for ever end, and the silent one learns how when it is back", () => {
+  let isBack = false;
+  const table = new Table((to, from) => isBack || (to !== 6 && from !== 6));
+  for (const index of [0, 1, 2, 3]) table.show(index);
+  const ends = table.run([0, 1, 2, 3, 4, 5]);
+  assert.deepEqual(new Set(ends.map((end) => end?.end)).size, 1);
+  assert.ok(ends.every((end) => end !== undefined && isEnded(end, voting)));
+  isBack = true;
+  const [late] = table.run([6]);
+  assert.equal(late?.end, ends[0]?.end);
+});
+
+test("no result from any supervisor ends in VOID", () => {
+  assert.deepEqual(
+    new Table().run(everybody).map((end) => end?.end),
+    everybody.map(() => "VOID"),
+  );
+});
+
+test("while a third and more are away nothing ends; once more than two thirds are back it does", () => {
+  let up = 4;
+  const table = new Table((to, from) => to < up && from < up);
+  for (const index of [0, 1, 2, 3]) table.show(index);
+  assert.deepEqual(table.run([0, 1, 2, 3], 120_000), [undefined, undefined, undefined, undefined]);
+  up = 5;
+  const ends = table.run([0, 1, 2, 3, 4]);
+  assert.equal(new Set(ends.map((end) => end?.end)).size, 1);
+  assert.ok(ends.every((end) => end !== undefined));
+});
+
+test("who restarts from its journal says nothing else than before", () => {
+  const table = new Table((to, from) => to < 4 && from < 4);
+  for (const index of [0, 1, 2, 3]) table.show(index);
+  table.run([0, 1, 2, 3], 60_000);
+  const before = table.seats[0]!.records.map((record) => JSON.stringify(record));
+  table.restart(0);
+  table.atMs += ACK_BY_MS;
+  const { records, messages } = table.seats[0]!.vote.wake(table.atMs);
+  assert.deepEqual(records, []);
+  const again = table.seats[0]!.vote.wake(table.atMs + 5_000).messages;
+  assert.ok(messages.length + again.length > 0);
+  for (const { message } of again) {
+    if (message.kind === "vote")
+      assert.ok(before.includes(JSON.stringify({ kind: "vote", vote: message.vote })));
+  }
+});
+
+test("reports allow the latest lock, else the result that may be final, else nothing", () => {
+  const quorums = quorumsOf(7);
+  const report = (more: Partial<AuctionReport>): AuctionReport => ({
+    agentId: "",
+    slotId: "",
+    rulesHash: "",
+    round: 5,
+    signature: "",
+    ...more,
+  });
+  const ack = { vote: "ack", resultHash } as const;
+  const nothing = [1, 2, 3, 4, 5].map(() => report({}));
+  assert.deepEqual(allowedValue(nothing, quorums), { vote: "void" });
+  const two = [report({ first: ack }), report({ first: ack }), ...nothing.slice(2)];
+  assert.deepEqual(allowedValue(two, quorums), { vote: "void" });
+  assert.deepEqual(allowedValue([report({ first: ack }), ...two.slice(0, 4)], quorums), ack);
+  const early = report({ lock: { ...ack, round: 1 } });
+  const late = report({ lock: { vote: "void", round: 3 } });
+  assert.deepEqual(allowedValue([early, ...nothing.slice(1)], quorums), ack);
+  assert.deepEqual(allowedValue([early, late, ...two.slice(0, 3)], quorums), { vote: "void" });
+});
+
+test("the phases of a slot follow its rules", () => {
+  const phases = [130, 118, 110, 95, 80, 60, 5].map((beforeS) => phaseAt(900 - beforeS, 900, rules));
+  assert.deepEqual(phases, ["commit", "close", "reveal", "result", "ack", "final", "over"]);
 });

@@ -5,6 +5,7 @@ import { type AuctionResult, clearByRules, type ClearingFigures } from "../clear
 import { compareIds } from "../order.ts";
 import type { MarketOrder, MarketRules } from "../rules.ts";
 import type { LeafForm } from "./absence.ts";
+import type { AuctionLock, AuctionProposal, AuctionReport, AuctionVote } from "./ballots.ts";
 import { fromHex, merkleRoot } from "./merkle.ts";
 
 interface Signed {
@@ -51,25 +52,24 @@ export interface ClearingResult extends Signed, ClearingFigures {
   readonly tradesRoot: string;
 }
 
-/** Anybody on the roll: one per slot. `ack` names the result it recomputed. */
-export interface AuctionVote extends Signed {
-  readonly agentId: string;
-  readonly slotId: string;
-  readonly rulesHash: string;
-  readonly vote: "ack" | "void";
-  /** sha256 of the result's canonical form, hex; of an ack. */
-  readonly resultHash?: string;
-  /** Of a void. */
-  readonly reason?: "no_result" | "refused";
-}
-
-export type AuctionDocument = OrderReveal | OrderReceipt | GateClose | ClearingResult | AuctionVote;
+export type AuctionDocument =
+  | OrderReveal
+  | OrderReceipt
+  | GateClose
+  | ClearingResult
+  | AuctionVote
+  | AuctionLock
+  | AuctionReport
+  | AuctionProposal;
 export type AuctionDocumentType =
   | "order_reveal"
   | "order_receipt"
   | "gate_close"
   | "clearing_result"
-  | "auction_vote";
+  | "auction_vote"
+  | "auction_lock"
+  | "auction_report"
+  | "auction_proposal";
 
 /** The field of each that names its signer. */
 export const auctionSigner: Readonly<Record<AuctionDocumentType, "agentId" | "supervisor">> = {
@@ -78,6 +78,9 @@ export const auctionSigner: Readonly<Record<AuctionDocumentType, "agentId" | "su
   gate_close: "supervisor",
   clearing_result: "supervisor",
   auction_vote: "agentId",
+  auction_lock: "agentId",
+  auction_report: "agentId",
+  auction_proposal: "agentId",
 };
 
 /** Whether the document is signed by the agent that it names; keys and network are whose it asks. */

@@ -3,12 +3,13 @@
 import { canonicalize, isProtocolError, type JsonObject, ProtocolError } from "@gridmesh/protocol";
 import { checkMarketOrder, type MarketRules, rulesHashOf } from "../rules.ts";
 import { type AbsenceProof, isAbsent } from "./absence.ts";
+import { voteContext } from "./ballot-checks.ts";
+import { checkBallots, type SignedBallot } from "./ballot-fraud.ts";
 import { isRevealOf } from "./commitment.ts";
 import {
   type AuctionDocument,
   type AuctionDocumentType,
   auctionSigner,
-  type AuctionVote,
   type ClearingResult,
   commitmentLeaf,
   documentHash,
@@ -67,6 +68,11 @@ export type FraudProof =
       readonly kind: "wrong_supervisor";
       readonly type: "gate_close" | "clearing_result";
       readonly statement: GateClose | ClearingResult;
+    }
+  | {
+      /** Ballots that no honest agent signs together. */
+      readonly kind: "broken_vote";
+      readonly ballots: readonly SignedBallot[];
     };
 
 export interface FraudContext {
@@ -74,6 +80,8 @@ export interface FraudContext {
   /** Of the slot's area; what was signed under other rules is not judged by these. */
   readonly rules: MarketRules;
   readonly verify: VerifyAuction;
+  /** Who votes on the slot; absent: everybody on the rules' roll. */
+  readonly roll?: readonly string[];
 }
 
 export interface Conviction {
@@ -249,13 +257,12 @@ function unsigned(document: AuctionDocument): AuctionDocument {
   return { ...document, signature: "" };
 }
 
-/** What stands once: a statement per term, a reveal per order, a vote per slot. Receipts may grow. */
+/** What stands once: a statement per term, a reveal per order. Receipts may grow; ballots are judged as such. */
 function placeOf(type: AuctionDocumentType, document: AuctionDocument): string {
   if (type === "gate_close" || type === "clearing_result")
     return String((document as GateClose | ClearingResult).term);
   if (type === "order_reveal") return (document as OrderReveal).orderId;
-  if (type === "auction_vote") return (document as AuctionVote).slotId;
-  return fail("receipts may differ");
+  return fail("two of these may differ");
 }
 
 function checkWrongSupervisor(proof: Of<"wrong_supervisor">, context: FraudContext): Conviction {
@@ -269,6 +276,15 @@ function checkWrongSupervisor(proof: Of<"wrong_supervisor">, context: FraudConte
   return { kind: proof.kind, ...guilty };
 }
 
+function checkBrokenVote({ kind, ballots }: Of<"broken_vote">, context: FraudContext): Conviction {
+  const slotId = ballots[0]?.document.slotId;
+  need(slotId !== undefined, "it needs a ballot");
+  const roll = context.roll ?? context.rules.roll.map(({ agent_id }) => agent_id);
+  const { network, verify } = context;
+  const of = voteContext({ network, verify, roll, slotId, rulesHash: rulesHashOf(context.rules) });
+  return { kind, convicted: checkBallots(ballots, of), slotId };
+}
+
 const checks: {
   readonly [Kind in FraudProof["kind"]]: (proof: Of<Kind>, context: FraudContext) => Conviction;
 } = {
@@ -278,4 +294,5 @@ const checks: {
   wrong_result: checkWrongResult,
   equivocation: checkEquivocation,
   wrong_supervisor: checkWrongSupervisor,
+  broken_vote: checkBrokenVote,
 };

@@ -5,7 +5,8 @@ import { startDeadline, until } from "../deadline.ts";
 import { nodeLimits } from "../limits.ts";
 import type { ChildRoom, ChildSeat } from "./children.ts";
 import type { CrashLog } from "./stdio-child-crashes.ts";
-import { greet, type Greeting } from "./stdio-child-greeting.ts";
+import type { SharedTalk } from "./outside-agent.ts";
+import { greet, type Greeting } from "./outside-greeting.ts";
 import type { ChildLine } from "./stdio-child-lines.ts";
 import type { ChildProcess } from "./stdio-child-process.ts";
 import type { ProcessSpec } from "./processes.ts";
@@ -28,14 +29,7 @@ export interface ChildHome {
   errors: string;
 }
 
-export interface KeptChild {
-  readonly lines: SharedLines;
-  readonly greeting: Greeting;
-  /** Resources that its callers watch. */
-  readonly subscriptions: Subscriptions;
-}
-
-interface Running extends KeptChild {
+interface Running extends SharedTalk {
   readonly child: ChildProcess;
 }
 
@@ -73,7 +67,7 @@ export class ChildKeeper implements ChildSeat {
   }
 
   /** Its conversation, once there is one. @throws AGENT_START_FAILED, AGENT_UNAVAILABLE, QUOTA_EXCEEDED, the signal's reason. */
-  async ready(signal: AbortSignal): Promise<KeptChild> {
+  async ready(signal: AbortSignal): Promise<SharedTalk> {
     signal.throwIfAborted();
     if (this.#over)
       throw new ProtocolError("AGENT_UNAVAILABLE", `agent ${this.#home.agent} is being stopped`);

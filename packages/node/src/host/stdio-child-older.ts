@@ -3,7 +3,7 @@
 import { ProtocolError } from "@gridmesh/protocol";
 import { startDeadline } from "../deadline.ts";
 import { nodeLimits } from "../limits.ts";
-import { type Greeting, greetOlder } from "./stdio-child-greeting.ts";
+import { type Greeting, greetOlder } from "./outside-greeting.ts";
 import type { ChildHome } from "./stdio-child-keeper.ts";
 import type { ChildProcess } from "./stdio-child-process.ts";
 import { SharedLines } from "./shared-lines.ts";

@@ -79,7 +79,10 @@ async function discover(lines: SharedLines, { signal }: GreetOptions): Promise<G
 
 /** Did it say so itself, whatever its number? */
 function isAnswer({ code, foreign }: ProtocolError): boolean {
-  return foreign !== undefined || !["AGENT_CRASHED", "CALL_TIMEOUT", "CALL_CANCELLED"].includes(code);
+  return (
+    foreign !== undefined ||
+    !["AGENT_CRASHED", "AGENT_UNAVAILABLE", "CALL_TIMEOUT", "CALL_CANCELLED"].includes(code)
+  );
 }
 
 /** Only an agent of the modern revision answers with one of its own errors. */

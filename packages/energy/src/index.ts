@@ -249,5 +249,13 @@ export {
   restateSolar,
 } from "./ledger/meters.ts";
 export { batteryConformance, feederConformance } from "./experiments/conformance-models.ts";
-export type { ConformanceResult } from "./experiments/conformance-models.ts";
+export type { ConformanceResult } from "./experiments/conformance-cases.ts";
+export {
+  clearingConformance,
+  curveConformance,
+  type EngineReach,
+  examplesConformance,
+  gsyConformance,
+  othersReach,
+} from "./experiments/conformance-market.ts";
 export { type AuctionView, findFraud } from "./market/proof/watch.ts";

@@ -5,14 +5,7 @@ import type { DataFolder } from "../data/read.ts";
 import { feederFlow, lineFeeder } from "../grid/voltage.ts";
 import { createBattery } from "../models/battery.ts";
 import { planBattery } from "../models/plan-battery.ts";
-
-export interface ConformanceResult {
-  readonly file: string;
-  readonly total: number;
-  readonly passed: number;
-  /** Name of each case that failed and how far off it was. */
-  readonly failures: readonly string[];
-}
+import { type ConformanceResult, readCases, tally } from "./conformance-cases.ts";
 
 const PER_KILO = 1e6;
 /** Currency units: the oracle's costs have five decimals. */
@@ -108,28 +101,4 @@ export function feederConformance(text: string): ConformanceResult {
     if (trusted && !(flow <= POWER_FLOW_SLACK_PU)) return `${known.name}: ${flow} pu off AC power flow`;
     return null;
   });
-}
-
-function tally<Case>(
-  file: string,
-  cases: readonly Case[],
-  check: (known: Case) => string | null,
-): ConformanceResult {
-  const failures = cases.map(check).filter((failure) => failure !== null);
-  return { file, total: cases.length, passed: cases.length - failures.length, failures };
-}
-
-/** The file's own list; what its cases hold is as its makers describe it. */
-function readCases(file: string, text: string): readonly unknown[] {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (cause) {
-    throw new ProtocolError("INVALID_PARAMS", `${file}: not JSON`, { cause });
-  }
-  const { cases } = (parsed ?? {}) as { cases?: unknown };
-  if (!Array.isArray(cases) || cases.some((one) => typeof one !== "object" || one === null)) {
-    throw new ProtocolError("INVALID_PARAMS", `${file}: no list of cases`);
-  }
-  return cases;
 }

@@ -128,10 +128,21 @@ test("a card has its ETag, its time and its variants", async () => {
   assert.ok(Array.isArray(supportedInterfaces));
 });
 
-test("the node's own card lists its agents", async () => {
+test("the node's own card is of its meta-agent, by which an A2A caller reaches every other", async () => {
   const card = AgentCard.fromJSON(await (await get("/.well-known/agent-card.json")).json());
   await verifySignature(card);
-  assert.ok(card.skills.some(({ id }) => id === "sample"));
+  assert.equal(kidOf(card), gateway.daemon.node.peerId);
+  assert.equal(card.supportedInterfaces[0]?.url, `${gateway.daemon.node.gateway}/a2a`);
+  assert.deepEqual(
+    card.skills.map(({ id }) => id),
+    ["network.search", "network.describe", "network.call"],
+  );
+  const parameters = { agent: "local:demo", tool: "add", arguments: { a: 2, b: 3 } };
+  const params = { message: { skillId: "network.call", parameters } };
+  const told = await post("/a2a", JSON.stringify({ jsonrpc: "2.0", id: 1, method: "createTask", params }));
+  const { result } = (await told.json()) as { result: JsonObject };
+  assert.equal(result["status"], "completed");
+  assert.match(JSON.stringify(result["result"]), /5/);
 });
 
 test("createTask is answered with an id, and accepted without one", async () => {

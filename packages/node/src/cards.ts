@@ -6,15 +6,18 @@ import {
   type JsonObject,
   ProtocolError,
   type Signer,
+  uuidV7,
   type VerifyEngine,
 } from "@gridmesh/protocol";
-import type { Clock, Wait } from "./clock.ts";
+import type { Clock, Random, Wait } from "./clock.ts";
 import { startDeadline } from "./deadline.ts";
+import { type OfferedMcp, offerAsA2a, type OpenChannel } from "./host/a2a-offer.ts";
 import { exchangeA2a } from "./host/a2a-exchange.ts";
 import { channelTransportFactory } from "./host/a2a-transport.ts";
 import type { CardPlace } from "./host/card.ts";
 import { signCard, soundCard, verifyCard } from "./host/card-signature.ts";
 import { nodeLimits } from "./limits.ts";
+import type { Log } from "./log.ts";
 import type { AgentNode } from "./node.ts";
 import type { LocalUser } from "./route/channel.ts";
 import { readTarget } from "./route/target.ts";
@@ -43,16 +46,20 @@ export interface NodeCards {
   check(card: JsonObject, reference: string): Promise<JsonObject>;
   /** A card under other addresses, signed by this node: its `kid` is the PeerId. */
   readdress(card: JsonObject, interfaces: readonly CardInterface[]): Promise<JsonObject>;
+  /** Channels of A2A to what speaks MCP on channels and is none of this node's agents: its tools are skills. */
+  offer(name: string, mcp: OfferedMcp): OpenChannel;
 }
 
 export interface CardsOptions {
   readonly node: Pick<AgentNode, "id" | "open" | "resolve" | "registry">;
   readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
   readonly engine: VerifyEngine;
   readonly signer: Signer;
 }
 
-export function nodeCards({ node, clock, engine, signer }: CardsOptions): NodeCards {
+export function nodeCards({ node, clock, random, log, engine, signer }: CardsOptions): NodeCards {
   const checkAt = async (card: JsonObject, place: CardPlace) => {
     // Who told us over a link of its own which key it has, has this one and no other.
     const known = node.registry.known().find((row) => row.confirmed && isAt(row, place));
@@ -82,6 +89,10 @@ export function nodeCards({ node, clock, engine, signer }: CardsOptions): NodeCa
         protocolVersion,
       }));
       return signCard({ ...rest, supportedInterfaces: shown }, signer, node.id);
+    },
+    offer(name, mcp) {
+      const newId = () => uuidV7(clock.nowMs(), random);
+      return offerAsA2a(mcp, { name, nodeId: node.id, signer, clock, log, newId, allows: () => true });
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Cards over HTTP: verified, then under this gateway's addresses and in the node's name; the original beside it. */
 
 import { createHash } from "node:crypto";
-import { type CardInterface, exchangeA2a } from "@gridmesh/node";
+import { type CardInterface, exchangeA2a, type OpenA2a } from "@gridmesh/node";
 import { fromRpcError, type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
 import { sendEmpty, sendJson } from "./listener-http.ts";
 import type { GatewayContext, GatewayRequest } from "./listener-types.ts";
@@ -47,43 +47,32 @@ async function readCard(
   const reference = asked.startsWith("cap:")
     ? await node.resolve(asked, { timeoutMs: READ_MS, signal })
     : asked;
-  const exchange = await exchangeA2a(
-    (opening) => openAgent(node, { reference, caller, signal, ...opening, headers: opening.headers ?? {} }),
-    { body: CARD_REQUEST, signal },
+  const card = await cardFrom(
+    (opening) => openAgent(node, { reference, caller, signal, ...opening }),
+    signal,
   );
-  const { error, result } = JSON.parse(exchange.kind === "answer" ? exchange.line : "{}") as JsonObject;
-  if (error !== undefined) throw fromRpcError(error);
-  return node.cards.check(isObject(result) ? result : {}, reference);
+  return node.cards.check(card, reference);
 }
 
-/** The node's own card: who it is, and its agents as far as the caller may ask for them. */
-export async function answerNodeCard(asked: GatewayRequest, context: GatewayContext): Promise<void> {
-  const { node, version } = context;
-  const { caller } = asked;
-  const base = baseOf(asked, context);
-  const agents = node.agents.list().filter(({ name, access }) => {
-    return caller.anonymous ? access === "public" : caller.mayReach(`local:${name}`);
+async function cardFrom(open: OpenA2a, signal = AbortSignal.timeout(READ_MS)): Promise<JsonObject> {
+  const exchange = await exchangeA2a(open, { body: CARD_REQUEST, signal });
+  const { error, result } = JSON.parse(exchange.kind === "answer" ? exchange.line : "{}") as JsonObject;
+  if (error !== undefined) throw fromRpcError(error);
+  return isObject(result) ? result : {};
+}
+
+/** The node's own card: what its meta-agent does. */
+export async function answerNodeCard(
+  asked: GatewayRequest,
+  context: GatewayContext,
+  open: OpenA2a,
+): Promise<void> {
+  const card = await cardFrom(open);
+  const url = `${baseOf(asked, context)}/a2a`;
+  const here = listOf(card["supportedInterfaces"]).map((one) => {
+    return { url, protocolBinding: "JSONRPC", protocolVersion: interfaceOf(one).protocolVersion };
   });
-  const here = agents.map(({ name }) => ({
-    url: `${base}/a2a/local:${name}`,
-    protocolBinding: "JSONRPC",
-    protocolVersion: "1.0",
-  }));
-  const card: JsonObject = {
-    name: `gridmesh node ${node.id}`,
-    description: "A node of the mesh: each of its agents has a card of its own below /a2a/local:<agent>",
-    version,
-    capabilities: { streaming: true, pushNotifications: false, extendedAgentCard: false },
-    defaultInputModes: ["application/json"],
-    defaultOutputModes: ["application/json"],
-    skills: agents.map(({ name, capabilities }) => ({
-      id: name,
-      name,
-      description: `Agent ${name}; its card: ${base}/a2a/local:${name}/${CARD_PATH}`,
-      tags: [...capabilities],
-    })),
-  };
-  sendCard(asked, await node.cards.readdress(card, here));
+  sendCard(asked, forVersion(asked, await context.node.cards.readdress(card, here), here));
 }
 
 /** Who asks in 0.3, or in no version, finds the fields of 0.3 beside those of 1.0: they say nothing else. */

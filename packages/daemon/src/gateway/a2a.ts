@@ -1,6 +1,12 @@
 /** `/a2a/<target>`: any agent the caller may reach, in A2A over HTTP, and the cards that say where. */
 
-import { a2aFailure, exchangeA2a, type A2aExchange } from "@gridmesh/node";
+import {
+  a2aFailure,
+  type AgentChannel,
+  type ChannelOpening,
+  exchangeA2a,
+  type A2aExchange,
+} from "@gridmesh/node";
 import {
   type ErrorCode,
   isProtocolError,
@@ -9,6 +15,7 @@ import {
   toProtocolError,
 } from "@gridmesh/protocol";
 import { answerCard, answerNodeCard, CARD_PATH, ORIGINAL_PATH } from "./a2a-cards.ts";
+import { MetaDesk } from "./a2a-meta.ts";
 import { Refusal } from "./guard.ts";
 import { discarded, EventStream, readBody, sendEmpty, sendJson } from "./listener-http.ts";
 import type { GatewayContext, GatewayFace, GatewayRequest } from "./listener-types.ts";
@@ -20,10 +27,11 @@ export const A2A_PREFIX = "/a2a";
 const LONGEST_MS = 600_000;
 
 export function openA2aFace(context: GatewayContext): GatewayFace {
+  const meta = new MetaDesk(context);
   return {
     async take(asked) {
       try {
-        await answer(asked, context);
+        await answer(asked, context, meta);
       } catch (error) {
         await refuse(asked, error, context);
       }
@@ -32,10 +40,12 @@ export function openA2aFace(context: GatewayContext): GatewayFace {
   };
 }
 
-async function answer(asked: GatewayRequest, context: GatewayContext): Promise<void> {
-  const { request, path } = asked;
+async function answer(asked: GatewayRequest, context: GatewayContext, meta: MetaDesk): Promise<void> {
+  const { request, caller, path } = asked;
   const isRead = request.method === "GET" || request.method === "HEAD";
-  if (path === `/${CARD_PATH}` && isRead) return answerNodeCard(asked, context);
+  if (isRead && (path === `/${CARD_PATH}` || path === `${A2A_PREFIX}/${CARD_PATH}`)) {
+    return answerNodeCard(asked, context, meta.openFor(caller));
+  }
   for (const [suffix, original] of [
     [CARD_PATH, false],
     [ORIGINAL_PATH, true],
@@ -47,13 +57,10 @@ async function answer(asked: GatewayRequest, context: GatewayContext): Promise<v
   if (request.method !== "POST") {
     throw new Refusal(405, new ProtocolError("INVALID_REQUEST", "a message is POSTed"), { allow: "POST" });
   }
-  // `{url}/a2a` is where the short calls are sent by those who have an agent's own address.
   const body = textOf(await readBody(request));
   try {
-    await answerMessage(asked, context, {
-      body,
-      reference: referenceOf(path.replace(/(?<=\/[^/]+)\/a2a$/, "")),
-    });
+    const open = path === A2A_PREFIX ? meta.openFor(caller) : undefined;
+    await answerMessage(asked, body, open ?? agentAt(asked, context));
   } catch (error) {
     throw new MessageRefusal(error, idIn(body));
   }
@@ -70,10 +77,19 @@ class MessageRefusal extends Error {
   }
 }
 
+/** `{url}/a2a` is where the short calls are sent by those who have an agent's own address. @throws ADDRESS_INVALID. */
+function agentAt({ path, caller }: GatewayRequest, { node }: GatewayContext): OpenFor {
+  const reference = referenceOf(path.replace(/(?<=\/[^/]+)\/a2a$/, ""));
+  return (opening, signal) => openAgent(node, { reference, caller, signal, ...opening });
+}
+
+/** Opens a channel to whoever is meant, for as long as its caller is there. */
+type OpenFor = (opening: ChannelOpening, signal: AbortSignal) => Promise<AgentChannel>;
+
 async function answerMessage(
-  { request, response, caller, query }: GatewayRequest,
-  { node }: GatewayContext,
-  { body, reference }: { readonly body: string; readonly reference: string },
+  { request, response, query }: GatewayRequest,
+  body: string,
+  open: OpenFor,
 ): Promise<void> {
   const gone = new AbortController();
   response.once("close", () => gone.abort(new ProtocolError("CALL_CANCELLED", "the caller closed")));
@@ -85,15 +101,12 @@ async function answerMessage(
   );
   let exchange: A2aExchange;
   try {
-    exchange = await exchangeA2a(
-      (opening) => openAgent(node, { reference, caller, signal, ...opening, headers: opening.headers ?? {} }),
-      {
-        body,
-        version: oneOf(headers["a2a-version"]) ?? query.get("A2A-Version") ?? undefined,
-        extensions: oneOf(headers["a2a-extensions"]) ?? oneOf(headers["x-a2a-extensions"]),
-        signal,
-      },
-    );
+    exchange = await exchangeA2a((opening) => open(opening, signal), {
+      body,
+      version: oneOf(headers["a2a-version"]) ?? query.get("A2A-Version") ?? undefined,
+      extensions: oneOf(headers["a2a-extensions"]) ?? oneOf(headers["x-a2a-extensions"]),
+      signal,
+    });
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
   } finally {

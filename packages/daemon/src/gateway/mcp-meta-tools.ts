@@ -57,6 +57,15 @@ interface PinnedTool {
 
 type MetaContext = Pick<GatewayContext, "node" | "config" | "home"> & { readonly log?: Log };
 
+const shared = new WeakMap<object, MetaTools>();
+
+/** One for all ways to the meta-agent of a gateway. */
+export function metaToolsOf(context: MetaContext): MetaTools {
+  const known = shared.get(context) ?? new MetaTools(context);
+  shared.set(context, known);
+  return known;
+}
+
 export class MetaTools {
   readonly #context: MetaContext;
   readonly #pins: Pins;

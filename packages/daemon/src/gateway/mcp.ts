@@ -10,7 +10,7 @@ import { LegacySessions } from "./mcp-legacy.ts";
 import { readMessage, refusalOf, RequestRefusal } from "./mcp-message.ts";
 import { answerModern } from "./mcp-modern.ts";
 import { openMeta } from "./mcp-meta.ts";
-import { MetaTools } from "./mcp-meta-tools.ts";
+import { metaToolsOf } from "./mcp-meta-tools.ts";
 import { McpTargets, referenceIn } from "./mcp-target.ts";
 
 const MCP_PREFIX = "/mcp";
@@ -23,7 +23,7 @@ export function openMcpFace(
   options: { readonly sessionIdleMs?: number | undefined } = {},
 ): GatewayFace {
   const sessions = new LegacySessions({ idleMs: options.sessionIdleMs });
-  const tools = new MetaTools(context);
+  const tools = metaToolsOf(context);
   const targets = new McpTargets(context.node, (mode, caller) => openMeta(context, tools, { mode, caller }));
   return {
     async take(asked) {

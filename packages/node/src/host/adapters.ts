@@ -7,12 +7,11 @@ import type { AgentState } from "../route/types.ts";
 import { executorBackend } from "./a2a-backend.ts";
 import { a2aChannel } from "./a2a-channel.ts";
 import { type A2aBackend, A2aFace, isOne } from "./a2a-face.ts";
+import { toolsFace } from "./a2a-offer.ts";
 import { isA2aCall, isA2aStream } from "./a2a-params.ts";
 import type { A2aRoom } from "./a2a-room.ts";
 import { type A2aSdk, loadA2a } from "./a2a-sdk.ts";
 import { skillTools } from "./adapters-skill-tools.ts";
-import { ToolSkills } from "./adapters-skills.ts";
-import { ToolExecutor } from "./adapters-tool-executor.ts";
 import type { AgentKind, HostedAgent } from "./in-process.ts";
 import { McpCalls } from "./mcp-calls.ts";
 import { McpModule } from "./mcp-module.ts";
@@ -201,13 +200,6 @@ class TwoFacedAgent implements HostedAgent {
         await executorBackend(sdk, room, { executor: a2a, draft, needsSkill: false }),
       );
     }
-    const skills = new ToolSkills(this.#inner, room.clock, room.nodeId);
-    const draft = async () => ({ ...(await skills.draft()), ...card });
-    const executor = new ToolExecutor({ agent: this.#inner, sdk, room });
-    return new A2aFace(
-      sdk,
-      room,
-      await executorBackend(sdk, room, { executor, draft, needsSkill: true, means: "tools/call" }),
-    );
+    return toolsFace(this.#inner, card, room);
   }
 }

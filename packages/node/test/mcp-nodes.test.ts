@@ -327,3 +327,22 @@ test("digits that JavaScript cannot hold pass two hops, and the bridge between t
     assert.ok(heard.some((line) => line.includes('"data":{"n":12345678901234567890}')));
   }
 });
+
+test("a program of the modern revision is spared requests that say no revision, or another one", async () => {
+  const path = fileURLToPath(new URL("children/mcp-modern-only.ts", import.meta.url));
+  const args = ["--conditions=gridmesh-source", path];
+  await using all = await mesh([{ name: "modern", definition: { command: process.execPath, args } }]);
+  const channel = await all.near.open(`${all.far.id}:modern`, { proto: "mcp", mode: "call" });
+  const other = { ..._meta, "io.modelcontextprotocol/protocolVersion": "2099-01-01" };
+  const codes: unknown[] = [];
+  const asked = [{ _meta }, { _meta: other }, {}];
+  for (const [id, params] of asked.entries()) {
+    channel.send(JSON.stringify({ jsonrpc: "2.0", id, method: "tools/list", params }));
+    const { value } = await channel.lines[Symbol.asyncIterator]().next();
+    const { error } = JSON.parse(String(value)) as { error?: { code: number; data?: unknown } };
+    codes.push(error?.code);
+    if (id === 1) assert.deepEqual(error?.data, { supported: ["2026-07-28"], requested: "2099-01-01" });
+  }
+  assert.deepEqual(codes, [undefined, -32_022, -32_602]);
+  channel.end();
+});

@@ -49,6 +49,7 @@ interface Call {
 /** Times an agent may ask for input before one call is given up. */
 const MOST_ROUNDS = 10;
 const LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+const NO_BATCH: RpcError = { code: -32_600, message: "a line holds one JSON-RPC message" };
 const NOT_HERE: ReadonlySet<string> = new Set(["server/discover", "subscriptions/listen"]);
 
 class LegacyBridge {
@@ -117,6 +118,7 @@ class LegacyBridge {
     if (message.kind === "unreadable") return this.#fail(message.id, toRpcError(message.error));
     if (message.kind === "request") return this.#request(line, message);
     if (message.kind === "notification") return this.#note(message.method, message.params);
+    if (message.kind !== "result" && message.kind !== "failure") return this.#fail(null, NO_BATCH);
     const said = readRpcMessage(JSON.parse(line) as JsonValue);
     this.#inputs.answered(line, message.id, said.kind === "error" ? said.error : undefined);
   }

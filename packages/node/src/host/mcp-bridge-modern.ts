@@ -56,6 +56,7 @@ const CACHEABLE: ReadonlySet<string> = new Set([
   "prompts/list",
 ]);
 
+const NO_BATCH: RpcError = { code: -32_600, message: "a line holds one JSON-RPC message" };
 const LEVELS: readonly (JsonValue | undefined)[] = [
   "debug",
   "info",
@@ -127,6 +128,8 @@ class ModernBridge {
   #fromCaller(line: string, message: RpcMessage): void {
     if (message.kind === "unreadable") return this.#fail(message.id, toRpcError(message.error));
     if (message.kind === "request") return this.#request(line, message);
+    // Several on one line.
+    if ((message.kind as string) === "batch") return this.#fail(null, NO_BATCH);
     if (message.kind !== "notification" || message.method !== "notifications/cancelled") return;
     const id = isObject(message.params) ? message.params["requestId"] : undefined;
     if (this.#listens.cancel(id as Id)) return this.#endIfDone();
@@ -155,6 +158,7 @@ class ModernBridge {
   #fromAgent(line: string, message: RpcMessage): void {
     if (message.kind === "request") return this.#refuse(message);
     if (message.kind === "notification") return this.#told(line, message);
+    if (message.kind !== "result" && message.kind !== "failure") return;
     const { id } = message;
     const own = id === null ? undefined : this.#own.get(id);
     if (own !== undefined) return own(message);

@@ -15,7 +15,8 @@ import {
 import type { CallContext } from "../agent.ts";
 import type { AgentChannel, ChannelMode, Era } from "../route/channel.ts";
 import { channelPair } from "../route/channel-pair.ts";
-import { isObject, META, objectIn } from "./mcp-words.ts";
+import { envelopeFault } from "./mcp-envelope.ts";
+import { isObject, META, MODERN_VERSION, objectIn } from "./mcp-words.ts";
 
 /** The way to the agent. */
 export interface Upstream {
@@ -171,6 +172,15 @@ export class SharedLines {
   #pass(lane: Lane, text: string, message: JsonObject): void {
     const given = message["id"] ?? null;
     if (lane.asked.has(given)) throw new ProtocolError("INVALID_REQUEST", "the id is in use");
+    const { method, params } = message;
+    const isModern = lane.end.era === "modern";
+    // On a conversation of many requests an SDK looks at the revision of the first alone.
+    const fault = isModern
+      ? envelopeFault(typeof method === "string" ? method : "", params, [MODERN_VERSION])
+      : undefined;
+    if (fault !== undefined) {
+      return this.#tell(lane, JSON.stringify({ jsonrpc: "2.0", id: given, error: fault }));
+    }
     const token = objectIn(message["params"], "_meta")["progressToken"];
     const id = this.#ask({ id: given, token, lane, settle: undefined });
     lane.asked.set(given, id);

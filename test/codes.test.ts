@@ -40,7 +40,6 @@ const NOT_RAISED: ReadonlySet<string> = new Set([
   "DECRYPTION_FAILED",
   "TIER_WRONG",
   "SETTLEMENT_DISPUTED",
-  "LEDGER_MISMATCH",
   "CONTROL_UNAUTHORIZED",
 ]);
 

@@ -84,7 +84,7 @@ const subjects: readonly Subject[] = [
   {
     name: "books",
     group: "work",
-    codes: ["STORE_FAILED", "JOURNAL_DAMAGED", "TRADE_IN_DOUBT"],
+    codes: ["STORE_FAILED", "JOURNAL_DAMAGED", "LEDGER_DISAGREES", "TRADE_IN_DOUBT"],
     well: (of) => `${of.get("orders_open") ?? 0} orders open, none in doubt`,
   },
   {

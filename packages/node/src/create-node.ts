@@ -73,6 +73,7 @@ export async function createNode(options: NodeOptions): Promise<AgentNode> {
     disk: diskOf(options),
     onFatal: (error) => node.fail(error),
     onLink: (fn) => links.onGreeted(fn),
+    reconcileMs: nodeLimits.reconcileMs,
     clockOffsetMs: () => links.heartbeats.clockOffsetMs(),
   });
   undo.defer(() => desk.stop());

@@ -87,6 +87,10 @@ export const findingTable = {
     severity: "warning",
     fix: "bring the counterparty back; its answer alone decides the order",
   },
+  LEDGER_DISAGREES: {
+    severity: "critical",
+    fix: "compare the signed documents of the order that is named, on both sides",
+  },
   AGENT_FAILED: { severity: "warning", fix: "read the agent's reason, repair it, then add it again" },
   KEY_UNPROTECTED: { severity: "info", fix: "gridmesh stop, then gridmesh id passphrase set" },
 } as const satisfies Readonly<Record<string, FindingEntry>>;

@@ -187,6 +187,8 @@ export const nodeLimits = {
   clockStopMs: 60_000,
   /** Undecided for so long: a finding. */
   inDoubtMs: 600_000,
+  /** The ledger is compared with that of each counterparty as often, and whenever one is linked. */
+  reconcileMs: 600_000,
   /** Processes of all agents together, and sessions of one. */
   children: 16,
   childSessions: 8,

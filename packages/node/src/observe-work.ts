@@ -5,7 +5,13 @@ import { nodeLimits } from "./limits.ts";
 import type { Observed } from "./observed.ts";
 
 export function observeWork(node: Observed): Observation[] {
-  return [...clockSkewed(node), ...storeFailed(node), ...agentFailed(node), ...tradeInDoubt(node)];
+  return [
+    ...clockSkewed(node),
+    ...storeFailed(node),
+    ...agentFailed(node),
+    ...tradeInDoubt(node),
+    ...ledgerDisagrees(node),
+  ];
 }
 
 function clockSkewed(node: Observed): Observation[] {
@@ -35,4 +41,9 @@ function tradeInDoubt({ market, desk }: Observed): Observation[] {
   });
   if (held.length === 0) return [];
   return [{ code: "TRADE_IN_DOUBT", text: `${held.length} orders wait for their seller's answer` }];
+}
+
+function ledgerDisagrees({ desk }: Observed): Observation[] {
+  const found = desk.disagreements();
+  return found.length === 0 ? [] : [{ code: "LEDGER_DISAGREES", text: found.join("; ") }];
 }

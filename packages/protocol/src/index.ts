@@ -303,6 +303,7 @@ export {
   isOrderOpen,
   type JournalRecord,
   MAX_DOCUMENTS,
+  MAX_LISTED_ORDERS,
   MAX_QUERY_ORDERS,
   nextBuyerState,
   nextSellerState,
@@ -335,10 +336,14 @@ export {
   tradeMessageSchemas,
   type TradePayment,
   tradePaymentSchema,
+  type TradeOrders,
   type TradeQuery,
   type TradeReceipt,
+  type TradeReconcile,
   tradeReceiptSchema,
   type TradeSend,
+  type TradeStatement,
+  type TradeTotals,
 } from "./messages/trade/index.ts";
 export {
   amountMicro,

@@ -19,6 +19,7 @@ const CLASSES: ReadonlyMap<string, Priority> = new Map<string, Priority>([
   ["ext:security.alert", "critical"],
   ["trade_send", "high"],
   ["trade_query", "high"],
+  ["trade_orders", "high"],
   ["task_cancel_ack", "high"],
   ["task_attach", "high"],
   ["task_award", "high"],

@@ -226,6 +226,27 @@ export function samples(
       },
     ],
     trade_query: [{ from: "requester", body: { orderIds: [MESSAGE] } }],
+    trade_reconcile: [
+      {
+        from: "requester",
+        body: {
+          openCount: 1,
+          openHash: INPUT_SUM,
+          totals: { orders: 2, paidMicro: 410_000, receivedMicro: 0, inMilliWh: 3_000_000, outMilliWh: 0 },
+        },
+      },
+    ],
+    trade_orders: [
+      {
+        from: "executor",
+        body: {
+          orders: [
+            { orderId: MESSAGE, orderHash: INPUT_SUM, state: "SETTLED", finalMilliWh: 1, amountMicro: 0 },
+          ],
+          ended: { fromMs: 0, toMs: 1_641_038_400_000, after: "", upTo: null },
+        },
+      },
+    ],
     ...taskSamples(signedGrant),
     data_open: [{ from: "executor", body: { root: INPUT_CID, grant: signedGrant, task_id: TASK } }],
     data_open_ack: [

@@ -15,7 +15,7 @@ import {
   type SellerState,
   type SellerStep,
 } from "@gridmesh/protocol";
-import { type Book, type DeskState, HOUR_MS, type OrderHalf } from "./state.ts";
+import { type Book, type DeskState, HOUR_MS, type OrderHalf, type Partner } from "./state.ts";
 
 /** Seconds a nonce must be remembered: twice the freshness window, and a little. */
 const NONCE_S = 180;
@@ -117,7 +117,8 @@ const steps: { readonly [K in RecordKind]: Step<K> } = {
     add(book.purchased, half.terms.slotId, record.finalMilliWh - half.terms.quantityMilliWh);
   },
   close(state, record) {
-    stepBuyer(state, record, "close");
+    const { book, half } = stepBuyer(state, record, "close");
+    partnerOf(book, half.terms.seller).settled += 1;
   },
   accept(state, record) {
     const book = bookOf(state, record.agent);
@@ -172,9 +173,10 @@ const steps: { readonly [K in RecordKind]: Step<K> } = {
     half.deliveredMilliWh = record.deliveredMilliWh;
   },
   credit(state, record) {
-    const { half } = stepSeller(state, record, "credit");
+    const { book, half } = stepSeller(state, record, "credit");
     half.finalMilliWh = record.finalMilliWh;
     half.finalAmountMicro = record.amountMicro;
+    partnerOf(book, half.terms.buyer).settled += 1;
   },
   evidence(state, record) {
     const half = halfOf(state, record).half;
@@ -200,6 +202,9 @@ const steps: { readonly [K in RecordKind]: Step<K> } = {
     imbalance.receipt = record.documents?.[0];
     imbalance.lastSeq = record.seq;
     state.unreceipted.delete(imbalance);
+  },
+  statement(state, record) {
+    partnerOf(bookOf(state, record.agent), record.counterparty).statements.push(record);
   },
 };
 
@@ -235,6 +240,7 @@ function emptyBook(record: RecordOf<"open">): Book {
     purchased: new Map(),
     sold: new Map(),
     spending: { holds: new Map(), micro: 0 },
+    partners: new Map(),
   };
 }
 
@@ -285,8 +291,19 @@ function openHalf(
     lastSeq: seq,
   };
   book.orders.set(key, half);
+  const { buyer, buyerPeerId, seller, sellerPeerId } = terms;
+  if (as.role === "buyer") partnerOf(book, seller).peerId = sellerPeerId;
+  else partnerOf(book, buyer).peerId = buyerPeerId;
   if (isOrderOpen(half.state)) book.open.add(half);
   return half;
+}
+
+function partnerOf(book: Book, agentId: string): Partner {
+  const known = book.partners.get(agentId);
+  if (known !== undefined) return known;
+  const partner: Partner = { peerId: "", settled: 0, statements: [] };
+  book.partners.set(agentId, partner);
+  return partner;
 }
 
 type StepRecord = Extract<JournalRecord, { readonly key: string; readonly agent: string }>;

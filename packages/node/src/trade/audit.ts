@@ -1,10 +1,12 @@
 /** One ledger alone: the chain holds, the replay says what the live books say, and every invariant stands. */
 
 import { AssertionError } from "node:assert";
-import { canonicalize, isProtocolError, type JournalRecord } from "@gridmesh/protocol";
+import { canonicalize, isProtocolError, type JournalRecord, type VerifyEngine } from "@gridmesh/protocol";
 import { apply } from "./apply.ts";
 import type { JournalDisk } from "./disk.ts";
+import { nodeEngine } from "../gate/engine.ts";
 import { breaches } from "./invariants.ts";
+import { checkSigned } from "./signed.ts";
 import { recoverJournal } from "./recovery.ts";
 import { type DeskState, emptyState, summaryOf } from "./state.ts";
 
@@ -20,16 +22,21 @@ export interface DeskAudit {
 
 /** Audits one ledger: of a running desk, or in a journal folder that nobody writes to and that stays as it is. */
 export function auditDesk(source: JournalDisk | { audit(): Promise<DeskAudit> }): Promise<DeskAudit> {
-  return "audit" in source ? source.audit() : auditReplay(source, undefined);
+  return "audit" in source ? source.audit() : auditReplay(source, nodeEngine(), undefined);
 }
 
 /** Audits the folder behind live books: everything up to their last record must be on the disk already. */
-export async function auditLive(disk: JournalDisk, live: DeskState): Promise<DeskAudit> {
-  return auditReplay(disk, { lastSeq: live.lastSeq, meaning: meaningOf(live) });
+export async function auditLive(
+  disk: JournalDisk,
+  live: DeskState,
+  engine: VerifyEngine,
+): Promise<DeskAudit> {
+  return auditReplay(disk, engine, { lastSeq: live.lastSeq, meaning: meaningOf(live) });
 }
 
 async function auditReplay(
   disk: JournalDisk,
+  engine: VerifyEngine,
   live: { readonly lastSeq: number; readonly meaning: string } | undefined,
 ): Promise<DeskAudit> {
   const state = emptyState();
@@ -48,6 +55,7 @@ async function auditReplay(
   if (live !== undefined && differences.length === 0 && meaningOf(state) !== live.meaning) {
     differences.push(`I11 the journal replayed to ${state.lastSeq} differs from the live books`);
   }
+  differences.push(...(await checkSigned(state, engine)));
   let entries = 0;
   for (const book of state.books.values()) entries += book.entries;
   return {
@@ -94,6 +102,9 @@ export function meaningOf(state: DeskState): string {
     forestalled: [...book.forestalled.keys()],
     imbalances: [...book.imbalances].map(([key, { receipt }]) => [key, receipt !== undefined]),
     energyRecords: [...book.energyRecords.keys()],
+    partners: [...book.partners].map(([agentId, { peerId, settled, statements }]) => {
+      return { agentId, peerId, settled, statements: statements.map(({ seq }) => seq) };
+    }),
   }));
   const offers = [...state.offers.values()].map((offer) => ({ ...offer }));
   return canonicalize({ lastSeq: state.lastSeq, epoch: state.boot?.epoch ?? "", books, offers });

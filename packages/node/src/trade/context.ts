@@ -1,6 +1,14 @@
 /** What the parts of the desk share: the books, the journal behind them, and the ports. */
 
-import type { BuyerState, RecordKind, RecordOf, SellerState, Signer, VerifyEngine } from "@gridmesh/protocol";
+import type {
+  BuyerState,
+  RecordKind,
+  RecordOf,
+  SellerState,
+  Signer,
+  TradeStatement,
+  VerifyEngine,
+} from "@gridmesh/protocol";
 import { ProtocolError } from "@gridmesh/protocol";
 import type { Clock, Random } from "../clock.ts";
 import type { Log } from "../log.ts";
@@ -65,6 +73,12 @@ export interface DeskContext {
   tellOffer(offer: OpenOffer): void;
   /** How far the peers' clocks are from ours, ms; undefined while too few have told. */
   readonly clockOffsetMs: () => number | undefined;
+  /** By `<agentId> <counterparty>`: in what their ledgers were found to disagree. */
+  readonly disagreements: Map<string, string>;
+  /** Own statements on their way. */
+  readonly proposed: Map<string, TradeStatement>;
+  /** How much time one statement covers, ms. */
+  readonly statementMs: number;
   /** How long a dispute stays open before the lesser reading counts, market ms. */
   readonly disputeMs: number;
   /** Says what this order's state calls for, until it calls for nothing. */
@@ -73,6 +87,14 @@ export interface DeskContext {
   pursueStatement(imbalance: ImbalanceState): void;
   /** Takes up everything an agent has under way. */
   resume(agentId: string): void;
+}
+
+/** Two agents about to talk. */
+export interface Party {
+  /** The local agent that speaks. */
+  readonly agentId: string;
+  readonly counterparty: string;
+  readonly peerId: string;
 }
 
 /** @throws AGENT_NOT_FOUND when no book is open. */

@@ -2,28 +2,23 @@
 
 import {
   MAX_QUERY_ORDERS,
-  orderKey,
   ProtocolError,
   type RecordedNonce,
   type TradeDocument,
+  type TradeOrders,
   type TradeQuery,
+  type TradeReconcile,
   type TradeSend,
 } from "@gridmesh/protocol";
 import type { Draft, Received } from "../signed-exchange.ts";
-import { type DeskContext, hostedOf } from "./context.ts";
+import { answerOrders, answerReconcile } from "./agreement.ts";
+import { type DeskContext, hostedOf, type Party } from "./context.ts";
+import { orderWith } from "./differences.ts";
 import { receiveDocuments, type Sender } from "./incoming.ts";
 import type { Book, OrderHalf } from "./state.ts";
 
 const ANSWER_WITHIN_MS = 5_000;
 const MAX_ANSWERS = 8;
-
-/** Two agents about to talk. */
-export interface Party {
-  /** The local agent that speaks. */
-  readonly agentId: string;
-  readonly counterparty: string;
-  readonly peerId: string;
-}
 
 /** Answers trade messages until disposed. */
 export function listen(context: DeskContext): Disposable {
@@ -40,6 +35,18 @@ export function listen(context: DeskContext): Disposable {
     context.exchange.handle("trade", "trade_query", async (received) =>
       reply(context, received, await answerQuery(context, received)),
     ),
+  );
+  stack.use(
+    context.exchange.handle("trade", "trade_reconcile", async (received) => {
+      const asked = received.body as unknown as TradeReconcile;
+      return answered(context, received, await answerReconcile(context, hereOf(received), asked));
+    }),
+  );
+  stack.use(
+    context.exchange.handle("trade", "trade_orders", async (received) => {
+      const asked = received.body as unknown as TradeOrders;
+      return answered(context, received, await answerOrders(context, hereOf(received), asked));
+    }),
   );
   return stack;
 }
@@ -113,7 +120,7 @@ async function lastDocuments(
   const found: TradeDocument[] = [];
   let known = 0;
   for (const orderId of asked.orderIds) {
-    const half = book === undefined ? undefined : halfWith(book, asked.asker, orderId);
+    const half = book === undefined ? undefined : orderWith(book, asked.asker, orderId);
     if (half === undefined) continue;
     known += 1;
     const document = lastOwnDocument(half);
@@ -126,13 +133,6 @@ async function lastDocuments(
   return found;
 }
 
-function halfWith(book: Book, asker: string, orderId: string): OrderHalf | undefined {
-  const asBuyer = book.orders.get(orderKey(asker, orderId));
-  if (asBuyer?.role === "seller") return asBuyer;
-  const own = book.orders.get(orderKey(book.agentId, orderId));
-  return own?.role === "buyer" && own.terms.seller === asker ? own : undefined;
-}
-
 /** What this side said last, and would say again. */
 function lastOwnDocument(half: OrderHalf): TradeDocument | undefined {
   const { trade_annulment, trade_cancel, trade_delivery, trade_dispute, trade_payment, trade_receipt } =
@@ -142,9 +142,17 @@ function lastOwnDocument(half: OrderHalf): TradeDocument | undefined {
 }
 
 function reply(context: DeskContext, received: Received, documents: readonly TradeDocument[]) {
-  const { recipientId } = senderOf(received);
-  const draft: Draft = { type: "trade_send", recipient_id: received.signerId, documents };
-  return { draft, signer: hostedOf(context, recipientId).signer };
+  return answered(context, received, { type: "trade_send", recipient_id: received.signerId, documents });
+}
+
+function answered(context: DeskContext, received: Received, draft: Draft) {
+  return { draft, signer: hostedOf(context, senderOf(received).recipientId).signer };
+}
+
+/** The pair of a question that came, from this side. */
+function hereOf(received: Received): Party {
+  const { signerId, recipientId, peerId } = senderOf(received);
+  return { agentId: recipientId, counterparty: signerId, peerId };
 }
 
 function senderOf(received: Received): Sender {

@@ -32,7 +32,7 @@ import { evidenceOf } from "./order-evidence.ts";
 import { concludeOrder, decideOrder, holdOrder } from "./orders.ts";
 import { createOutbox } from "./outbox.ts";
 import { pursueOrder, pursueStatement } from "./pursuit.ts";
-import { resumeAgent, resumePeer } from "./reconcile.ts";
+import { reconcileEvery, resumeAgent, resumePeer } from "./reconcile.ts";
 import { createSends } from "./sends.ts";
 import { createShelf } from "./shelf.ts";
 import { type DeskState, emptyState, summaryOf } from "./state.ts";
@@ -58,6 +58,10 @@ export interface TradeDeskOptions {
   readonly reserveBytes?: number | undefined;
   /** How long two readings may stay in dispute before the lesser counts, market ms; default a day. */
   readonly disputeMs?: number | undefined;
+  /** How often the books are compared with those of each counterparty, ms; absent: only when a peer is linked. */
+  readonly reconcileMs?: number | undefined;
+  /** How much time one statement covers, ms; default a day. */
+  readonly statementMs?: number | undefined;
   /** PeerIds this node had before its key was handed over. */
   readonly formerPeerIds?: readonly string[] | undefined;
   /** By an agent's former id, the one its key was handed over to. */
@@ -72,8 +76,8 @@ export interface DeskSeam {
 }
 
 const EPOCH_BYTES = 16;
-/** A day to settle two readings between people. */
-const DISPUTE_MS = 24 * 3_600_000;
+/** To settle two readings between people; and what one statement covers. */
+const DAY_MS = 24 * 3_600_000;
 
 /**
  * Recovers the journal and answers on `/gridmesh/trade/1` from then on.
@@ -108,6 +112,7 @@ export async function openTradeDesk(options: TradeDeskOptions, seam: DeskSeam = 
   const stack = new DisposableStack();
   stack.use(listen(context));
   if (options.onLink !== undefined) stack.use(options.onLink((peerId) => resumePeer(context, peerId)));
+  if (options.reconcileMs !== undefined) stack.use(reconcileEvery(context, options.reconcileMs));
   return deskOver(context, { journal, listeners, stack, disk: options.disk });
 }
 
@@ -185,7 +190,10 @@ function createContext(options: TradeDeskOptions, { state, journal, listeners, b
       listeners.events.tell({ kind, agentId: half.agentId, order: summaryOf(half) });
     },
     tellOffer: (offer) => listeners.offers.tell(offer),
-    disputeMs: options.disputeMs ?? DISPUTE_MS,
+    disputeMs: options.disputeMs ?? DAY_MS,
+    disagreements: new Map(),
+    proposed: new Map(),
+    statementMs: options.statementMs ?? DAY_MS,
     clockOffsetMs: options.clockOffsetMs ?? (() => undefined),
     pursue: (half, delayMs = 0) => pursueOrder(context, half, delayMs),
     pursueStatement: (imbalance) => pursueStatement(context, imbalance),
@@ -243,11 +251,12 @@ function deskOver(context: DeskContext, { journal, listeners, stack, disk }: Run
       context.courier = courier;
     },
     onEvent: (fn) => listeners.events.add(fn),
+    disagreements: () => [...context.disagreements.values()],
     pending: () => ({ orders: openCount(state), imbalances: state.unreceipted.size }),
     async audit() {
       // Others go on booking while this waits.
       while (journal.durableSeq < state.lastSeq) await journal.durable(state.lastSeq);
-      return auditLive(disk, state);
+      return auditLive(disk, state, context.engine);
     },
     async stop() {
       stack.dispose();

@@ -11,6 +11,7 @@ import { onAnnulment, onCancel } from "./cancel.ts";
 import type { DeskContext } from "./context.ts";
 import { onDelivery, onPayment, onReceipt } from "./delivery.ts";
 import { onDispute } from "./disputes.ts";
+import { onStatementOfAll } from "./statements.ts";
 import { onImbalanceReceipt, onStatement } from "./imbalance.ts";
 
 /** Who sent them, to whom, in which message. */
@@ -73,6 +74,8 @@ async function receiveDocument(
       return onStatement(context, document, sender);
     case "trade_imbalance_receipt":
       return onImbalanceReceipt(context, document, sender.nonce);
+    case "trade_statement":
+      return onStatementOfAll(context, document, sender);
     default:
       throw new ProtocolError("TYPE_UNKNOWN", "no such document");
   }
@@ -88,6 +91,8 @@ function partiesOf(document: TradeDocument): { readonly author: string; readonly
       return { author: document.agent, addressee: document.operator };
     case "trade_imbalance_receipt":
       return { author: document.operator, addressee: document.agent };
+    case "trade_statement":
+      return { author: document.agent, addressee: document.counterparty };
     default:
       return { author: document.seller, addressee: document.buyer };
   }

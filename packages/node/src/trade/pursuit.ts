@@ -1,8 +1,8 @@
 /** What each state calls for: the state decides what is sent, a timer only when. */
 
 import { isProtocolError, type TradeDocument } from "@gridmesh/protocol";
-import { converse, type Party } from "./conversation.ts";
-import { type DeskContext, isState } from "./context.ts";
+import { converse } from "./conversation.ts";
+import { type DeskContext, isState, type Party } from "./context.ts";
 import { deliverNow } from "./delivery.ts";
 import { payDisputed } from "./disputes.ts";
 import type { ImbalanceState, OrderHalf } from "./state.ts";

@@ -1,8 +1,10 @@
 /** What is taken up again at a start and when a peer is back: own errands, and one question per counterparty. */
 
 import { isProtocolError, MAX_QUERY_ORDERS } from "@gridmesh/protocol";
-import { type DeskContext, isState } from "./context.ts";
-import { type Party, query } from "./conversation.ts";
+import { compareBooks } from "./agreement.ts";
+import { type DeskContext, isState, type Party } from "./context.ts";
+import { query } from "./conversation.ts";
+import { proposeStatement } from "./proposals.ts";
 import { counterpartyOf, pursueOrder, pursueStatement } from "./pursuit.ts";
 import type { OrderHalf } from "./state.ts";
 
@@ -18,6 +20,49 @@ export function resumeAgent(context: DeskContext, agentId: string): void {
 export function resumePeer(context: DeskContext, peerId: string): void {
   resume(context, context.hosted.keys(), (party) => party.peerId === peerId);
   context.sends.wake(peerId);
+  reconcile(context, (party) => party.peerId === peerId);
+}
+
+/** Compares the books of every pair with something to compare: as often as peers are linked, and every ten minutes. */
+export function reconcile(context: DeskContext, concerns: (party: Party) => boolean): void {
+  for (const agentId of context.hosted.keys()) {
+    for (const [counterparty, { peerId }] of context.state.books.get(agentId)?.partners ?? []) {
+      const party = { agentId, counterparty, peerId };
+      if (peerId !== context.peerId && concerns(party)) reconcileWith(context, party);
+    }
+  }
+}
+
+/** The same for all counterparties, over and over; dispose it to end it. */
+export function reconcileEvery(context: DeskContext, everyMs: number): Disposable {
+  let timer: Disposable;
+  const again = () => {
+    timer = context.clock.timer(everyMs, () => {
+      reconcile(context, () => true);
+      again();
+    });
+  };
+  again();
+  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+}
+
+/** Asked once: there will be another time. */
+function reconcileWith(context: DeskContext, party: Party): void {
+  const { agentId, counterparty, peerId } = party;
+  context.sends.want({
+    key: `${agentId} reconcile ${counterparty} ${peerId}`,
+    peerId,
+    async attempt() {
+      try {
+        await compareBooks(context, party);
+        await proposeStatement(context, party);
+      } catch (error) {
+        if (!isProtocolError(error)) throw error;
+        context.log.debug("trade.reconcile", `${counterparty}: ${error.code}`, { peer: peerId });
+      }
+      return true;
+    },
+  });
 }
 
 function resume(context: DeskContext, agentIds: Iterable<string>, concerns: (party: Party) => boolean): void {

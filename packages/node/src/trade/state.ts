@@ -92,6 +92,18 @@ export interface Book {
   /** Contracted sales per slot, mWh. */
   readonly sold: Map<string, number>;
   readonly spending: SpendingWindow;
+  /** By agent_id. */
+  readonly partners: Map<string, Partner>;
+}
+
+/** Another agent with which there is or was an order. */
+export interface Partner {
+  /** Of its newest order. */
+  peerId: string;
+  /** Orders paid and receipted. */
+  settled: number;
+  /** Oldest first. */
+  readonly statements: RecordOf<"statement">[];
 }
 
 /** What was put on hold within the last market hour. */

@@ -222,7 +222,9 @@ export interface TradeDesk {
   onEvent(fn: (event: TradeEvent) => void): Disposable;
   /** Entries still on their way (orders open, imbalance statements without receipt). */
   pending(): { readonly orders: number; readonly imbalances: number };
-  /** Chain, replay against the live books, invariants; of this node's ledger alone. */
+  /** In what the ledger of a counterparty was found to disagree with the own one, a sentence each. */
+  disagreements(): readonly string[];
+  /** Chain, replay against the live books, invariants; of this node's ledger alone, with every signature it keeps. */
   audit(): Promise<DeskAudit>;
   stop(): Promise<void>;
 }

@@ -112,8 +112,7 @@ function checkDocument(
   { document, at }: { readonly document: TradeDocument; readonly at: string },
 ): void {
   const { type } = document;
-  if (type === "trade_imbalance" || type === "trade_imbalance_receipt")
-    throw invalid(at, `${type} is of no order`);
+  if (!("orderId" in document)) throw invalid(at, `${type} is of no order`);
   try {
     const signerField = tradeDocumentSigner[type];
     verifyDocument(document, { type, network, engine, signerField });

@@ -18,6 +18,7 @@ import { taskMessages } from "./task/index.ts";
 import { tradeMessageSchemas } from "./trade/messages.ts";
 
 const control = { signerField: "agent_id", streams: ["control"], first: "same" } as const;
+const told = { signerField: "sender_id", streams: ["trade"] } as const;
 const trade = { signerField: "sender_id", streams: ["trade"], first: "same" } as const;
 
 /** By type; extensions are read by `schemaOf`. */
@@ -52,6 +53,8 @@ export const messageSchemas: ReadonlyMap<string, MessageSchema> = new Map<string
     ...taskMessages,
     data_open: said("sender_id", ["data"])(dataOpenSchema),
     data_open_ack: said("sender_id", ["data"])(dataOpenAckSchema),
+    trade_reconcile: { ...told, body: tradeMessageSchemas.trade_reconcile },
+    trade_orders: { ...told, body: tradeMessageSchemas.trade_orders },
   } satisfies Readonly<Record<string, MessageSchema>>),
 );
 

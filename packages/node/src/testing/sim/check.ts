@@ -67,9 +67,19 @@ export async function checkRest(world: World, nodes: readonly SimNode[]): Promis
   checkCancel(world, nodes);
   for (const node of nodes) {
     if (world.breach !== undefined) return;
+    checkAgreed(world, node);
     const audit = await node.life.desk?.audit();
     const [first] = audit?.differences ?? [];
     if (first !== undefined) world.fail("I11", `node ${node.index}: ${first}`);
+  }
+}
+
+/** I10: nobody found a counterparty's ledger to disagree. */
+function checkAgreed(world: World, { index, life }: SimNode): void {
+  const [first] = life.desk?.disagreements() ?? [];
+  if (first !== undefined) world.fail("I10", `node ${index}: ${first}`);
+  for (const book of life.context?.state.books.values() ?? []) {
+    for (const { statements } of book.partners.values()) world.counts.statements += statements.length;
   }
 }
 

@@ -19,6 +19,8 @@ const STORED_MILLI_WH = 3_000_000;
 const CAPACITY_MILLI_WH = 1_000_000_000;
 const PLENTY = { maxOrderMicro: 10 ** 12, spendPerHourMicro: 10 ** 13, maxOpenOrders: 1_000 };
 const DISPUTE_MS = 20_000;
+/** Ends when everything is settled. */
+const STATEMENT_MS = 240_000;
 const DOWN_MS = [50, 3_000] as const;
 const STALL_TIMES = 30;
 const FULL_DISK_BYTES = 100 * 1024 * 1024;
@@ -102,6 +104,7 @@ export class SimNode {
         log: this.#log(life),
         clockOffsetMs: () => this.skewMs,
         disputeMs: DISPUTE_MS,
+        statementMs: STATEMENT_MS,
         onFatal: () => {
           world.counts.diskErrors += 1;
           if (life.alive) this.crash();

@@ -7,6 +7,8 @@ import { CALM_AT_MS } from "./plan.ts";
 import type { World } from "./world.ts";
 
 const EVERY_MS = 100;
+/** Links come anew when the time of a statement is over by everybody's clock. */
+const STATED_AT_MS = [330_000, 350_000];
 const HALVES_AT_MS = 5_000;
 const CUT_MS = [200, 8_000] as const;
 const FULL_MS = [100, 5_000] as const;
@@ -26,6 +28,11 @@ export function begin(trouble: Trouble): void {
     net.heal();
     for (const node of nodes) link(trouble, node);
   });
+  for (const atMs of STATED_AT_MS) {
+    world.after(atMs, () => {
+      for (const node of nodes) link(trouble, node);
+    });
+  }
 }
 
 function strike(trouble: Trouble): void {

@@ -28,6 +28,8 @@ export interface SimCounts {
   disputed: number;
   cancels: number;
   annulled: number;
+  /** Signed by both, each counted on both sides. */
+  statements: number;
 }
 
 export interface Breach {
@@ -86,5 +88,6 @@ export function noCounts(): SimCounts {
     disputed: 0,
     cancels: 0,
     annulled: 0,
+    statements: 0,
   };
 }

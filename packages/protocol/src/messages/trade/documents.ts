@@ -99,6 +99,34 @@ export const tradeImbalanceReceiptSchema = z.strictObject({
   statementHash: hashText,
 });
 
+/** What moved between two agents, from the signer's side: micro-currency and mWh. */
+export const tradeTotalsSchema = z.strictObject({
+  /** Orders paid and receipted. */
+  orders: z.int().min(0),
+  paidMicro: z.int().min(0),
+  receivedMicro: z.int().min(0),
+  inMilliWh: z.int().min(0),
+  outMilliWh: z.int().min(0),
+});
+
+/** Either side of a pair: all that was settled between both in a time, by what its own book says. */
+const tradeStatementSchema = z.strictObject({
+  type: z.literal("trade_statement"),
+  version: z.string().max(8),
+  /** The signer. */
+  agent: agentId,
+  counterparty: agentId,
+  /** Orders whose receipt was signed from here … */
+  fromMs: timeMs,
+  /** … until before here. */
+  toMs: timeMs,
+  totals: tradeTotalsSchema,
+  /** RFC 6962 over the canonical form of each order's id, hash, final mWh and amount, by id: the same on both sides. */
+  root: hashText,
+  signedAtMs: timeMs,
+  signature: signatureText,
+});
+
 /** Any document that `trade_send` may carry. */
 export const tradeDocumentSchema = z.discriminatedUnion("type", [
   tradeDeliverySchema,
@@ -109,6 +137,7 @@ export const tradeDocumentSchema = z.discriminatedUnion("type", [
   tradeAnnulmentSchema,
   tradeImbalanceSchema,
   tradeImbalanceReceiptSchema,
+  tradeStatementSchema,
 ]);
 
 export type TradeDelivery = Readonly<z.infer<typeof tradeDeliverySchema>>;
@@ -119,6 +148,8 @@ export type TradeCancel = Readonly<z.infer<typeof tradeCancelSchema>>;
 export type TradeAnnulment = Readonly<z.infer<typeof tradeAnnulmentSchema>>;
 export type TradeImbalance = Readonly<z.infer<typeof tradeImbalanceSchema>>;
 export type TradeImbalanceReceipt = Readonly<z.infer<typeof tradeImbalanceReceiptSchema>>;
+export type TradeStatement = Readonly<z.infer<typeof tradeStatementSchema>>;
+export type TradeTotals = Readonly<z.infer<typeof tradeTotalsSchema>>;
 export type TradeDocument = Readonly<z.infer<typeof tradeDocumentSchema>>;
 export type TradeDocumentType = TradeDocument["type"];
 
@@ -134,4 +165,5 @@ export const tradeDocumentSigner: Readonly<
   trade_annulment: "seller",
   trade_imbalance: "agent",
   trade_imbalance_receipt: "operator",
+  trade_statement: "agent",
 };

@@ -16,14 +16,19 @@ export {
   type TradePayment,
   tradePaymentSchema,
   type TradeReceipt,
+  type TradeStatement,
+  type TradeTotals,
   tradeReceiptSchema,
 } from "./documents.ts";
 export {
   MAX_DOCUMENTS,
+  MAX_LISTED_ORDERS,
   MAX_QUERY_ORDERS,
   type TradeMessageType,
   tradeMessageSchemas,
+  type TradeOrders,
   type TradeQuery,
+  type TradeReconcile,
   type TradeSend,
 } from "./messages.ts";
 export { type Posting, postings } from "./postings.ts";

@@ -58,6 +58,7 @@ const table: { readonly [K in JournalRecord["kind"]]: Row<K> } = {
     ...energy(`imbalance/${r.slotId}`, "available", r.quantityMilliWh),
   ],
   imbalance_receipt: nothing,
+  statement: nothing,
 };
 
 /**

@@ -204,6 +204,14 @@ interface ImbalanceReceiptRecord extends BookRecordBase {
   readonly slotId: string;
 }
 
+/** What both signed of all that was settled between them in a time: the own statement, then the other's. */
+interface StatementRecord extends BookRecordBase {
+  readonly kind: "statement";
+  readonly counterparty: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
 export type JournalRecord =
   | BootRecord
   | OpenRecord
@@ -227,7 +235,8 @@ export type JournalRecord =
   | EvidenceRecord
   | EnergyRecord
   | ImbalanceRecord
-  | ImbalanceReceiptRecord;
+  | ImbalanceReceiptRecord
+  | StatementRecord;
 
 export type RecordKind = JournalRecord["kind"];
 /** The record of this kind. */

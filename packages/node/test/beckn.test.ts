@@ -218,6 +218,7 @@ describe("a need on the network", { concurrency: 4 }, () => {
       availableMilliWh: 1,
       priceMicroPerKWh,
       currency: "USD",
+      digest: "",
       latencyMs: 0,
     });
     const offers = [offer("b", 150_000), offer("a", 150_000), offer("c", 120_000), offer("d", 150_000, 0)];

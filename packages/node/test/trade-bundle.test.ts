@@ -45,6 +45,8 @@ async function traded(profile: BecknProfile): Promise<{
   const home = await rig.node(1);
   const shop = await rig.node(2);
   await shop.sell(10, 0.15);
+  const dear = await rig.node(3);
+  await dear.sell(10, 0.2);
   const { transactionId, steps } = await home.beckn.buy(home.name, buyOptions({ delivery: "instant" }));
   assert.deepEqual(
     steps.map(({ outcome }) => outcome),
@@ -81,6 +83,11 @@ function evidence(profile: BecknProfile): void {
     // search, on_search, select, on_select, init, on_init, confirm, on_confirm, status, on_status.
     assert.ok(bought.frames >= 10, `${bought.frames} messages`);
     assert.ok(bought.signatures >= 2 * bought.frames, "requests and their replies");
+    // Why this seller: two offered, both messages are in the file, and the cheaper one comes first.
+    const { offers, refused, proven, ranked } = bought.selection ?? assert.fail("no choice in the file");
+    assert.deepEqual([offers, refused, proven, ranked.length], [2, 0, 2, 2]);
+    assert.equal(ranked[0], JSON.parse(text.decode(buyer)).orders[0].seller);
+    assert.equal(sold.selection, undefined);
     assert.ok(sold.frames >= 10, `${sold.frames} messages`);
     assert.deepEqual([...bought.equivocations, ...sold.equivocations], []);
 
@@ -127,6 +134,9 @@ function evidence(profile: BecknProfile): void {
     );
     const [order] = whole.orders;
     assert.ok(order);
+    const placeOf = (path: string) =>
+      whole.frames.findIndex(({ request }) => request.header.includes(`"${path}"`));
+    const [selectAt, initAt] = [placeOf("/select"), placeOf("/init")];
     const rows: [item: string, change: (draft: Changed) => void][] = [
       ["orders[0].amountMicro", ({ orders: [one] }) => void (one && (one.amountMicro += 1))],
       ["orders[0].quantityMilliWh", ({ orders: [one] }) => void (one && (one.quantityMilliWh -= 1))],
@@ -159,9 +169,20 @@ function evidence(profile: BecknProfile): void {
           void (one && (one.request.body = null), one && (one.request.digest = order.order.digest)),
       ],
       ["frames[0].atMs", ({ frames: [one] }) => void (one && (one.atMs -= 3_600_000))],
+      // The choice is made again from the offers that came.
+      ["selection.offers", ({ selection }) => void selection?.offers.splice(0, 1)],
       [
-        "frames[1].reply.header",
-        ({ frames }) => void (frames[1]?.reply && frames[2]?.reply && (frames[1].reply = frames[2].reply)),
+        "selection.offers",
+        ({ selection }) => void selection?.offers.push(selection.offers[0] ?? assert.fail()),
+      ],
+      [
+        "selection.offers",
+        ({ selection }) => selection?.offers.forEach((offer) => void (offer.priceMicroPerKWh += 1)),
+      ],
+      ["orders[0]", ({ selection }) => void (selection && (selection.wish.maxPriceMicroPerKWh = 149_999))],
+      [
+        `frames[${selectAt}].reply.header`,
+        ({ frames }) => void (frames[selectAt] && (frames[selectAt].reply = frames[initAt]?.reply)),
       ],
     ];
     const framed = (path: string) => whole.frames.find(({ request }) => request.header.includes(`"${path}"`));

@@ -52,6 +52,16 @@ function fileText(path: string): string {
   }
 }
 
+/** Who was to be asked first, and of how many. */
+function chosen({ selection }: BundleReport): [string, string][] {
+  if (selection === undefined) return [];
+  const { offers, refused, proven, ranked } = selection;
+  const counted = `${offers} offers, ${proven} of them in here, ${refused} that did not count`;
+  return [
+    ["chosen", ranked[0] === undefined ? `none of ${counted}` : `${short(ranked[0])} first of ${counted}`],
+  ];
+}
+
 function reportText(report: BundleReport): string {
   const head = pairs([
     [
@@ -62,6 +72,7 @@ function reportText(report: BundleReport): string {
     ["network", report.network],
     ["exported by", `${report.exporter} at ${new Date(report.exportedAtMs).toISOString()}`],
     ["bodies", report.redacted ? "left out" : "inside"],
+    ...chosen(report),
     ...report.equivocations.map(({ signer, action, messageId }): [string, string] => [
       "two contents",
       `${signer} signed two of ${action} ${messageId}`,

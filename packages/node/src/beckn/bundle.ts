@@ -2,6 +2,7 @@
 
 import {
   askedIn,
+  type BecknChoice,
   becknDigest,
   type BundleFrame,
   type BundleOrder,
@@ -25,6 +26,8 @@ export interface BundleParts {
   readonly transactionId: string;
   readonly frames: readonly StoredFrame[];
   readonly orders: readonly OrderEvidence[];
+  /** Of an own buyer. */
+  readonly selection?: BecknChoice | undefined;
   readonly signer: Signer;
   readonly engine: VerifyEngine;
   readonly nowMs: number;
@@ -35,7 +38,7 @@ const MAX_FRAME_BYTES = 32 * 1024 * 1024;
 
 /** The bytes of the file. @throws ORDER_NOT_FOUND when nothing of it is known here. */
 export function bundleOf(parts: BundleParts, options: { readonly redact: boolean }): Uint8Array {
-  const { network, transactionId, orders, signer, nowMs } = parts;
+  const { network, transactionId, orders, signer, nowMs, selection } = parts;
   const frames = framesOf(parts);
   if (frames.length === 0 && orders.length === 0) {
     throw new ProtocolError("ORDER_NOT_FOUND", `nothing of ${transactionId} is kept here`);
@@ -47,6 +50,7 @@ export function bundleOf(parts: BundleParts, options: { readonly redact: boolean
     redacted: false,
     frames,
     orders: orders.map(orderOf),
+    ...(selection === undefined ? {} : { selection }),
   };
   return sealBundle(options.redact ? redacted(draft) : draft, signer);
 }

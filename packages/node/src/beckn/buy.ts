@@ -3,7 +3,7 @@
 import { formatDecimal, ProtocolError, slotId } from "@gridmesh/protocol";
 import { type Deadline, startDeadline } from "../deadline.ts";
 import { NOT_TAKEN, ORDER_LINE } from "./cause.ts";
-import { permilleOf, rankOffers, refusalOf } from "./choice.ts";
+import { keepChoice, permilleOf, rankOffers, refusalOf } from "./choice.ts";
 import { askStatus, purchase, type PurchaseParts } from "./order.ts";
 import type { BecknPorts, LocalAgent } from "./ports.ts";
 import type { Talk } from "./requests.ts";
@@ -39,6 +39,8 @@ export async function buy(
   const window = { windowMs: windowMs(ports, options), signal: deadline.signal };
   for await (const offer of search.offers(window)) offers.push(offer);
   const ratingOf = (seller: string) => permilleOf(ports.store.ratingsGiven(buyer.agentId, seller));
+  const { transactionId, closedAtMs } = search;
+  keepChoice(ports, buyer, { transactionId, closedAtMs, offers, options, ratingOf });
   const kept = offers.filter((offer) => keep(parts, offer, options));
   const ranked = rankOffers(kept, ratingOf);
   const ordered = await orderInTurn(parts, { buyer, ranked, options, deadline });
@@ -49,7 +51,7 @@ export async function buy(
   }
   const firstConfirmed = steps.find((step) => step.outcome === "confirmed");
   return {
-    transactionId: search.transactionId,
+    transactionId,
     offersSeen: offers.length,
     steps: steps.map(({ atMs: _atMs, offer: _offer, ...step }) => step),
     confirmedMilliWh: milliWhOf(steps, ["confirmed"]),

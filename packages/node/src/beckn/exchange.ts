@@ -8,6 +8,7 @@ import { createAsked } from "./asked.ts";
 import { createAudit } from "./audit.ts";
 import { createBackground } from "./background.ts";
 import { buy, buyerNamed } from "./buy.ts";
+import { choiceOf } from "./choice.ts";
 import { createCarrier, type Frame, serveStream } from "./carrier.ts";
 import { resendOrder, tellBuyer } from "./courier.ts";
 import { openContext, verifyFrame } from "./inbound.ts";
@@ -140,7 +141,11 @@ function bundleHere(
   const { network, engine } = ports;
   const nowMs = ports.clock.nowMs();
   const kept = frames.of(transactionId);
-  return bundleOf({ network, transactionId, frames: kept, orders, signer, engine, nowMs }, options);
+  const selection = choiceOf(ports, transactionId);
+  return bundleOf(
+    { network, transactionId, frames: kept, orders, selection, signer, engine, nowMs },
+    options,
+  );
 }
 
 function keeping(receive: ReturnType<typeof createReceiver>, kept: Kept): typeof receive {

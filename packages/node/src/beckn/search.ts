@@ -73,6 +73,7 @@ export class Search {
   readonly #sellers = new Set<string>();
   #wake: () => void = () => undefined;
   #closed = false;
+  #closedAtMs = 0;
   readonly #timers = new DisposableStack();
   #quiet: Disposable | undefined;
 
@@ -109,6 +110,11 @@ export class Search {
     }
   }
 
+  /** Wall ms of its end; 0 before. */
+  get closedAtMs(): number {
+    return this.#closedAtMs;
+  }
+
   /** Whether this was published for it. */
   asked(messageId: string): boolean {
     return this.#published.has(messageId);
@@ -117,7 +123,7 @@ export class Search {
   /** A seller's answer; its first one counts, further ones are dropped. */
   take(received: BecknReceived, catalog: BecknCatalog): void {
     const { clock } = this.#parts.ports;
-    const { context, sender, signerId, wire } = received;
+    const { context, sender, signerId, wire, digest } = received;
     checkRequestDigest(context, this.#published.get(context.messageId) ?? "");
     if (this.#closed || this.#sellers.has(signerId) || this.#sellers.size >= MAX_OFFERS_PER_SEARCH) return;
     if (catalog.seller !== context.bppId || signerId === this.buyer.agentId) {
@@ -143,6 +149,7 @@ export class Search {
         priceMicroPerKWh: offer.priceMicroPerKWh,
         currency: offer.currency,
         untilMs: offer.untilMs,
+        digest,
         latencyMs,
       });
     }
@@ -155,6 +162,7 @@ export class Search {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#closedAtMs = this.#parts.ports.clock.nowMs();
     this.#quiet?.[Symbol.dispose]();
     this.#timers.dispose();
     this.#wake();

@@ -62,6 +62,8 @@ export interface Offer {
   readonly currency: string;
   /** Market time; the seller takes no order for it from here on. */
   readonly untilMs?: number | undefined;
+  /** Base64 of BLAKE2b-512 over the body it came in. */
+  readonly digest: string;
   /** Wall milliseconds after the search was published. */
   readonly latencyMs: number;
 }

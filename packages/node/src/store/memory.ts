@@ -1,6 +1,6 @@
 /** The state of a node without a home: gone with the process. */
 
-import type { StateStore, StoredBan, StoredFrame, StoredPeer, StoredWord } from "./types.ts";
+import type { StateStore, StoredBan, StoredChoice, StoredFrame, StoredPeer, StoredWord } from "./types.ts";
 
 /** Without a disk much less is kept. */
 const MAX_FRAMES = 2_000;
@@ -60,13 +60,22 @@ export function memoryStore(): StateStore {
   };
 }
 
-function memoryWords(): Pick<StateStore, "word" | "saveWord" | "ratingsGiven"> {
+function memoryWords(): Pick<StateStore, "word" | "saveWord" | "ratingsGiven" | "choice" | "saveChoice"> {
+  const choices = new Map<string, StoredChoice>();
   const words = new Map<string, StoredWord>();
   const keyOf = (agentId: string, orderKey: string, kind: string) => `${agentId} ${orderKey} ${kind}`;
   return {
     word: (...key) => words.get(keyOf(...key)),
     saveWord(word) {
       words.set(keyOf(word.agentId, word.orderKey, word.kind), word);
+    },
+    choice: (transactionId) => choices.get(transactionId),
+    saveChoice(choice, sinceMs) {
+      for (const [id, { atMs }] of choices) {
+        if (atMs >= sinceMs && choices.size < MAX_FRAMES) break;
+        choices.delete(id);
+      }
+      choices.set(choice.transactionId, choice);
     },
     ratingsGiven(agentId, about) {
       const given = [...words.values()].filter(

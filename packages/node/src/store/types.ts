@@ -118,6 +118,14 @@ export interface StoredWord {
   readonly atMs: number;
 }
 
+/** How a buyer chose among the answers to a search, as canonical JSON. */
+export interface StoredChoice {
+  readonly transactionId: string;
+  readonly text: string;
+  /** Wall ms. */
+  readonly atMs: number;
+}
+
 /** Which Beckn messages stay; beyond each of these the oldest go. */
 interface FramesKept {
   readonly sinceMs: number;
@@ -134,6 +142,9 @@ export interface StateStore {
   word(agentId: string, orderKey: string, kind: StoredWord["kind"]): StoredWord | undefined;
   /** In the place of what was there. */
   saveWord(word: StoredWord): void;
+  choice(transactionId: string): StoredChoice | undefined;
+  /** Those before `sinceMs` are forgotten. */
+  saveChoice(choice: StoredChoice, sinceMs: number): void;
   /** How often, and with what sum, this agent rated another. */
   ratingsGiven(agentId: string, about: string): { readonly count: number; readonly sum: number };
   peers(): readonly StoredPeer[];

@@ -15,6 +15,16 @@ export {
   requestOf,
 } from "./actions.ts";
 export { parseBecknBody } from "./body.ts";
+export {
+  type BecknChoice,
+  type ChoiceOffer,
+  choiceRefusal,
+  choiceSchema,
+  type ChoiceWish,
+  compareChoices,
+  MAX_CHOICE_OFFERS,
+  rankChoice,
+} from "./choice.ts";
 export type { BecknContent, BecknMessage } from "./content.ts";
 export { formatDecimal, parseDecimal } from "./decimal.ts";
 export { becknErrors, type BecknErrorRow } from "./error-names.ts";

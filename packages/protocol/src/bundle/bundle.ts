@@ -1,6 +1,7 @@
 /** A trade's evidence in one file: what was said, by whom, in what bytes; signed by the node that kept it. */
 
 import * as z from "zod";
+import { choiceSchema } from "../beckn/index.ts";
 import { assertSendable, canonicalBytes } from "../canonical.ts";
 import { signDocument } from "../document.ts";
 import type { JsonObject } from "../json.ts";
@@ -79,6 +80,8 @@ export const bundleSchema = z.strictObject({
   /** Oldest first. */
   frames: z.array(frame).max(MAX_FRAMES),
   orders: z.array(order).max(MAX_ORDERS),
+  /** How the buyer chose among the answers to its search; absent where nobody here searched. */
+  selection: choiceSchema.optional(),
   signature: z.string().length(88),
 });
 
@@ -101,11 +104,12 @@ export function sealBundle(draft: BundleDraft, signer: Signer): Uint8Array {
   return canonicalBytes(signDocument(fields, { type: BUNDLE_TYPE, network, signer }));
 }
 
-/** Without the bodies: header signatures cover their digests, so that all still verifies. */
+/** Without the bodies, and without the choice, which tells what they said: header signatures cover their digests, so that all still verifies. */
 export function redacted<Draft extends BundleDraft>(draft: Draft): Draft {
   const hidden = (part: BundlePart): BundlePart => ({ ...part, body: null });
+  const { selection: _selection, ...rest } = draft;
   return {
-    ...draft,
+    ...(rest as Draft),
     redacted: true,
     frames: draft.frames.map((one) => ({
       ...one,

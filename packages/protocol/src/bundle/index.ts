@@ -9,4 +9,5 @@ export {
   sealBundle,
   type TradeBundle,
 } from "./bundle.ts";
+export type { SelectionReport } from "./selection.ts";
 export { type BundleReport, soundFrame, verifyBundle } from "./verify.ts";

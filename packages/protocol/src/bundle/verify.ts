@@ -19,6 +19,7 @@ import {
 import { invalid } from "./invalid.ts";
 import { checkOrder } from "./order.ts";
 import { type CheckedPart, type CheckedRequest, checkReply, checkRequest } from "./part.ts";
+import { checkSelection, type SelectionFrame, type SelectionReport } from "./selection.ts";
 
 export interface BundleReport {
   readonly transactionId: string;
@@ -34,6 +35,8 @@ export interface BundleReport {
     BundleOrder,
     "orderId" | "agentId" | "role" | "state" | "amountMicro" | "currency"
   >[];
+  /** Absent where the bundle tells of no choice. */
+  readonly selection?: SelectionReport;
   /** Who signed two contents under one id: both are in the bundle. */
   readonly equivocations: readonly {
     readonly signer: string;
@@ -49,10 +52,13 @@ export function verifyBundle(bytes: Uint8Array, engine: VerifyEngine): BundleRep
   const equivocations: BundleReport["equivocations"][number][] = [];
   let signatures = 1;
   const asked = askedIn(bundle.frames);
+  const checked: SelectionFrame[] = [];
   bundle.frames.forEach((frame, index) => {
     const at = `frames[${index}]`;
     const { request, replies, messageId } = checkFrame(bundle, { frame, at, engine, asked });
     signatures += 1 + replies;
+    const { atMs, direction } = frame;
+    checked.push({ request, digest: frame.request.digest, atMs, incoming: direction === "in" });
     if (messageId === undefined) return;
     const action = request.path.slice(1);
     const key = `${request.signer} ${action} ${messageId}`;
@@ -65,6 +71,7 @@ export function verifyBundle(bytes: Uint8Array, engine: VerifyEngine): BundleRep
   bundle.orders.forEach((order, index) => {
     signatures += checkOrder(bundle, { order, at: `orders[${index}]`, engine });
   });
+  const selection = checkSelection(bundle, checked);
   const { transactionId, network, exporter, exportedAtMs, redacted } = bundle;
   return {
     transactionId,
@@ -82,6 +89,7 @@ export function verifyBundle(bytes: Uint8Array, engine: VerifyEngine): BundleRep
       amountMicro,
       currency,
     })),
+    ...(selection === undefined ? {} : { selection }),
     equivocations,
   };
 }

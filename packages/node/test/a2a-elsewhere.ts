@@ -19,7 +19,12 @@ export interface Elsewhere extends AsyncDisposable {
   authorization(): string | undefined;
 }
 
-export async function a2aElsewhere(executor: AgentExecutor, draft: CardDraft): Promise<Elsewhere> {
+/** @param told - the address its card tells; its own by default */
+export async function a2aElsewhere(
+  executor: AgentExecutor,
+  draft: CardDraft,
+  told?: string,
+): Promise<Elsewhere> {
   let authorization: string | undefined;
   let answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   const listener = createServer((request, response) => {
@@ -28,7 +33,7 @@ export async function a2aElsewhere(executor: AgentExecutor, draft: CardDraft): P
   });
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(listener.address() as AddressInfo).port}/`;
-  const supportedInterfaces = [{ url, protocolBinding: "JSONRPC", protocolVersion: "1.0" }];
+  const supportedInterfaces = [{ url: told ?? url, protocolBinding: "JSONRPC", protocolVersion: "1.0" }];
   const card = AgentCard.fromJSON({ ...draft, capabilities: { streaming: true }, supportedInterfaces });
   const handler = new JsonRpcTransportHandler(
     new DefaultRequestHandler(card, new InMemoryTaskStore(), executor),

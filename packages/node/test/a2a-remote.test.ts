@@ -1,17 +1,21 @@
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { SendMessageRequest, type StreamResponse, type Task, TaskState } from "@a2a-js/sdk";
-import type { JsonObject } from "@gridmesh/protocol";
+import { isProtocolError, type JsonObject } from "@gridmesh/protocol";
 import { systemClock } from "../src/clock.ts";
 import { hostRemoteA2a } from "../src/host/a2a-remote.ts";
 import { withBothFaces } from "../src/host/adapters.ts";
 import { channelTransportFactory } from "../src/host/a2a-transport.ts";
 import type { HostedAgent } from "../src/host/in-process.ts";
+import { guardedFetch } from "../src/host/ssrf-fetch.ts";
 import { silentLog } from "../src/log.ts";
 import { type Elsewhere, a2aElsewhere } from "./a2a-elsewhere.ts";
 import { SampleExecutor, sampleCard } from "./a2a-agents.ts";
 import { agentKey, ALICE, BOB, clientOf, nodeIdentity } from "./a2a-rig.ts";
 
+const ownFetch = guardedFetch({ from: "operator" });
 let elsewhere: Elsewhere;
 const signal = new AbortController().signal;
 
@@ -23,9 +27,15 @@ after(() => elsewhere[Symbol.asyncDispose]());
 
 function hosted(card = elsewhere.url): HostedAgent {
   const { agentId } = agentKey.signer;
-  const headers = { authorization: "Bearer own" };
+  const headers = () => Promise.resolve({ authorization: "Bearer own" });
   const agent = withBothFaces(
-    hostRemoteA2a({ name: "far", agentId, access: "network", definition: { card, headers }, fetch }),
+    hostRemoteA2a({
+      name: "far",
+      agentId,
+      access: "network",
+      definition: { card, headers },
+      fetch: ownFetch,
+    }),
     {
       name: "far",
       nodeId: nodeIdentity.peerId,
@@ -124,4 +134,20 @@ test("an agent that is not there is told as unavailable, and its own errors as i
     name: /UnsupportedOperation/,
   });
   assert.throws(() => hosted("ftp://somewhere"), { code: "INVALID_PARAMS" });
+});
+
+test("a card that leads inside is not followed, and sees no credentials", async () => {
+  const seen: (string | undefined)[] = [];
+  const inside = createServer((request, response) => {
+    seen.push(request.headers.authorization);
+    response.end("{}");
+  });
+  await new Promise<void>((resolve) => inside.listen(0, "127.0.0.1", resolve));
+  const { port } = inside.address() as AddressInfo;
+  await using lure = await a2aElsewhere(new SampleExecutor(), sampleCard, `http://127.0.0.1:${port}/`);
+  const context = { caller: ALICE, signal, deadlineMs: Infinity };
+  const params = { message: { messageId: "m", role: "ROLE_USER", parts: [{ text: "go" }] } };
+  await assert.rejects(hosted(lure.url).call("SendMessage", params, context), isProtocolError);
+  inside.close();
+  assert.deepEqual(seen, []);
 });

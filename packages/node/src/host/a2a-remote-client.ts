@@ -4,14 +4,17 @@ import type { AgentCard } from "@a2a-js/sdk";
 import type { Client } from "@a2a-js/sdk/client";
 import { messageOf, ProtocolError } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
+import { guardedFetch } from "./ssrf-fetch.ts";
 
 export interface RemoteA2aOptions {
   /** Of its card. */
   readonly url: string;
-  /** Sent with each request, e.g. `authorization`; a caller's own are never passed on. */
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Judges each address it connects to. */
+  /** Sent to the card's own origin, e.g. `authorization`; a caller's own are never passed on. */
+  readonly headers?: (() => Promise<Readonly<Record<string, string>>>) | undefined;
+  /** For the address that the operator wrote. */
   readonly fetch: typeof fetch;
+  /** For addresses that the card tells; default such that reach the open internet alone. */
+  readonly learnedFetch?: typeof fetch | undefined;
   readonly clock: Clock;
 }
 
@@ -47,15 +50,13 @@ export class RemoteA2aCaller {
   }
 
   async #connect(): Promise<RemoteA2a> {
-    const { url, headers = {}, fetch: fetched } = this.#options;
+    const { url } = this.#options;
     const [{ AgentCard: codec }, sdk] = await Promise.all([
       import("@a2a-js/sdk"),
       import("@a2a-js/sdk/client"),
     ]);
     const { ClientFactory, DefaultAgentCardResolver, JsonRpcTransportFactory, RestTransportFactory } = sdk;
-    const fetchImpl: typeof fetch = (to, init) =>
-      fetched(to, { ...init, headers: { ...Object.fromEntries(new Headers(init?.headers)), ...headers } });
-    const options = { fetchImpl, legacyCompat: { enabled: true } };
+    const options = { fetchImpl: this.#fetch(), legacyCompat: { enabled: true } };
     try {
       // As it comes, a card may lack what an empty one has.
       const card = codec.fromJSON(await new DefaultAgentCardResolver(options).resolve(url, ""));
@@ -66,5 +67,17 @@ export class RemoteA2aCaller {
         cause: error,
       });
     }
+  }
+
+  /** A card may name any address: what is not the operator's own gets no credentials and reaches nothing inside. */
+  #fetch(): typeof fetch {
+    const { url, headers, fetch: own, learnedFetch = guardedFetch({ from: "learned" }) } = this.#options;
+    const { origin } = new URL(url);
+    return async (to, init) => {
+      const request = new Request(to, init);
+      if (new URL(request.url).origin !== origin) return learnedFetch(request);
+      for (const [name, value] of Object.entries((await headers?.()) ?? {})) request.headers.set(name, value);
+      return own(request);
+    };
   }
 }

@@ -16,7 +16,8 @@ import type { HostedAgent } from "./in-process.ts";
 export interface RemoteA2aDefinition {
   /** URL of its card. */
   readonly card: string;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** The node's own credentials there; callers' are never passed on. */
+  readonly headers?: (() => Promise<Readonly<Record<string, string>>>) | undefined;
   readonly capabilities?: readonly string[] | undefined;
 }
 
@@ -25,8 +26,9 @@ export interface RemoteA2aAgentOptions {
   readonly agentId: string;
   readonly access: Access;
   readonly definition: RemoteA2aDefinition;
-  /** Judges each address it connects to. */
+  /** For the card's own address, and for those that it tells; both judge each connection. */
   readonly fetch: typeof fetch;
+  readonly learnedFetch?: typeof fetch | undefined;
 }
 
 /** @throws INVALID_PARAMS. */
@@ -69,9 +71,9 @@ class RemoteA2aAgent implements HostedAgent {
 
   /** What stands behind its A2A face; its MCP face is made of it. */
   a2aBackend(sdk: A2aSdk, { clock }: A2aRoom): Promise<A2aBackend> {
-    const { definition, fetch } = this.#options;
+    const { definition, fetch, learnedFetch } = this.#options;
     const { card: url, headers } = definition;
-    const remote = new RemoteA2aCaller({ url, headers, fetch, clock });
+    const remote = new RemoteA2aCaller({ url, headers, fetch, learnedFetch, clock });
     return Promise.resolve({
       draft: async () => draftOf((await remote.reach()).card),
       handler: new RemoteHandler(sdk, remote),

@@ -105,7 +105,7 @@ export async function rawPeer(
   });
   // A peer without these is no node at all: the other side may ask for them.
   for (const protocol of ["/gridmesh/control/1", "/gridmesh/rpc/1"]) {
-    transport.handle(protocol, { maxFrameBytes: 65_536, maxInboundPerPeer: 4, relayed: true }, onStream);
+    transport.handle(protocol, { maxFrameBytes: 65_536, maxInboundPerPeer: 64, relayed: true }, onStream);
   }
   await transport.start();
 

@@ -1,16 +1,32 @@
 /** One stream of plain calls: each request a call, each answer told when it is there. */
 
-import { forPeer, type JsonValue, ProtocolError, toProtocolError } from "@gridmesh/protocol";
+import {
+  batchRefusal,
+  forPeer,
+  type JsonValue,
+  ProtocolError,
+  rpcRules,
+  toProtocolError,
+} from "@gridmesh/protocol";
 import type { Caller } from "../agent.ts";
 import type { CallMeter } from "../call-meter.ts";
 import type { Clock } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import type { BoundedStream } from "../network/stream-types.ts";
+import { BatchAnswer } from "./batch-answer.ts";
 import type { CallLoad } from "./call-load.ts";
 import type { Expiry } from "./expiry.ts";
 import { IdTable } from "./id-table.ts";
 import { type InboundCall, RunningCall } from "./inbound-call.ts";
-import { cancelledId, eachMessage, errorLine, resultLine, type RpcId, type RpcMessage } from "./rpc-lines.ts";
+import {
+  cancelledId,
+  decodeValue,
+  eachMessage,
+  errorLine,
+  resultLine,
+  type RpcId,
+  type RpcMessage,
+} from "./rpc-lines.ts";
 import { acceptanceLine } from "./rpc-opening.ts";
 
 export interface CallSessionOptions {
@@ -102,11 +118,34 @@ export class CallSession {
 
   #receive(message: RpcMessage): void {
     if (message.kind === "request") return this.#begin(message);
+    if (message.kind === "batch") return this.#beginAll(message.items);
     this.#count(message);
     if (message.kind === "unreadable") return this.#tell(errorLine(message.id, message.error));
     const id = cancelledId(message);
     if (id !== undefined)
       this.#running.get(id)?.abort(new ProtocolError("CALL_CANCELLED", "the caller gave up"));
+  }
+
+  /** Only the node's own end takes several at once; those that are no calls count as any line does. */
+  #beginAll(items: readonly JsonValue[]): void {
+    const rules = this.#to === "node" ? rpcRules.node : rpcRules.plain;
+    const refused = batchRefusal(items.length, rules);
+    if (refused !== undefined) {
+      this.#shared.admit(this.#caller.peerId);
+      return this.#tell(errorLine(null, refused));
+    }
+    const batch = new BatchAnswer(items.length, (line) => this.#tell(line));
+    for (const item of items) {
+      const message = decodeValue(item);
+      if (message.kind === "request") this.#begin(message, batch);
+      else if (message.kind === "unreadable") {
+        this.#count(message);
+        batch.add(errorLine(message.id, message.error));
+      } else {
+        this.#receive(message);
+        batch.skip();
+      }
+    }
   }
 
   /** A call may be followed by one line more, its cancelling; any other has no call to refuse: over the rate, the stream ends. */
@@ -115,7 +154,7 @@ export class CallSession {
     else this.#mayFollow -= 1;
   }
 
-  #begin(request: RpcMessage & { kind: "request" }): void {
+  #begin(request: RpcMessage & { kind: "request" }, batch?: BatchAnswer): void {
     const { admit, load, expiry, dispatch } = this.#shared;
     const { peerId } = this.#caller;
     try {
@@ -126,9 +165,9 @@ export class CallSession {
       load.enter(peerId);
     } catch (error) {
       this.#shared.meter?.refused(error);
-      return this.#fail(request, error);
+      return this.#fail({ ...request, batch }, error);
     }
-    const call = this.#callOf(request);
+    const call = this.#callOf(request, batch);
     this.#mayFollow += 1;
     this.#running.add(call);
     expiry.add(call);
@@ -155,7 +194,10 @@ export class CallSession {
     }
   }
 
-  #callOf({ id, method, params, leftMs }: RpcMessage & { kind: "request" }): RunningCall {
+  #callOf(
+    { id, method, params, leftMs }: RpcMessage & { kind: "request" },
+    batch: BatchAnswer | undefined,
+  ): RunningCall {
     const { clock } = this.#shared;
     const limitMs = Math.min(leftMs ?? nodeLimits.callTimeoutMs, nodeLimits.callTimeoutMaxMs);
     const beganMs = clock.monotonicMs();
@@ -169,6 +211,7 @@ export class CallSession {
       beganMs,
       endMs: beganMs + limitMs,
       deadlineMs: clock.nowMs() + limitMs,
+      batch,
       onResult: this.#onResult,
       onError: this.#onError,
     });
@@ -182,7 +225,7 @@ export class CallSession {
     } catch (error) {
       line = failureLine(call.id, error);
     }
-    this.#tell(line);
+    this.#answer(call, line);
   };
 
   readonly #onError = (call: RunningCall, error: unknown): void => {
@@ -190,10 +233,15 @@ export class CallSession {
     this.#fail(call, error);
   };
 
-  #fail({ id, method }: { readonly id: RpcId; readonly method: string }, error: unknown): void {
-    const call = { to: this.#to, method, caller: this.#caller };
-    const known = this.#shared.refusal(call, toProtocolError(error, "INTERNAL_ERROR"));
-    this.#tell(failureLine(id, known));
+  #fail(call: Pick<RunningCall, "id" | "method" | "batch">, error: unknown): void {
+    const refused = { to: this.#to, method: call.method, caller: this.#caller };
+    const known = this.#shared.refusal(refused, toProtocolError(error, "INTERNAL_ERROR"));
+    this.#answer(call, failureLine(call.id, known));
+  }
+
+  #answer({ batch }: Pick<RunningCall, "batch">, line: string): void {
+    if (batch === undefined) this.#tell(line);
+    else batch.add(line);
   }
 
   #over(call: RunningCall, error: unknown): void {

@@ -1,5 +1,6 @@
 import { type JsonValue, ProtocolError } from "@gridmesh/protocol";
 import type { CallContext, Caller } from "../agent.ts";
+import type { BatchAnswer } from "./batch-answer.ts";
 import type { Expiring } from "./expiry.ts";
 import type { RpcId } from "./rpc-lines.ts";
 
@@ -26,6 +27,8 @@ export interface InboundCallOptions {
   /** Monotonic ms, and the same moment in wall ms. */
   readonly endMs: number;
   readonly deadlineMs: number;
+  /** Where its answer goes, if it came with others. */
+  readonly batch: BatchAnswer | undefined;
   /** Told once: a result, or what was thrown. */
   readonly onResult: (call: RunningCall, result: JsonValue) => void;
   readonly onError: (call: RunningCall, error: unknown) => void;
@@ -41,6 +44,7 @@ export class RunningCall implements InboundCall, Expiring {
   readonly context: CallContext;
   readonly beganMs: number;
   readonly endMs: number;
+  readonly batch: BatchAnswer | undefined;
   place = -1;
   readonly #options: InboundCallOptions;
   #controller: AbortController | undefined;
@@ -55,6 +59,7 @@ export class RunningCall implements InboundCall, Expiring {
     this.params = options.params;
     this.beganMs = options.beganMs;
     this.endMs = options.endMs;
+    this.batch = options.batch;
     this.#options = options;
     const signal = () => this.#signal();
     this.context = {

@@ -1,6 +1,6 @@
 /** A channel of plain JSON-RPC over calls: each line a request, each answer a line. */
 
-import { type JsonValue, toProtocolError } from "@gridmesh/protocol";
+import { type JsonValue, ProtocolError, toProtocolError } from "@gridmesh/protocol";
 import type { CallContext } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import { startDeadline, until } from "../deadline.ts";
@@ -59,6 +59,10 @@ class PlainCalls {
   }
 
   #take(message: RpcMessage): void {
+    if (message.kind === "batch") {
+      const refused = new ProtocolError("INVALID_REQUEST", "a line holds one message");
+      return this.#tell(errorLine(null, refused));
+    }
     if (message.kind === "unreadable") return this.#tell(errorLine(message.id, message.error));
     if (message.kind === "notification") {
       const id = cancelledId(message);

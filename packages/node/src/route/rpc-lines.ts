@@ -37,6 +37,8 @@ export type RpcMessage =
   | { readonly kind: "notification"; readonly method: string; readonly params: JsonValue }
   | { readonly kind: "result"; readonly id: RpcId; readonly result: JsonValue }
   | { readonly kind: "failure"; readonly id: RpcId | null; readonly error: ProtocolError }
+  /** Several messages on one line. */
+  | { readonly kind: "batch"; readonly items: readonly JsonValue[] }
   /** A line that is no message; its error is the answer. */
   | { readonly kind: "unreadable"; readonly id: RpcId | null; readonly error: ProtocolError };
 
@@ -135,6 +137,11 @@ export function decodeMessage(line: string): RpcMessage {
   } catch (error) {
     return unreadable(null, unparsed(error));
   }
+  return Array.isArray(value) ? { kind: "batch", items: value } : decodeValue(value);
+}
+
+/** Reads one message. */
+export function decodeValue(value: JsonValue): RpcMessage {
   if (!isObject(value)) {
     return unreadable(null, new ProtocolError("INVALID_REQUEST", "a line holds one JSON-RPC message"));
   }
@@ -174,11 +181,12 @@ function opensAtMost(line: string, most: number): boolean {
 }
 
 function decodeCall(value: JsonObject, method: string): RpcMessage {
-  const params = value["params"] ?? {};
+  const { params = {} } = value;
   if (value["id"] === undefined) return { kind: "notification", method, params };
   const id = idOf(value["id"]);
-  if (id === undefined || value["jsonrpc"] !== "2.0") {
-    return unreadable(id ?? null, new ProtocolError("INVALID_REQUEST", "jsonrpc or id is no JSON-RPC 2.0"));
+  if (id === undefined || value["jsonrpc"] !== "2.0" || typeof params !== "object" || params === null) {
+    const why = "jsonrpc, id or params are no JSON-RPC 2.0";
+    return unreadable(id ?? null, new ProtocolError("INVALID_REQUEST", why));
   }
   const extra = value["x"];
   const left = isObject(extra) ? extra["deadlineMs"] : undefined;

@@ -143,6 +143,11 @@ export interface AgentDefinition {
   readonly a2a?: AgentExecutor;
   /** What its A2A card says beyond the names of its skills. */
   readonly card?: CardDraft;
+  /**
+   * Tools whose calls may go on as tasks, for MCP callers that know the extension `io.modelcontextprotocol/tasks`: a call
+   * that takes longer is answered with a task, which its caller asks for its result. `required`: others are refused.
+   */
+  readonly taskTools?: Readonly<Record<string, "optional" | "required">>;
   /** Plain JSON-RPC methods besides the tools. */
   readonly methods?: Readonly<Record<string, MethodHandler>>;
   /** Absent: the agent can sign no order. */

@@ -18,6 +18,7 @@ import { definedMethods } from "./mcp-definition.ts";
 import { DefinitionServer } from "./mcp-definition-server.ts";
 import { McpModule } from "./mcp-module.ts";
 import type { StateSeal } from "./mcp-state.ts";
+import { TaskDesk, type TaskDeskOptions } from "./mcp-tasks.ts";
 import { wordsOf } from "../words.ts";
 
 /** What an agent is: code in this process, a program of its own, or something at another address. */
@@ -48,6 +49,8 @@ export interface HostOptions {
   readonly log: Log;
   /** Absent where no agent keeps states at its callers. */
   readonly seal?: StateSeal | undefined;
+  /** What tasks need; absent where no agent has any. */
+  readonly tasks?: Pick<TaskDeskOptions, "clock" | "newId"> | undefined;
 }
 
 /** @throws INVALID_PARAMS when the definition is none. */
@@ -71,9 +74,10 @@ class InProcessAgent implements HostedAgent {
   readonly #methods: ReadonlyMap<string, MethodHandler>;
   readonly #idlers: (() => void)[] = [];
   readonly #mcp: McpModule;
+  #tasks: TaskDesk | undefined;
   readonly #mcpCalls: McpCalls | undefined;
 
-  constructor({ name, agentId, access, definition, log, seal }: HostOptions) {
+  constructor({ name, agentId, access, definition, log, seal, tasks }: HostOptions) {
     this.name = name;
     this.agentId = agentId;
     this.access = access;
@@ -93,6 +97,14 @@ class InProcessAgent implements HostedAgent {
       onEnd: () => this.#end(),
     });
     this.#mcp = module;
+    const { taskTools } = definition;
+    if (taskTools !== undefined && tasks !== undefined) {
+      this.#tasks = new TaskDesk({
+        ...tasks,
+        tools: taskTools,
+        open: (opening, context) => module.open(opening, context),
+      });
+    }
     if (mcp === undefined) return;
     this.#mcpCalls = new McpCalls((opening, context) => module.open(opening, context));
   }
@@ -121,11 +133,15 @@ class InProcessAgent implements HostedAgent {
     const closed = this.#closedTo();
     if (closed !== undefined) throw closed;
     const { proto, mode } = opening;
-    if (proto === "mcp") return this.#mcp.open(opening, context);
+    if (proto === "mcp") {
+      const channel = await this.#mcp.open(opening, context);
+      return mode === "session" ? channel : (this.#tasks?.wrap(channel, context.caller) ?? channel);
+    }
     throw new ProtocolError("PROTOCOL_UNSUPPORTED", `agent ${this.name} has no ${mode} of ${proto}`);
   }
 
   async close(): Promise<void> {
+    this.#tasks?.close();
     await this.#mcp.close();
   }
 

@@ -45,6 +45,8 @@ export const nodeLimits = {
   /** A2A tasks of one agent that are not ended, of one caller and in all; with those, ended ones are kept up to so many. */
   a2aOpenTasksPerCaller: 64,
   a2aTasks: 4_096,
+  /** An open task that did not change for so long may be given up, if there is no room for others. */
+  a2aTaskIdleMs: 3_600_000,
   /** Text of the tasks that one agent keeps. */
   a2aTaskChars: 64 * 1_024 * 1_024,
   /** Larger calls, and calls of methods with larger answers, take a second stream and delay nothing small. */
@@ -205,6 +207,9 @@ export const nodeLimits = {
   childBackoffMaxMs: 30_000,
   childCrashes: 5,
   childCrashWindowMs: 60_000,
+  /** Sessions with one agent at another address, and how long what it speaks is taken for known. */
+  remoteSessions: 64,
+  remoteVerdictMs: 86_400_000,
   /** What a killed node left running is asked to end, and after this ended. */
   orphanMs: 1_000,
   /** Stopping: records withdrawn, calls drained, the rest closed. */

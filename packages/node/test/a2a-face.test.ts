@@ -4,6 +4,7 @@ import { SendMessageRequest, type StreamResponse, type Task, TaskState } from "@
 import type { JsonObject, JsonValue } from "@gridmesh/protocol";
 import { SampleExecutor, sampleCard } from "./a2a-agents.ts";
 import { ALICE, BOB, faceRig } from "./a2a-rig.ts";
+import { ManualClock } from "./manual-clock.ts";
 
 const rig = (executor = new SampleExecutor()) => faceRig(executor, sampleCard);
 
@@ -281,4 +282,31 @@ test("a caller has at most so many open tasks", async () => {
   const over = await ask({ id: 1, method: "SendMessage", params });
   assert.equal(reasonOf(over), "QUOTA_EXCEEDED");
   assert.ok((await ask({ id: 1, method: "SendMessage", params }, undefined, BOB))["result"]);
+});
+
+test("open tasks that nobody went on with give way, after their time", async () => {
+  const clock = new ManualClock();
+  const { ask } = await faceRig(new SampleExecutor(), sampleCard, clock);
+  const params = { ...message("ask"), configuration: { returnImmediately: true } };
+  for (let n = 0; n < 64; n += 1) await ask({ id: n, method: "SendMessage", params });
+  assert.equal(reasonOf(await ask({ id: 1, method: "SendMessage", params })), "QUOTA_EXCEEDED");
+  clock.stall(3_600_001);
+  assert.ok((await ask({ id: 1, method: "SendMessage", params }))["result"]);
+  const { result } = await ask({ id: 2, method: "ListTasks", params: {} });
+  assert.equal((result as JsonObject)["totalSize"], 1);
+});
+
+test("who waits for an agent that stops is told so", async () => {
+  const { open, stop } = await rig();
+  const channel = open(ALICE, { mode: "listen", headers: { "a2a-version": "1.0" } });
+  channel.send(
+    JSON.stringify({ jsonrpc: "2.0", id: 5, method: "SendStreamingMessage", params: message("wait") }),
+  );
+  const answers: JsonObject[] = [];
+  for await (const line of channel.lines) {
+    answers.push(JSON.parse(line) as JsonObject);
+    stop();
+  }
+  const last = answers.at(-1) ?? {};
+  assert.deepEqual([last["id"], reasonOf(last)], [5, "AGENT_UNAVAILABLE"]);
 });

@@ -23,6 +23,8 @@ export const BOB: Caller = { kind: "peer", peerId: "12D3KooWBob" };
 
 export interface FaceRig {
   readonly face: A2aFace;
+  /** As when the agent is unregistered. */
+  readonly stop: () => void;
   readonly open: (caller: Caller, opening?: Partial<ChannelOpening>) => AgentChannel;
   /** A caller of the SDK. */
   readonly client: (caller?: Caller) => Promise<Client>;
@@ -34,14 +36,18 @@ export interface FaceRig {
   ) => Promise<JsonObject>;
 }
 
-export async function faceRig(executor: AgentExecutor, card: CardDraft): Promise<FaceRig> {
+export async function faceRig(
+  executor: AgentExecutor,
+  card: CardDraft,
+  clock = systemClock(),
+): Promise<FaceRig> {
   const sdk = await loadA2a();
   let ids = 0;
   const room = {
     name: "sample",
     nodeId: nodeIdentity.peerId,
     signer: agentKey.signer,
-    clock: systemClock(),
+    clock,
     log: silentLog(),
     newId: () => `id-${(ids += 1)}`,
     allows: () => true,
@@ -52,16 +58,19 @@ export async function faceRig(executor: AgentExecutor, card: CardDraft): Promise
     room,
     await executorBackend(sdk, room, { executor, draft, needsSkill: false }),
   );
+  const stop = new AbortController();
   const open = (caller: Caller, opening: Partial<ChannelOpening> = {}) =>
     a2aChannel({
       face,
       opening: { proto: "a2a", mode: "call", ...opening },
       context: { caller, signal: new AbortController().signal },
+      stop: stop.signal,
       onBegin: () => undefined,
       onEnd: () => undefined,
     });
   return {
     face,
+    stop: () => stop.abort(),
     open,
     async client(caller = ALICE) {
       const transport = await channelTransportFactory(

@@ -18,7 +18,16 @@ export interface ExecutorParts {
 
 export async function executorBackend(sdk: A2aSdk, room: A2aRoom, parts: ExecutorParts): Promise<A2aBackend> {
   const { executor, draft, needsSkill, means } = parts;
-  const shelf = new TaskShelf(sdk);
+  const buses = new sdk.server.DefaultExecutionEventBusManager();
+  const shelf = new TaskShelf({
+    sdk,
+    clock: room.clock,
+    onGivenUp(id, context) {
+      const bus = buses.getByTaskId(id, context);
+      if (bus !== undefined) void guarded.cancelTask(id, bus).catch(() => undefined);
+      buses.cleanupByTaskId(id, context);
+    },
+  });
   // The SDK reads capabilities and extensions from it, which do not change.
   const card: AgentCard = sdk.types.AgentCard.fromJSON(
     makeCard(await draft(), { nodeId: room.nodeId, agent: room.name }),
@@ -28,7 +37,7 @@ export async function executorBackend(sdk: A2aSdk, room: A2aRoom, parts: Executo
     draft,
     needsSkill,
     means,
-    handler: new sdk.server.DefaultRequestHandler(card, shelf, guarded),
+    handler: new sdk.server.DefaultRequestHandler(card, shelf, guarded, buses),
     checkRoom: (owner) => shelf.checkRoom(owner),
   };
 }

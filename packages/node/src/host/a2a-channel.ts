@@ -19,6 +19,8 @@ export interface A2aChannelOptions {
   readonly face: A2aFace;
   readonly opening: ChannelOpening;
   readonly context: ChannelContext;
+  /** Aborted when the agent stops: who waits is told. */
+  readonly stop: AbortSignal;
   /** Told of each request's beginning and end: an agent that stops waits for them. */
   readonly onBegin: () => void;
   readonly onEnd: () => void;
@@ -37,7 +39,8 @@ class Conversation {
   readonly #options: A2aChannelOptions;
   readonly #end: AgentChannel;
   readonly #asking: Asking;
-  readonly #ids = new Set<string>();
+  /** Of requests that wait for answers. */
+  readonly #ids = new Map<string, JsonValue>();
   readonly #works = new Set<Promise<void>>();
   #gone = false;
 
@@ -48,6 +51,11 @@ class Conversation {
   }
 
   async serve(): Promise<void> {
+    const { stop } = this.#options;
+    const onStop = () => this.#stopped();
+    stop.addEventListener("abort", onStop, { once: true });
+    void this.#end.closed.then(() => stop.removeEventListener("abort", onStop));
+    if (stop.aborted) onStop();
     try {
       for await (const line of this.#end.lines) this.#take(line);
       await Promise.all(this.#works);
@@ -68,7 +76,7 @@ class Conversation {
       const error = new ProtocolError("INVALID_REQUEST", "the id is in use");
       return this.#tell(a2aFailure(request.id, error));
     }
-    if (answered) this.#ids.add(key);
+    if (answered) this.#ids.set(key, request.id);
     const work = this.#run(request, answered).finally(() => {
       if (answered) this.#ids.delete(key);
       this.#works.delete(work);
@@ -113,6 +121,13 @@ class Conversation {
       if (error.code !== "FRAME_TOO_LARGE") return this.#leave();
       this.#tell(a2aFailure(answer["id"] ?? null, error));
     }
+  }
+
+  #stopped(): void {
+    const error = new ProtocolError("AGENT_UNAVAILABLE", "the agent was stopped");
+    for (const id of this.#ids.values()) this.#tell(a2aFailure(id, error));
+    this.#finish();
+    this.#gone = true;
   }
 
   #leave(): void {

@@ -30,7 +30,8 @@ export function offerAsA2a({ open, card }: OfferedMcp, room: A2aRoom): OpenChann
     }
     face ??= openFace(open, card, room);
     const none = () => undefined;
-    return a2aChannel({ face: await face, opening, context, onBegin: none, onEnd: none });
+    const stop = new AbortController().signal;
+    return a2aChannel({ face: await face, opening, context, stop, onBegin: none, onEnd: none });
   };
 }
 

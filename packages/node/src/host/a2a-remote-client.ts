@@ -6,11 +6,16 @@ import { messageOf, ProtocolError } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 import { guardedFetch } from "./ssrf-fetch.ts";
 
+/** Headers, or where they come from each time. */
+export type Credentials = Headings | (() => Promise<Headings>);
+
+type Headings = Readonly<Record<string, string>>;
+
 export interface RemoteA2aOptions {
   /** Of its card. */
   readonly url: string;
   /** Sent to the card's own origin, e.g. `authorization`; a caller's own are never passed on. */
-  readonly headers?: (() => Promise<Readonly<Record<string, string>>>) | undefined;
+  readonly headers?: Credentials | undefined;
   /** For the address that the operator wrote. */
   readonly fetch: typeof fetch;
   /** For addresses that the card tells; default such that reach the open internet alone. */
@@ -76,7 +81,8 @@ export class RemoteA2aCaller {
     return async (to, init) => {
       const request = new Request(to, init);
       if (new URL(request.url).origin !== origin) return learnedFetch(request);
-      for (const [name, value] of Object.entries((await headers?.()) ?? {})) request.headers.set(name, value);
+      const shown = typeof headers === "function" ? await headers() : (headers ?? {});
+      for (const [name, value] of Object.entries(shown)) request.headers.set(name, value);
       return own(request);
     };
   }

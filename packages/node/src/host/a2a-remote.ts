@@ -7,7 +7,7 @@ import type { AgentState } from "../route/types.ts";
 import type { A2aBackend } from "./a2a-face.ts";
 import type { A2aRoom } from "./a2a-room.ts";
 import type { A2aSdk } from "./a2a-sdk.ts";
-import { RemoteA2aCaller } from "./a2a-remote-client.ts";
+import { type Credentials, RemoteA2aCaller } from "./a2a-remote-client.ts";
 import { RemoteHandler } from "./a2a-remote-handler.ts";
 import type { CardDraft } from "./card.ts";
 import type { HostedAgent } from "./in-process.ts";
@@ -17,7 +17,7 @@ export interface RemoteA2aDefinition {
   /** URL of its card. */
   readonly card: string;
   /** The node's own credentials there; callers' are never passed on. */
-  readonly headers?: (() => Promise<Readonly<Record<string, string>>>) | undefined;
+  readonly headers?: Credentials | undefined;
   readonly capabilities?: readonly string[] | undefined;
 }
 

@@ -3,6 +3,7 @@
 import type { ListTasksRequest, ListTasksResponse, Task } from "@a2a-js/sdk";
 import type { ServerCallContext, TaskStore } from "@a2a-js/sdk/server";
 import { ProtocolError } from "@gridmesh/protocol";
+import type { Clock } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import type { A2aSdk } from "./a2a-sdk.ts";
 
@@ -24,14 +25,24 @@ interface KeptTask {
   readonly contextId: string;
   readonly state: number | undefined;
   readonly ended: boolean;
+  readonly context: ServerCallContext;
+  /** Monotonic ms of its last change. */
+  readonly keptMs: number;
   /** Wall ms of its status. */
   readonly atMs: number;
   /** Rises with every change. */
   readonly seq: number;
 }
 
+export interface TaskShelfOptions {
+  readonly sdk: A2aSdk;
+  readonly clock: Clock;
+  /** Told of each open task that is given up. */
+  readonly onGivenUp: (id: string, context: ServerCallContext) => void;
+}
+
 export class TaskShelf implements TaskStore {
-  readonly #sdk: A2aSdk;
+  readonly #options: TaskShelfOptions;
   /** Oldest change first. */
   readonly #tasks = new Map<string, KeptTask>();
   /** Tasks not ended, by owner. */
@@ -40,12 +51,14 @@ export class TaskShelf implements TaskStore {
   #chars = 0;
   #seq = 0;
 
-  constructor(sdk: A2aSdk) {
-    this.#sdk = sdk;
+  constructor(options: TaskShelfOptions) {
+    this.#options = options;
   }
 
   /** Whether a caller may begin one more. @throws QUOTA_EXCEEDED. */
   checkRoom(owner: string): void {
+    const isFull = this.#openTotal >= nodeLimits.a2aTasks;
+    if (isFull || (this.#open.get(owner) ?? 0) >= nodeLimits.a2aOpenTasksPerCaller) this.#giveUpOld();
     if ((this.#open.get(owner) ?? 0) >= nodeLimits.a2aOpenTasksPerCaller) {
       throw new ProtocolError("QUOTA_EXCEEDED", "too many tasks of this caller are open");
     }
@@ -60,7 +73,8 @@ export class TaskShelf implements TaskStore {
   }
 
   save(task: Task, context: ServerCallContext): Promise<void> {
-    const { Task: codec } = this.#sdk.types;
+    const { sdk, clock } = this.#options;
+    const { Task: codec } = sdk.types;
     const owner = ownerOf(context);
     const json = codec.toJSON(task) as { readonly status?: { readonly state?: unknown } };
     const text = JSON.stringify(json);
@@ -76,6 +90,8 @@ export class TaskShelf implements TaskStore {
       ended: ENDED.has(json.status?.state),
       atMs: Number.isNaN(atMs) ? 0 : atMs,
       seq: this.#seq,
+      context,
+      keptMs: clock.monotonicMs(),
     });
     this.#makeRoom();
     return Promise.resolve();
@@ -103,12 +119,12 @@ export class TaskShelf implements TaskStore {
   }
 
   #read({ text }: KeptTask): Task {
-    return this.#sdk.types.Task.fromJSON(JSON.parse(text));
+    return this.#options.sdk.types.Task.fromJSON(JSON.parse(text));
   }
 
   #readToken(token: string): number {
     if (/^[1-9]\d{0,15}$/.test(token)) return Number(token);
-    throw new this.#sdk.errors.RequestMalformedError("no such page");
+    throw new this.#options.sdk.errors.RequestMalformedError("no such page");
   }
 
   #keep(kept: KeptTask): void {
@@ -132,7 +148,20 @@ export class TaskShelf implements TaskStore {
     else this.#open.set(owner, open);
   }
 
-  /** An open task is never forgotten; they are bounded where they begin. */
+  /** Those that wait for an answer nobody gives, or for an agent that says nothing more. */
+  #giveUpOld(): void {
+    const { clock, onGivenUp } = this.#options;
+    const before = clock.monotonicMs() - nodeLimits.a2aTaskIdleMs;
+    for (const [key, kept] of this.#tasks) {
+      // The rest changed later.
+      if (kept.keptMs > before) return;
+      if (kept.ended) continue;
+      this.#drop(key);
+      onGivenUp(kept.id, kept.context);
+    }
+  }
+
+  /** An open task is not forgotten for others; they are bounded where they begin. */
   #makeRoom(): void {
     for (const [key, kept] of this.#tasks) {
       if (this.#tasks.size <= nodeLimits.a2aTasks && this.#chars <= nodeLimits.a2aTaskChars) return;

@@ -33,6 +33,7 @@ class TwoFacedAgent implements HostedAgent {
   /** Skills as tools, where the agent has no tools of its own. */
   readonly #tools: McpModule | undefined;
   readonly #toolCalls: McpCalls | undefined;
+  readonly #stop = new AbortController();
   #asked = 0;
   #face: Promise<A2aFace> | undefined;
 
@@ -99,6 +100,7 @@ class TwoFacedAgent implements HostedAgent {
   }
 
   async close(): Promise<void> {
+    this.#stop.abort();
     await Promise.all([this.#inner.close(), this.#tools?.close()]);
   }
 
@@ -125,6 +127,7 @@ class TwoFacedAgent implements HostedAgent {
       face,
       opening,
       context,
+      stop: this.#stop.signal,
       onBegin: () => void (this.#asked += 1),
       onEnd: () => this.#ended(),
     });

@@ -67,14 +67,15 @@ export function listedIn(answer: JsonValue): readonly ListedAgent[] {
 }
 
 /** The one agent that a reference means. @throws AGENT_NOT_FOUND when it is not public; NO_PROVIDER and the like. */
-export async function publicAgent(node: AgentNode, reference: string, signal: AbortSignal): Promise<string> {
-  const known = reference.startsWith("cap:")
-    ? await node.resolve(reference, { timeoutMs: ASK_MS, signal })
-    : reference;
-  const colon = known.indexOf(":");
-  const [nodeId, name] = colon < 0 ? ["local", known] : [known.slice(0, colon), known.slice(colon + 1)];
+export async function publicAgent(node: AgentNode, named: string, signal: AbortSignal): Promise<string> {
+  const reference = named.startsWith("cap:")
+    ? await node.resolve(named, { timeoutMs: ASK_MS, signal })
+    : named;
+  const colon = reference.indexOf(":");
+  const [nodeId, name] =
+    colon < 0 ? ["local", reference] : [reference.slice(0, colon), reference.slice(colon + 1)];
   // Here the router itself tells public agents from others.
-  if (nodeId === "local" || nodeId === node.id || name === "node") return known;
-  if ((await publicNames(node, nodeId)).has(name)) return known;
+  if (nodeId === "local" || nodeId === node.id || (await publicNames(node, nodeId)).has(name))
+    return reference;
   throw new ProtocolError("AGENT_NOT_FOUND", `no agent ${name} here`);
 }

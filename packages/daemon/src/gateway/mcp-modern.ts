@@ -5,8 +5,15 @@ import type { AgentChannel } from "@gridmesh/node";
 import { ProtocolError, rpcFailure, toProtocolError } from "@gridmesh/protocol";
 import { EventStream, sendEmpty, sendError, sendJson } from "./listener-http.ts";
 import type { GatewayRequest } from "./listener-types.ts";
-import { checkHeaders, checkMarks, checkMeta } from "./mcp-headers.ts";
-import { type McpMessage, type McpRequest, readLine, refusalOf, statusOfAnswer } from "./mcp-message.ts";
+import { checkHeaders, checkMarks, checkMeta, MODERN_FROM } from "./mcp-headers.ts";
+import {
+  type McpMessage,
+  type McpRequest,
+  mcpRefusal,
+  readLine,
+  refusalOf,
+  statusOfAnswer,
+} from "./mcp-message.ts";
 import type { McpTarget } from "./mcp-target.ts";
 
 /** A call waits so long for the next sign of life, and in all. */
@@ -14,6 +21,7 @@ const QUIET_MS = 30_000;
 const LONGEST_MS = 600_000;
 /** After it was cancelled an agent has so long to end its side. */
 const CANCEL_MS = 2_000;
+const UNSUPPORTED_VERSION = -32_022;
 
 /** Answers one message of the revisions without a session. @throws Refusal before anything was answered. */
 export async function answerModern(
@@ -32,7 +40,20 @@ export async function answerModern(
   response.once("close", () => gone.abort(new ProtocolError("CALL_CANCELLED", "the caller closed")));
   const mode = message.method === "subscriptions/listen" ? "listen" : "call";
   const channel = await target.open(mode, gone.signal);
+  checkVersion(version, channel);
   await new Exchange({ message, response, channel, target }).run(gone.signal);
+}
+
+/** An agent that names its revisions is asked in one of them. @throws Refusal 400 with −32022. */
+function checkVersion(requested: string, channel: AgentChannel): void {
+  const supported = channel.versions.filter((version) => version >= MODERN_FROM);
+  if (supported.length === 0 || supported.includes(requested)) return;
+  channel.end();
+  throw mcpRefusal(400, {
+    code: UNSUPPORTED_VERSION,
+    message: `Unsupported protocol version: ${requested.slice(0, 40)}`,
+    data: { supported, requested },
+  });
 }
 
 interface ExchangeOptions {

@@ -53,5 +53,9 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: "every metric, as Prometheus reads it",
     load: async () => (await import("./metrics.ts")).metrics,
   },
+  experiment: {
+    summary: "measure what is promised, on data with its hash",
+    load: async () => (await import("./experiment.ts")).experiment,
+  },
   testnet: { summary: "run a whole neighbourhood", load: async () => (await import("./testnet.ts")).testnet },
 };

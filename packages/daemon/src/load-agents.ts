@@ -1,5 +1,7 @@
 /** Guests by name: each `[[agents]]` row names code, a program or an address; the daemon knows no role itself. */
 
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { isAbsolute, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -36,14 +38,12 @@ export async function loadAgent(agent: AgentConfig, home: string): Promise<Loade
 }
 
 async function sourceOf(agent: AgentConfig, home: string): Promise<AgentSource> {
-  const { name, module, factory, options, command } = agent;
+  const { name, module, factory, options, command, url, card, capabilities } = agent;
   if (command !== undefined) return programOf(agent, command);
-  if (module === undefined || factory === undefined) {
-    throw new ProtocolError(
-      "CONFIG_INVALID",
-      `agent "${name}": agents at other addresses are no part of this program yet`,
-    );
-  }
+  const headers = () => Promise.resolve(credentials(agent, home));
+  if (url !== undefined) return { url, headers, capabilities };
+  if (card !== undefined) return { card, headers, capabilities };
+  assert(module !== undefined && factory !== undefined, "the schema lets no agent without a kind pass");
   const named: ModuleAgent = { name, module, factory, options };
   return made(named, await factoryOf(named, home));
 }
@@ -51,6 +51,18 @@ async function sourceOf(agent: AgentConfig, home: string): Promise<AgentSource> 
 function programOf(agent: AgentConfig, command: string): AgentSource {
   const { args, cwd, env, isolation, sandbox, capabilities } = agent;
   return { command, args, cwd, env, isolation, sandbox, capabilities };
+}
+
+/** What the daemon shows at an agent's address. @throws CONFIG_INVALID. */
+function credentials({ name, tokenFile }: AgentConfig, home: string): Readonly<Record<string, string>> {
+  if (tokenFile === undefined) return {};
+  const path = isAbsolute(tokenFile) ? tokenFile : join(home, tokenFile);
+  try {
+    return { authorization: `Bearer ${readFileSync(path, "utf8").trim()}` };
+  } catch (error) {
+    const why = (error as Error).message;
+    throw new ProtocolError("CONFIG_INVALID", `agent "${name}": tokenFile: ${why}`, { cause: error });
+  }
 }
 
 async function factoryOf(agent: ModuleAgent, home: string): Promise<Factory> {

@@ -53,7 +53,7 @@ export interface AgentListOptions {
   /** Told when an agent appears, changes state or goes. */
   readonly onChange: (agent: SeatedAgent) => void;
   /** What the kinds of agents other than modules need. */
-  readonly parts: Omit<HostParts, "log">;
+  readonly parts: Omit<HostParts, "log" | "clock">;
 }
 
 interface Seat {
@@ -121,8 +121,8 @@ class Seats implements AgentList {
   }
 
   #host(options: Omit<HostAgentOptions, "parts">): HostedAgent {
-    const { log, parts } = this.#options;
-    return hostAgent({ ...options, parts: { ...parts, log } });
+    const { clock, log, parts } = this.#options;
+    return hostAgent({ ...options, parts: { ...parts, log, clock } });
   }
 
   #withFaces(inner: HostedAgent, { signer }: Identity): HostedAgent {

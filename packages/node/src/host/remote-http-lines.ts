@@ -1,0 +1,270 @@
+/** A conversation in lines with an MCP agent at an HTTP address: each line a POST, each answer and event a line. */
+
+import {
+  editMembers,
+  isProtocolError,
+  type JsonObject,
+  type JsonValue,
+  messageOf,
+  ProtocolError,
+  rpcFailure,
+} from "@gridmesh/protocol";
+import type { Log } from "../log.ts";
+import { isObject, META, objectIn } from "./mcp-words.ts";
+import { messagesIn } from "./remote-http-events.ts";
+
+export interface HttpLinesOptions {
+  readonly url: string;
+  readonly fetch: typeof fetch;
+  /** The operator's own credentials there; asked anew for each request. */
+  readonly headers: () => Promise<Readonly<Record<string, string>>>;
+  readonly log: Log;
+  /** Told of each message, in the order it came on its own stream. */
+  readonly onLine: (text: string, message: JsonObject) => void;
+  /** The session over there is no more. */
+  readonly onLost: () => void;
+}
+
+/** What the caller of one line is owed. */
+interface Owed {
+  readonly id: JsonValue;
+  readonly stop: AbortController;
+  answered: boolean;
+}
+
+/** Statuses whose own words count: everything else is trouble on the way. */
+const TELLING: ReadonlySet<number> = new Set([400, 404, 405]);
+/** So it never arrived. */
+const NOT_SENT = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
+const NAMED_BY = new Map([
+  ["tools/call", "name"],
+  ["prompts/get", "name"],
+  ["resources/read", "uri"],
+]);
+
+export class HttpLines {
+  readonly #options: HttpLinesOptions;
+  readonly #owed = new Map<JsonValue, Owed>();
+  readonly #over = new AbortController();
+  /** Notifications arrive before what is said after them. */
+  #before: Promise<void> = Promise.resolve();
+  #session: string | undefined;
+  #version: string | undefined;
+  #listening = false;
+
+  constructor(options: HttpLinesOptions) {
+    this.#options = options;
+  }
+
+  send(line: string): void {
+    const message = parsed(line);
+    if (message === undefined) return;
+    const { id, method } = message;
+    if (method === "notifications/cancelled" && this.#cancel(message)) return;
+    if (id !== undefined && typeof method === "string") return void this.#ask(line, message, id);
+    const sent = this.#before.then(() => this.#tell(line, message));
+    this.#before = sent;
+  }
+
+  calm(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Ends the session over there, and everything under way. */
+  async close(): Promise<void> {
+    if (this.#over.signal.aborted) return;
+    const session = this.#session;
+    this.#over.abort(new ProtocolError("AGENT_UNAVAILABLE", "the conversation has ended"));
+    if (session === undefined) return;
+    const { fetch: send, url } = this.#options;
+    const headers = await this.#headers(undefined).catch(() => undefined);
+    if (headers === undefined) return;
+    await send(url, { method: "DELETE", headers }).then(
+      (answer) => answer.body?.cancel(),
+      () => undefined,
+    );
+  }
+
+  async #ask(line: string, message: JsonObject, id: JsonValue): Promise<void> {
+    const owed: Owed = { id, stop: new AbortController(), answered: false };
+    this.#owed.set(id, owed);
+    try {
+      await this.#before;
+      const answer = await this.#post(line, message, owed.stop.signal);
+      await this.#read(answer, owed, message);
+      if (!owed.answered) throw new ProtocolError("UPSTREAM_FAILED", "the answer did not come");
+    } catch (error) {
+      if (!owed.answered && !owed.stop.signal.aborted) this.#fail(id, error);
+    } finally {
+      this.#owed.delete(id);
+    }
+  }
+
+  async #tell(line: string, message: JsonObject): Promise<void> {
+    try {
+      const answer = await this.#post(line, message, this.#over.signal);
+      await answer.body?.cancel();
+      if (message["method"] === "notifications/initialized") void this.#listen();
+    } catch (error) {
+      this.#options.log.debug("remote.notification", messageOf(error));
+    }
+  }
+
+  async #post(line: string, message: JsonObject, signal: AbortSignal): Promise<Response> {
+    const { fetch: send, url } = this.#options;
+    const headers = await this.#headers(message);
+    return send(url, {
+      method: "POST",
+      headers: {
+        ...headers,
+        "content-type": "application/json",
+        accept: "application/json, text/event-stream",
+      },
+      body: line,
+      signal: AbortSignal.any([signal, this.#over.signal]),
+    });
+  }
+
+  async #read(answer: Response, owed: Owed, message: JsonObject): Promise<void> {
+    await this.#checkPassed(answer);
+    const started = message["method"] === "initialize" && answer.ok;
+    if (started) this.#session = answer.headers.get("mcp-session-id") ?? undefined;
+    if (!answer.ok) return this.#readRefusal(answer, owed);
+    for await (const text of messagesIn(answer)) {
+      const heard = parsed(text);
+      if (heard === undefined) continue;
+      if (heard["method"] === undefined && heard["id"] === owed.id) {
+        owed.answered = true;
+        if (started) this.#version = versionIn(heard);
+      }
+      this.#options.onLine(text, heard);
+    }
+  }
+
+  /** @throws AGENT_UNAVAILABLE, UPSTREAM_FAILED for what is no answer of the agent's. */
+  async #checkPassed(answer: Response): Promise<void> {
+    const { status } = answer;
+    if (status === 404 && this.#session !== undefined) {
+      await answer.body?.cancel();
+      this.#options.onLost();
+      throw new ProtocolError("AGENT_UNAVAILABLE", "the session over there has ended");
+    }
+    if (!answer.ok && !TELLING.has(status)) {
+      await answer.body?.cancel();
+      throw new ProtocolError("UPSTREAM_FAILED", `it answered with status ${status}`);
+    }
+  }
+
+  /** A refusal in JSON-RPC is the agent's own; one without is at least the answer that it does not know this. */
+  async #readRefusal(answer: Response, owed: Owed): Promise<void> {
+    const text = await answer.text();
+    const told = parsed(text.replaceAll(/[\r\n]+/g, " "));
+    owed.answered = true;
+    const id = JSON.stringify(owed.id);
+    if (told === undefined || !isObject(told["error"])) {
+      const error = { code: -32_601, message: `answered with status ${answer.status}` };
+      const failure = { jsonrpc: "2.0", id: owed.id, error };
+      return this.#options.onLine(JSON.stringify(failure), failure);
+    }
+    const line =
+      told["id"] === undefined
+        ? JSON.stringify({ ...told, id: owed.id })
+        : editMembers(text, [{ path: ["id"], text: id }]);
+    this.#options.onLine(line, { ...told, id: owed.id });
+  }
+
+  /** What it says when nobody has asked; few have such a stream. */
+  async #listen(): Promise<void> {
+    if (this.#listening || this.#over.signal.aborted) return;
+    this.#listening = true;
+    const { fetch: send, url, onLine, log } = this.#options;
+    try {
+      const headers = { ...(await this.#headers(undefined)), accept: "text/event-stream" };
+      const answer = await send(url, { headers, signal: this.#over.signal });
+      const events =
+        answer.ok && answer.headers.get("content-type")?.startsWith("text/event-stream") === true;
+      if (!events) return await answer.body?.cancel();
+      for await (const text of messagesIn(answer)) {
+        const heard = parsed(text);
+        if (heard !== undefined) onLine(text, heard);
+      }
+    } catch (error) {
+      if (!this.#over.signal.aborted) log.debug("remote.stream", messageOf(error));
+    }
+  }
+
+  /** On a request of the newer revision, hanging up is the cancelling. */
+  #cancel(message: JsonObject): boolean {
+    const params = message["params"];
+    const owed = isObject(params) ? this.#owed.get(params["requestId"] ?? null) : undefined;
+    if (owed === undefined) return true;
+    owed.stop.abort();
+    return this.#session === undefined && this.#version === undefined;
+  }
+
+  #fail(id: JsonValue, error: unknown): void {
+    const known = isProtocolError(error)
+      ? error
+      : new ProtocolError("UPSTREAM_FAILED", messageOf(error), { cause: error });
+    this.#options.log.warn("remote.failed", known.message, { code: known.code });
+    const failure = rpcFailure(id as string, told(known));
+    this.#options.onLine(JSON.stringify(failure), failure);
+  }
+
+  async #headers(message: JsonObject | undefined): Promise<Record<string, string>> {
+    const own = await this.#options.headers();
+    const modern = message === undefined ? undefined : modernHeaders(message);
+    if (modern !== undefined) return { ...own, ...modern };
+    const kept = message?.["method"] === "initialize" ? undefined : this.#session;
+    return {
+      ...own,
+      ...(this.#version === undefined ? {} : { "mcp-protocol-version": this.#version }),
+      ...(kept === undefined ? {} : { "mcp-session-id": kept }),
+    };
+  }
+}
+
+/** What the newer revision wants said beside the body; undefined for a message of the older one. */
+function modernHeaders({ method, params }: JsonObject): Record<string, string> | undefined {
+  const version = objectIn(params, "_meta")[META.version];
+  if (typeof version !== "string" || typeof method !== "string") return undefined;
+  const name = isObject(params) ? params[NAMED_BY.get(method) ?? ""] : undefined;
+  return {
+    "mcp-protocol-version": version,
+    "mcp-method": method,
+    ...(typeof name === "string" ? { "mcp-name": headerText(name) } : {}),
+  };
+}
+
+/** What callers hear: where it is and why it fails is the operator's affair. */
+function told(error: ProtocolError): ProtocolError {
+  const code = (error.cause as { code?: unknown } | undefined)?.code;
+  const unsent =
+    error.code === "UPSTREAM_FORBIDDEN" || error.code === "AGENT_UNAVAILABLE" || NOT_SENT.has(String(code));
+  return unsent
+    ? new ProtocolError("AGENT_UNAVAILABLE", "the agent is out of reach")
+    : new ProtocolError("AGENT_CRASHED", "the agent broke off");
+}
+
+const PLAIN = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
+const MARKED = /^=\?base64\?.*\?=$/i;
+
+/** Headers hold printable ASCII; the rest travels in base64, marked. */
+function headerText(text: string): string {
+  if (PLAIN.test(text) && !MARKED.test(text)) return text;
+  return `=?base64?${Buffer.from(text, "utf8").toString("base64")}?=`;
+}
+
+function versionIn(message: JsonObject): string | undefined {
+  const version = isObject(message["result"]) ? message["result"]["protocolVersion"] : undefined;
+  return typeof version === "string" ? version : undefined;
+}
+
+function parsed(text: string): JsonObject | undefined {
+  try {
+    const value = JSON.parse(text) as JsonValue;
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

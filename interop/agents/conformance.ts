@@ -11,6 +11,7 @@ import { createRequestStateCodec, McpServer, type ServerContext } from "@modelco
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import { addInputTools } from "./conformance-inputs.ts";
 import { addPages } from "./conformance-pages.ts";
+import { addTaskTools, TASK_TOOLS } from "./conformance-tasks.ts";
 import { addTools } from "./conformance-tools.ts";
 
 /** How a server gives its caller something to keep between two rounds, and knows it again. */
@@ -39,6 +40,7 @@ function makeServer(states: StateKeeper): McpServer {
   addTools(server);
   addInputTools(server, states);
   addPages(server);
+  addTaskTools(server);
   return server;
 }
 
@@ -49,7 +51,7 @@ export function conformance(): AgentDefinition {
       keep: (content, ctx) => Promise.resolve(sealState(content as string, ctx.mcpReq.id)),
       known: (state, ctx) => Promise.resolve(openState(state, ctx.mcpReq.id)),
     });
-  return { capabilities: ["mcp.conformance"], mcp };
+  return { capabilities: ["mcp.conformance"], mcp, taskTools: TASK_TOOLS };
 }
 
 /** Served on standard input and output, where no node seals for it. */

@@ -1,6 +1,13 @@
 /** Agents, router, rpc stream and registry of a node, wired. */
 
-import { type JsonValue, parseAddress, sha256, toProtocolError, verifyBinding } from "@gridmesh/protocol";
+import {
+  type JsonValue,
+  parseAddress,
+  sha256,
+  toProtocolError,
+  uuidV7,
+  verifyBinding,
+} from "@gridmesh/protocol";
 import type { AgentContext } from "./agent.ts";
 import { type CallMeter, createCallMeter } from "./call-meter.ts";
 import { type AccessJudge, createAccess } from "./gate/access.ts";
@@ -276,6 +283,7 @@ function openAgentList(
     parts: {
       children: parts.children,
       seal: createStateSeal({ key: () => base.random.bytes(32), clock: base.clock }),
+      newId: () => uuidV7(base.clock.nowMs(), base.random),
     },
   });
 }

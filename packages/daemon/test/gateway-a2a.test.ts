@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { createPublicKey } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
@@ -19,6 +21,7 @@ import {
 } from "@a2a-js/sdk/client";
 import { type JsonObject, keyFromAgentId, keyFromPeerId } from "@gridmesh/protocol";
 import { openedGateway, type TestGateway } from "./gateway-kit.ts";
+import { configOf, startedDaemon, temporaryHome } from "./running.ts";
 
 const AGENT = fileURLToPath(new URL("gateway-a2a-agent.ts", import.meta.url));
 const ROW = `[[agents]]\nname = "sample"\naccess = "network"\nmodule = ${JSON.stringify(AGENT)}\nfactory = "sample"\n`;
@@ -209,4 +212,45 @@ test("a caller that leaves its stream leaves the task alone", async () => {
   assert.equal((await caller.getTask({ tenant: "", id })).status?.state, TaskState.TASK_STATE_SUBMITTED);
   const ended = await caller.cancelTask({ tenant: "", id, metadata: undefined });
   assert.equal(ended.status?.state, TaskState.TASK_STATE_CANCELED);
+});
+
+test("a caller at one daemon reaches an agent at another: card, stream, tasks of its own", async () => {
+  await using undo = new AsyncDisposableStack();
+  const { home } = undo.use(temporaryHome());
+  const bootstrap = gateway.daemon.node.addresses;
+  const config = configOf({ network: "a2a-door", bootstrap, more: 'control.listen = "127.0.0.1:0"' });
+  const near = undo.use(await startedDaemon(home, { config }));
+  const authorization = `Bearer ${readFileSync(join(home, "control.token"), "utf8").trim()}`;
+  const fetchImpl: typeof fetch = (url, init) => {
+    const headers = new Headers(init?.headers);
+    headers.set("authorization", authorization);
+    return fetch(url, { ...init, headers });
+  };
+  const url = `${near.node.gateway}/a2a/${gateway.daemon.node.peerId}:sample`;
+  const options = {
+    transports: [new JsonRpcTransportFactory({ fetchImpl })],
+    cardResolver: new DefaultAgentCardResolver({ fetchImpl }),
+  };
+  const caller = await new ClientFactory(options).createFromUrl(`${url}/`);
+  const card = await caller.getAgentCard();
+  assert.equal(card.supportedInterfaces[0]?.url, url);
+  assert.equal(kidOf(AgentCard.fromJSON(card)), near.node.peerId);
+  await verifySignature(AgentCard.fromJSON(card));
+  const original = await (await fetchImpl(`${url}/.well-known/agent-card.original.json`)).json();
+  assert.ok(kidOf(AgentCard.fromJSON(original)).startsWith("ed25519:"));
+  const events = await all(caller.sendMessageStream(asks("chunks")));
+  assert.equal(events.filter(({ payload }) => payload?.$case === "artifactUpdate").length, 3);
+  const { payload } = events[0] ?? {};
+  assert.ok(payload?.$case === "task");
+  const asked = { tenant: "", id: payload.value.id };
+  assert.equal((await caller.getTask(asked)).status?.state, TaskState.TASK_STATE_COMPLETED);
+  await assert.rejects((await client()).getTask(asked), { name: /TaskNotFound/ });
+  const params = '"params":{"message":{"skillId":"get_soc_data"}}';
+  const body = `{"jsonrpc":"2.0","method":"createTask",${params}}`;
+  const quiet = await fetchImpl(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body,
+  });
+  assert.equal(quiet.status, 202);
 });

@@ -271,6 +271,7 @@ export {
 } from "./messages/extension.ts";
 export { type ErrorResponse, errorResponseOf, fromErrorResponse } from "./messages/failure.ts";
 export { messageSchemas, schemaOf } from "./messages/index.ts";
+export { type MarketMessage, marketMessages, type MarketMessageType } from "./messages/market/index.ts";
 export {
   type AgentBinding,
   agentBindingSchema,

@@ -54,7 +54,7 @@ test("docs/LIMITS.md and the limits of the protocol are the same", () => {
 });
 
 /** Sections of docs/PROTOCOL.md that hold messages. */
-const MESSAGE_SECTIONS = ["Control", "Trade", "Tasks", "Data", "Extensions"];
+const MESSAGE_SECTIONS = ["Control", "Trade", "Market", "Tasks", "Data", "Extensions"];
 const EXAMPLE = "ext:federated_learning_update";
 
 const documentedMessages = MESSAGE_SECTIONS.flatMap((section) => rowsOf("PROTOCOL.md", `${section}\n`)).map(

@@ -17,6 +17,7 @@ import {
   type Sample,
   TASK,
 } from "./sample-facts.ts";
+import { marketSamples } from "./market-samples.ts";
 import { taskSamples } from "./task-samples.ts";
 
 /** Signed peer records of libp2p, of the keys 03… and 04…. */
@@ -247,6 +248,7 @@ export function samples(
         },
       },
     ],
+    ...marketSamples(),
     ...taskSamples(signedGrant),
     data_open: [{ from: "executor", body: { root: INPUT_CID, grant: signedGrant, task_id: TASK } }],
     data_open_ack: [

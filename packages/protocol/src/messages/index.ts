@@ -13,6 +13,7 @@ import {
   helloAckSchema,
   helloSchema,
 } from "./presence.ts";
+import { marketMessages } from "./market/index.ts";
 import { type MessageSchema, said } from "./schema.ts";
 import { taskMessages } from "./task/index.ts";
 import { tradeMessageSchemas } from "./trade/messages.ts";
@@ -55,6 +56,7 @@ export const messageSchemas: ReadonlyMap<string, MessageSchema> = new Map<string
     data_open_ack: said("sender_id", ["data"])(dataOpenAckSchema),
     trade_reconcile: { ...told, body: tradeMessageSchemas.trade_reconcile },
     trade_orders: { ...told, body: tradeMessageSchemas.trade_orders },
+    ...marketMessages,
   } satisfies Readonly<Record<string, MessageSchema>>),
 );
 

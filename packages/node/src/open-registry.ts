@@ -122,7 +122,7 @@ function ownRows({ clock }: NodeBase, peerId: string, agents: AgentList): readon
     local: true,
     confirmed: true,
     validUntil,
-    protocols: ["mcp", "plain"],
+    protocols: ["mcp", "a2a", "plain"],
     eras: [],
   }));
 }

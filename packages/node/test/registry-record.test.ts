@@ -58,7 +58,7 @@ test("a record tells every field of an advertisement, and each is under the sign
   const words = ["energy.sell", "processing", "processing.image", "processing.audio", "storage", "compute"];
   assert.deepEqual(record.words.toSorted(), words.sort());
   assert.equal(record.load, 0.25);
-  assert.deepEqual([record.protocols, record.eras], [["mcp", "plain"], []]);
+  assert.deepEqual([record.protocols, record.eras], [["mcp", "a2a", "plain"], []]);
   const other: Record<string, unknown> = {
     name: "other",
     status: "draining",

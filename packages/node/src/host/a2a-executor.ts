@@ -35,12 +35,12 @@ export function guardedExecutor(inner: AgentExecutor, sdk: A2aSdk, room: A2aRoom
 }
 
 /** Makes what an agent says in a task. */
-export interface Tellers {
+interface Tellers {
   readonly message: (request: RequestContext, text: string) => Message;
   readonly atIso: () => string;
 }
 
-export function tellers(sdk: A2aSdk, { newId, clock }: A2aRoom): Tellers {
+function tellers(sdk: A2aSdk, { newId, clock }: A2aRoom): Tellers {
   return {
     atIso: () => new Date(clock.nowMs()).toISOString(),
     message: ({ taskId, contextId }, text) =>

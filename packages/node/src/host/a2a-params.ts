@@ -98,7 +98,7 @@ function goesOn({ taskId }: JsonObject): boolean {
 }
 
 /** The skill a message means. @throws INVALID_PARAMS. */
-export function skillOf(message: JsonObject): string | undefined {
+function skillOf(message: JsonObject): string | undefined {
   const { metadata } = message;
   const skill = isObject(metadata) ? metadata["skillId"] : undefined;
   if (skill === undefined || typeof skill === "string") return skill;

@@ -23,7 +23,7 @@ export async function channelTransportFactory(openTo: OpenTo): Promise<Transport
 }
 
 /** `gridmesh://<PeerId>/<agent>` → `<PeerId>:<agent>`. @throws ADDRESS_INVALID. */
-export function referenceOf(url: string): string {
+function referenceOf(url: string): string {
   const [, nodeId, agent] = /^gridmesh:\/\/([^/:]+)\/([^/]+)$/.exec(url) ?? [];
   if (nodeId !== undefined && agent !== undefined) return `${nodeId}:${agent}`;
   throw new ProtocolError("ADDRESS_INVALID", `"${url.slice(0, 120)}" is no gridmesh:// address`);

@@ -92,7 +92,7 @@ export function sealRecord(terms: RecordTerms): SealedMessage {
       capabilities: capabilitiesOf(words, { capabilities: terms.under ?? {} }),
       ...(queueDepth === undefined ? {} : { queue_depth: queueDepth }),
       ...(load === undefined ? {} : { load }),
-      extra: { [SPEAKS]: { protocols: ["mcp", "plain"], eras: [] } },
+      extra: { [SPEAKS]: { protocols: ["mcp", "a2a", "plain"], eras: [] } },
     },
     { network, signer, binding, nowS, random },
   );

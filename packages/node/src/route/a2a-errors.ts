@@ -11,7 +11,7 @@ import {
 const ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo";
 
 /** An error of ours; one that came from an agent or from A2A's SDK keeps its number, text and data. */
-export function a2aError(thrown: unknown): RpcError {
+function a2aError(thrown: unknown): RpcError {
   const known = toProtocolError(thrown, "INTERNAL_ERROR");
   const error = toRpcError(known);
   if (known.foreign !== undefined) return error;

@@ -119,7 +119,7 @@ function row(
     agent_id: agent.agentId,
     address,
     kind: "module",
-    protocols: ["mcp", "plain"],
+    protocols: ["mcp", "a2a", "plain"],
     eras: [],
     capabilities: [...agent.capabilities],
   };

@@ -81,7 +81,7 @@ export function bannerLines(options: {
     ...(made.files.length > 0 ? [`new home  ${made.files.join(" ")}`] : []),
     `peer      ${node.id}`,
     `address   ${node.addresses.join(" ")}`,
-    `socket    ${paths.socket}`,
+    `socket    ${[paths.socket, context.gateway()].filter((place) => place !== null).join(" and ")}`,
     `peers     ${lookingBy(config.discovery)}`,
     `agents    ${agents.length === 0 ? "none; name some in config.toml, [[agents]]" : agents.join(" ")}`,
     `next      gridmesh status, gridmesh agents find`,

@@ -7,7 +7,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { Client as OldClient } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport as OldTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
-import { call, INITIALIZE, openedGateway, type TestGateway } from "./gateway-kit.ts";
+import { call, INITIALIZE, openedGateway, type TestGateway, withToken } from "./gateway-kit.ts";
 import { ended, program, temporaryHome } from "./running.ts";
 
 const CALLER = { name: "caller", version: "1" };
@@ -50,11 +50,6 @@ interface Answer {
   readonly result?: Record<string, unknown>;
   readonly error?: { readonly code: number };
   readonly params?: { readonly progress: number };
-}
-
-/** A request that wants to hear of progress. */
-function withToken(request: string): string {
-  return request.replace('"_meta":{', '"_meta":{"progressToken":7,');
 }
 
 test("programs of both revisions reach an agent on stdin and stdout, and are asked back", async () => {

@@ -45,6 +45,11 @@ export function call(method: string, params: object = {}, id: unknown = 1): stri
   return JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: META } });
 }
 
+/** A request that wants to hear of progress. */
+export function withToken(request: string): string {
+  return request.replace('"_meta":{', '"_meta":{"progressToken":7,');
+}
+
 export const codeOf = ({ text }: Told) => (JSON.parse(text) as { error?: { code: number } }).error?.code;
 
 function loudRow(): string {
@@ -55,11 +60,16 @@ function agentRow(name: string, access: string): string {
   return `[[agents]]\nname = "${name}"\naccess = "${access}"\nmodule = ${JSON.stringify(AGENT)}\nfactory = "demo"\n`;
 }
 
-export async function openedGateway(network: string, settings = ""): Promise<TestGateway> {
+/** @param settings - lines of config.toml above the agents */
+export async function openedGateway(
+  network: string,
+  settings = "",
+  bootstrap: readonly string[] = [],
+): Promise<TestGateway> {
   await using undo = new AsyncDisposableStack();
   const { home } = undo.use(temporaryHome());
   const more = `control.listen = "127.0.0.1:0"\n${settings}\n${agentRow("demo", "network")}${agentRow("secret", "private")}${agentRow("open", "public")}${loudRow()}`;
-  const daemon = undo.use(await startedDaemon(home, { config: configOf({ network, more }) }));
+  const daemon = undo.use(await startedDaemon(home, { config: configOf({ network, bootstrap, more }) }));
   const operator = readFileSync(join(home, "control.token"), "utf8").trim();
   const bearer = (token = operator) => ({ authorization: `Bearer ${token}` });
   const urlOf = (target = "") => new URL(`${daemon.node.gateway}/mcp/${encodeURIComponent(target)}`);

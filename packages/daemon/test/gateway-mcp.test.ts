@@ -4,7 +4,7 @@ import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/cli
 import { Client as OldClient } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport as OldTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
-import { call, INITIALIZE, openedGateway, type TestGateway, VERSION } from "./gateway-kit.ts";
+import { call, INITIALIZE, openedGateway, type TestGateway, VERSION, withToken } from "./gateway-kit.ts";
 
 const CALLER = { name: "caller", version: "1" };
 
@@ -88,7 +88,7 @@ test("whoever closes its response cancels the call", async () => {
       "mcp-method": "tools/call",
       "mcp-name": "wait",
     },
-    body: call("tools/call", { name: "wait", arguments: {} }),
+    body: withToken(call("tools/call", { name: "wait", arguments: {} })),
     signal: gone.signal,
   });
   // The first step has come: the call runs.

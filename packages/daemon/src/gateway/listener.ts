@@ -15,6 +15,7 @@ import type { Gateway } from "./listener-faces.ts";
 const HEADERS_MS = 5_000;
 const REQUEST_MS = 10_000;
 const IDLE_MS = 5_000;
+const LOOK_MS = 1_000;
 const MAX_HEADER_BYTES = 8 * 1024;
 const MAX_CONNECTIONS = 512;
 const CONTROL_PREFIX = "/v1/";
@@ -44,6 +45,7 @@ export async function openListener(options: ListenerOptions): Promise<LocalListe
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: IDLE_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
+    connectionsCheckingInterval: LOOK_MS,
   });
   server.maxConnections = MAX_CONNECTIONS;
   const rules = (): GuardRules => {

@@ -45,7 +45,10 @@ export class McpTargets {
   }
 
   /** The target that a caller means. @throws AGENT_NOT_FOUND where its token does not reach. */
-  of(reference: string | undefined, caller: GatewayCaller): McpTarget {
+  of(named: string | undefined, caller: GatewayCaller): McpTarget {
+    const own = ["node", "local:node", `${this.#node.id}:node`];
+    // The node as an agent is the meta-agent.
+    const reference = named === undefined || own.includes(named) ? undefined : named;
     if (reference !== undefined) checkReach(reference, caller);
     const key = `${caller.anonymous ? "?" : (caller.token ?? "")}\n${reference ?? ""}`;
     const open: McpTarget["open"] = async (mode, signal) => {

@@ -75,7 +75,7 @@ async function sendBytes(stream: Stream, count: number): Promise<void> {
 }
 
 /** Lines out; what gathers in one turn of the loop goes out as one. */
-function lineSender(stream: Stream): (text: string) => void {
+export function lineSender(stream: Stream): (text: string) => void {
   let waiting = "";
   return (text) => {
     if (waiting === "") {
@@ -89,7 +89,7 @@ function lineSender(stream: Stream): (text: string) => void {
   };
 }
 
-function onLines(stream: Stream, take: (text: string) => void): void {
+export function onLines(stream: Stream, take: (text: string) => void): void {
   let rest = "";
   stream.addEventListener("message", ({ data }) => {
     const texts = `${rest}${Buffer.from(data.subarray()).toString()}`.split("\n");

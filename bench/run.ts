@@ -13,6 +13,10 @@ const benches: Readonly<Record<string, Bench>> = {
     what: "calls between two nodes, beside HTTP/1.1, TCP lines, libp2p alone on one stream and on one each",
     load: async () => (await import("./rpc.ts")).rpc,
   },
+  agents: {
+    what: "an MCP tool called through two nodes, beside MCP's own SDK on one raw libp2p stream",
+    load: async () => (await import("./agents.ts")).agents,
+  },
   bulk: {
     what: "many bytes over one stream and several, near and 50 ms far, beside libp2p alone",
     load: async () => (await import("./bulk.ts")).bulk,

@@ -30,6 +30,7 @@ interface Printed {
 /** How many lines each prints. */
 const lines: Readonly<Record<string, number>> = {
   rpc: 5,
+  agents: 5,
   bulk: 4,
   trade: 4,
   registry: 7,

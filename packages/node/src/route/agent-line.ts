@@ -74,7 +74,7 @@ export function readCallerLine(text: string, proto: ChannelProto): CallerLine {
   }
   const reading = readRpc(value, rpcRules[proto]);
   if (reading.kind === "invalid") return reading;
-  if (isTwofold(text)) {
+  if (isTwofold(text, value)) {
     const id = reading.kind === "notification" ? null : reading.id;
     return { kind: "invalid", id, error: new ProtocolError("INVALID_REQUEST", "a name is written twice") };
   }
@@ -109,6 +109,21 @@ function readAsked(
     text: extra === undefined ? text : withoutExtra(text),
   };
 }
+
+const LAST_ID = /,"id":(\d{1,15})\}$/;
+const FIRST_ID = /^\{"jsonrpc":"2\.0","id":(\d{1,15}),"result":/;
+
+/** The id of a result as writers of JSON-RPC write it, first or last, without reading what is between. */
+export function resultId(text: string): number | undefined {
+  const found = text.startsWith('{"result":') ? LAST_ID.exec(tail(text)) : FIRST_ID.exec(text);
+  return found === null ? undefined : Number(found[1]);
+}
+
+function tail(text: string): string {
+  return text.length > TAIL ? text.slice(-TAIL) : text;
+}
+
+const TAIL = 64;
 
 /** Reads what an agent sent. */
 export function readAgentLine(text: string): AgentLine {
@@ -145,8 +160,10 @@ function withoutExtra(text: string): string {
   return editMembers(text, [{ path: ["x"], text: undefined }]);
 }
 
-/** The text under another id. */
+/** The text under another id; where writers put it last, nothing is walked. */
 export function withId(text: string, id: RpcId | null): string {
+  const last = LAST_ID.exec(tail(text));
+  if (last !== null) return `${text.slice(0, text.length - last[0].length)},"id":${JSON.stringify(id)}}`;
   return editMembers(text, [{ path: ["id"], text: JSON.stringify(id) }]);
 }
 
@@ -170,7 +187,9 @@ function skillOf(method: string, message: JsonValue | undefined): string | undef
   return typeof skill === "string" ? skill : undefined;
 }
 
-function isTwofold(text: string): boolean {
+function isTwofold(text: string, value: JsonValue): boolean {
+  // Written as it would be written again: nothing in it is there twice.
+  if (JSON.stringify(value) === text) return false;
   const members = memberSpans(text);
   if (TELLING.some((name) => members.get(name)?.doubled === true)) return true;
   const params = members.get("params");

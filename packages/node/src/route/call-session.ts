@@ -126,7 +126,7 @@ export class CallSession {
       this.#running.get(id)?.abort(new ProtocolError("CALL_CANCELLED", "the caller gave up"));
   }
 
-  /** Only the node's own end takes several at once; those that are no calls count as any line does. */
+  /** Only the node's own end takes several at once; those that are no calls count like every line. */
   #beginAll(items: readonly JsonValue[]): void {
     const rules = this.#to === "node" ? rpcRules.node : rpcRules.plain;
     const refused = batchRefusal(items.length, rules);

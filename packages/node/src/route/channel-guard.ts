@@ -11,6 +11,7 @@ import {
   type JudgedLine,
   readAgentLine,
   readCallerLine,
+  resultId,
 } from "./agent-line.ts";
 import type { AgentChannel, ChannelMode, ChannelProto } from "./channel.ts";
 import type { Expiry } from "./expiry.ts";
@@ -211,6 +212,9 @@ export class ChannelGuard {
   }
 
   #hear(line: string): void {
+    const id = resultId(line);
+    const asked = id === undefined ? undefined : this.#pending.get(id);
+    if (asked !== undefined) return this.#passResult(asked, line);
     const read = readAgentLine(line);
     if (read.kind === "answer") return this.#answer(line, read);
     if (read.kind === "invalid") return this.#options.onDrop?.();
@@ -222,13 +226,25 @@ export class ChannelGuard {
   }
 
   #answer(line: string, { id, failed }: AgentLine & { readonly kind: "answer" }): void {
-    const { proto, mode, filter, onDrop } = this.#options;
     const asked = this.#pending.get(id);
-    if (asked === undefined) return onDrop?.();
+    if (asked === undefined) return this.#options.onDrop?.();
+    if (!failed) return this.#passResult(asked, line);
     asked.bytes += line.length;
-    this.#tell(failed ? line : filter(asked, line));
+    this.#tell(line);
+    this.#answered(asked);
+  }
+
+  #passResult(asked: GuardedRequest, line: string): void {
+    const { proto, mode, filter } = this.#options;
+    asked.bytes += line.length;
+    this.#tell(filter(asked, line));
     // A2A streams its answers, all under the id of the request.
-    if (mode === "listen" && proto === "a2a" && !failed) return;
+    if (mode === "listen" && proto === "a2a") return;
+    this.#answered(asked);
+  }
+
+  #answered(asked: GuardedRequest): void {
+    const { mode } = this.#options;
     this.#settle(asked, undefined);
     if (mode === "listen") this.#saidAll = true;
     this.#endIfDone();

@@ -52,10 +52,11 @@ export class SharedCall implements Expiring {
   /** Its line on the stream. */
   text(leftMs: number): string {
     const { text, token } = this.asked;
-    const own = JSON.stringify(this.wireId);
-    const edits = [{ path: ["id"], text: own }];
-    if (token !== undefined) edits.push({ path: ["params", "_meta", "progressToken"], text: own });
-    return withDeadline(editMembers(text, edits), leftMs);
+    const told =
+      token === undefined
+        ? text
+        : editMembers(text, [{ path: ["params", "_meta", "progressToken"], text: String(this.wireId) }]);
+    return withDeadline(withId(told, this.wireId), leftMs);
   }
 
   expire(): void {
@@ -64,16 +65,12 @@ export class SharedCall implements Expiring {
 }
 
 const FIRST_ID = /^\{"jsonrpc":"2\.0","id":(\d+),/;
-const LAST_ID = /,"id":(\d+)\}$/;
 
-/** A line of the stream's under the caller's id; where writers put the id first or last, nothing is walked. */
+/** A line of the stream's under the caller's id. */
 export function answerFor(id: RpcId | null, wireId: number, line: string): string {
-  const own = JSON.stringify(id);
   const first = FIRST_ID.exec(line);
-  if (first?.[1] === String(wireId)) return `{"jsonrpc":"2.0","id":${own},${line.slice(first[0].length)}`;
-  const last = LAST_ID.exec(line.length > 64 ? line.slice(-64) : line);
-  if (last?.[1] === String(wireId)) return `${line.slice(0, line.length - last[0].length)},"id":${own}}`;
-  return withId(line, id);
+  if (first?.[1] !== String(wireId)) return withId(line, id);
+  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},${line.slice(first[0].length)}`;
 }
 
 export function progressFor(token: RpcId, line: string): string {

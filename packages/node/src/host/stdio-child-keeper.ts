@@ -59,7 +59,8 @@ export class ChildKeeper implements ChildSeat {
   }
 
   get idleSinceMs(): number | undefined {
-    return this.#starting === undefined ? this.#idleSinceMs : undefined;
+    const busy = this.#starting !== undefined || (this.#running?.lines.busy ?? 0) > 0;
+    return busy ? undefined : this.#idleSinceMs;
   }
 
   get pid(): number | undefined {
@@ -71,8 +72,10 @@ export class ChildKeeper implements ChildSeat {
     signal.throwIfAborted();
     if (this.#over)
       throw new ProtocolError("AGENT_UNAVAILABLE", `agent ${this.#home.agent} is being stopped`);
-    this.#touch();
-    if (this.#running !== undefined) return this.#running;
+    if (this.#running !== undefined) {
+      this.#rest();
+      return this.#running;
+    }
     this.#home.crashes.check();
     this.#starting ??= this.#start().finally(() => {
       this.#starting = undefined;

@@ -5,6 +5,7 @@ import { isCapability, ProtocolError } from "@gridmesh/protocol";
 import { nodeLimits } from "../limits.ts";
 import type { AgentDefinition } from "../agent.ts";
 import type { ProcessSpec } from "./processes.ts";
+import { preloadFlag } from "./sandbox-preload.ts";
 
 /** A program that speaks MCP on its input and output. */
 export interface ChildDefinition {
@@ -74,7 +75,8 @@ export function specOf(
   const { command, args = [], cwd, env = {}, sandbox } = definition;
   const inherited = INHERITED.flatMap((key) => (own[key] === undefined ? [] : [[key, own[key]] as const]));
   return {
-    command,
+    // Its own permissions are those of this runtime; another one on the PATH may be too old for them.
+    command: sandbox !== undefined && command === "node" ? process.execPath : command,
     args: sandbox === undefined ? args : [...permissions(args, cwd), ...args],
     cwd,
     env: { ...Object.fromEntries(inherited), ...env },
@@ -97,6 +99,7 @@ function permissions(args: readonly string[], cwd: string | undefined): string[]
   const readable = path === undefined ? [folder] : [folder, modulesOf(path)];
   return [
     "--permission",
+    preloadFlag(),
     ...[...new Set(readable)].map((place) => `--allow-fs-read=${place}`),
     `--allow-fs-write=${folder}`,
   ];

@@ -58,6 +58,13 @@ test("E4 prints each figure with its bar, on data by name", async () => {
   assert.match(out, /call-uniform, truthful: efficiency +1\.0000|call-uniform, truthful: efficiency +1 /);
 });
 
+test("E7 finds and convicts every cheat, and nobody honest", async () => {
+  const { exitCode, out } = await typed("cheat", "--quick", "--assert", "--json");
+  assert.equal(exitCode, 0, out);
+  const [report] = (JSON.parse(out) as Report).experiments;
+  assert.equal(report?.result.tables[0]?.figures.length, 18);
+});
+
 test("E6 passes every case of every file of known answers", { skip: withoutData }, async () => {
   const { exitCode, out } = await typed(
     "conformance",

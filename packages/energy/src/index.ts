@@ -259,3 +259,17 @@ export {
   othersReach,
 } from "./experiments/conformance-market.ts";
 export { type AuctionView, findFraud } from "./market/proof/watch.ts";
+export {
+  type Auction,
+  type AuctionKeys,
+  createAuction,
+  type ResultBy,
+  type StatementBy,
+} from "./experiments/auction.ts";
+export {
+  type CheatExperiment,
+  cheatExperiment,
+  type CheatKind,
+  cheatKinds,
+  type CheatRow,
+} from "./experiments/cheat.ts";

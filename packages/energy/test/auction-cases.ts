@@ -1,36 +1,18 @@
 /** A signed auction with real keys, whole and right; tests bend one thing of it at a time. */
 
-import { createPrivateKey, createPublicKey, sign, verify as nativeVerify } from "node:crypto";
+import { createPrivateKey, createPublicKey, sign as signNative, verify as nativeVerify } from "node:crypto";
 import {
   type AuctionLock,
   type AuctionReport,
-  auctionSigner,
   type AuctionVote,
-  type ClearingResult,
-  closeGate,
-  type FraudContext,
-  type GateClose,
+  createAuction,
   type MarketOrder,
   type MarketRules,
-  type OrderReceipt,
-  type OrderReveal,
-  rankSupervisors,
-  type ResultContent,
-  resultOf,
-  revealOf,
   rulesHashOf,
   type SignAuction,
   voteContext,
 } from "@gridmesh/energy";
-import {
-  agentIdFromKey,
-  isProtocolError,
-  type JsonObject,
-  passesGate,
-  signDocument,
-  type Signer,
-  verifyDocument,
-} from "@gridmesh/protocol";
+import { agentIdFromKey, passesGate, type Signer } from "@gridmesh/protocol";
 
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
@@ -44,7 +26,7 @@ function signerOf(first: number): Signer {
     createPublicKey(key).export({ format: "der", type: "spki" }).subarray(-32),
   );
   const agentId = agentIdFromKey(publicKey);
-  return { agentId, publicKey, sign: (bytes) => new Uint8Array(sign(null, bytes, key)) };
+  return { agentId, publicKey, sign: (bytes) => new Uint8Array(signNative(null, bytes, key)) };
 }
 
 function engine(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
@@ -79,47 +61,8 @@ export const rules: MarketRules = {
 };
 export const rulesHash = rulesHashOf(rules);
 
-/** By rank: the first has term 1. */
-export const ranked = rankSupervisors(rules.supervisors, { network, slotId }).map((agentId) => {
-  const found = supervisors.find((one) => one.agentId === agentId);
-  if (found === undefined) throw new Error("a rank of nobody");
-  return found;
-});
-
-export const context: FraudContext = {
-  network,
-  rules,
-  verify(type, document) {
-    try {
-      const signerField = auctionSigner[type];
-      verifyDocument(document, { type, network, engine, signerField });
-      return true;
-    } catch (error) {
-      if (isProtocolError(error)) return false;
-      throw error;
-    }
-  },
-};
-
-interface Documents {
-  readonly order_reveal: OrderReveal;
-  readonly order_receipt: OrderReceipt;
-  readonly gate_close: GateClose;
-  readonly clearing_result: ClearingResult;
-  readonly auction_vote: AuctionVote;
-  readonly auction_report: AuctionReport;
-  readonly auction_lock: AuctionLock;
-}
-
-/** Signs as `signer`. */
-function signed<Type extends keyof Documents>(
-  type: Type,
-  fields: Omit<Documents[Type], "signature">,
-  signer: Signer,
-): Documents[Type] {
-  const plain = fields as unknown as JsonObject;
-  return signDocument(plain, { type, network, signer }) as unknown as Documents[Type];
-}
+export const auction = createAuction({ network, slotId, rules, supervisors, engine });
+export const { ranked, context, reveal, revealUnder, gate, result, receipt, sign } = auction;
 
 export function orderOf(trader: Signer, index: number): MarketOrder {
   return {
@@ -133,67 +76,30 @@ export function orderOf(trader: Signer, index: number): MarketOrder {
   };
 }
 
-export function reveal(trader: Signer, order: MarketOrder, salt = 1): OrderReveal {
-  const shown = revealOf(order, new Uint8Array(32).fill(salt));
-  return signed("order_reveal", { agentId: trader.agentId, slotId, ...shown }, trader);
-}
-
-/** Another order than the id stands for. */
-export function revealUnder(orderId: string, trader: Signer, order: MarketOrder): OrderReveal {
-  const shown = revealOf(order, new Uint8Array(32).fill(2));
-  return signed("order_reveal", { agentId: trader.agentId, slotId, ...shown, orderId }, trader);
-}
-
 /** One order of each trader, sorted by id. */
 export const reveals = traders
   .map((trader, index) => reveal(trader, orderOf(trader, index)))
   .sort((a, b) => (a.orderId < b.orderId ? -1 : 1));
 
-export function gate(commitments: readonly string[], { term = 1, signer = ranked[0]! } = {}): GateClose {
-  const { commitRoot, count } = closeGate(commitments);
-  const fields = { supervisor: signer.agentId, slotId, rulesHash, term, count, commitRoot };
-  return signed("gate_close", fields, signer);
-}
-
-export function result(
-  of: readonly OrderReveal[],
-  { term = 1, signer = ranked[0]!, bend = (content: ResultContent): ResultContent => content } = {},
-): ClearingResult {
-  const content = bend(resultOf(of, { rules, slotId }).content);
-  return signed(
-    "clearing_result",
-    { supervisor: signer.agentId, slotId, rulesHash, term, ...content },
-    signer,
-  );
-}
-
-export function receipt(
-  signer: Signer,
-  of: "commit" | "reveal",
-  commitments: readonly string[],
-): OrderReceipt {
-  return signed("order_receipt", { supervisor: signer.agentId, slotId, of, commitments }, signer);
-}
-
 export function vote(
   signer: Signer,
   said: Pick<AuctionVote, "vote"> & Partial<Pick<AuctionVote, "resultHash" | "reason" | "round">>,
 ): AuctionVote {
-  return signed("auction_vote", { agentId: signer.agentId, slotId, rulesHash, round: 0, ...said }, signer);
+  return sign("auction_vote", { agentId: signer.agentId, slotId, rulesHash, round: 0, ...said }, signer);
 }
 
 export function report(
   signer: Signer,
   said: Pick<AuctionReport, "round"> & Partial<Pick<AuctionReport, "first" | "lock">>,
 ): AuctionReport {
-  return signed("auction_report", { agentId: signer.agentId, slotId, rulesHash, ...said }, signer);
+  return sign("auction_report", { agentId: signer.agentId, slotId, rulesHash, ...said }, signer);
 }
 
 export function lock(
   signer: Signer,
   said: Pick<AuctionLock, "round" | "vote"> & Partial<Pick<AuctionLock, "resultHash">>,
 ): AuctionLock {
-  return signed("auction_lock", { agentId: signer.agentId, slotId, rulesHash, ...said }, signer);
+  return sign("auction_lock", { agentId: signer.agentId, slotId, rulesHash, ...said }, signer);
 }
 
 /** The slot's vote among the traders, and each one's signature. */
@@ -206,8 +112,5 @@ export const voting = voteContext({
 });
 
 export function signAs(signer: Signer): SignAuction {
-  return (type, fields) => {
-    const plain = fields as unknown as JsonObject;
-    return signDocument(plain, { type, network, signer }) as unknown as typeof fields & { signature: string };
-  };
+  return (type, fields) => sign(type, fields, signer);
 }

@@ -53,7 +53,11 @@ export const experiments: Readonly<Record<string, Experiment>> = {
     "every file of known answers in --oracles, passed and total",
     async () => (await import("./conformance-experiment.ts")).conformance,
   ),
-  cheat: onNodes("E7", "nine ways to cheat", "npm run campaign:cheats runs its auctions"),
+  cheat: lazy(
+    "E7",
+    "nine ways to cheat, found and convicted",
+    async () => (await import("./cheat-experiment.ts")).cheat,
+  ),
   ingest: onNodes("E8", "signed records verified and stored", "nothing stands for it"),
   day: onNodes("E9", "100 agents for a day of 96 slots", "gridmesh testnet run lives a day of 13 daemons"),
   failover: onNodes(

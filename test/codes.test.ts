@@ -40,7 +40,6 @@ const NOT_RAISED: ReadonlySet<string> = new Set([
   "DECRYPTION_FAILED",
   "TIER_WRONG",
   "SETTLEMENT_DISPUTED",
-  "CONTROL_UNAUTHORIZED",
 ]);
 
 /** What a test of the code says where it does not name the code itself: Beckn's own names, an outcome. */

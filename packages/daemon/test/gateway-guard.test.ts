@@ -187,6 +187,12 @@ test("every refusal is an error of JSON-RPC", async () => {
   }
 });
 
+test("a missing token is told as CONTROL_UNAUTHORIZED, with the scheme that is wanted", async () => {
+  const { text } = await ask({ token: null });
+  assert.match(text, /www-authenticate: Bearer/i);
+  assert.match(text, /"code":"CONTROL_UNAUTHORIZED"/);
+});
+
 test("the token of a start is its own, readable by its owner alone, and the operator's at the control API", async () => {
   assert.match(token(), /^[A-Za-z0-9_-]{43}$/);
   assert.equal(statSync(join(home.home, "control.token")).mode & 0o777, 0o600);

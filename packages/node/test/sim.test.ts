@@ -14,6 +14,7 @@ const CAUGHT: Readonly<Record<string, number>> = {
   "frame-per-record": 20,
   "rename-without-folder-fsync": 1,
   "torn-tail-trusted": 2,
+  "snapshot-before-fsync": 37,
   "replay-applies-twice": 1,
   "no-dedupe": 1,
   "nonce-cache-in-memory": 1,

@@ -44,6 +44,8 @@ export class World {
   readonly houses = new Map<string, House>();
   /** What the heartbeats of all peers say of our clock. */
   clockOffsetMs: number | undefined;
+  /** Records after which a node writes a snapshot. */
+  snapshotEvery: number | undefined;
   #orders = 0;
 
   constructor(seed: number) {
@@ -87,6 +89,7 @@ export class World {
       market: marketClock(this.clock),
       log: silentLog(),
       clockOffsetMs: () => this.clockOffsetMs,
+      snapshotEvery: this.snapshotEvery,
       onFatal: (error) => house.fatal.push(error),
       onLink: (fn) => {
         house.linked = fn;

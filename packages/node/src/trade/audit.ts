@@ -9,6 +9,7 @@ import { breaches } from "./invariants.ts";
 import { checkSigned } from "./signed.ts";
 import { recoverJournal } from "./recovery.ts";
 import { type DeskState, emptyState, summaryOf } from "./state.ts";
+import { restoreState } from "./state-text.ts";
 
 export interface DeskAudit {
   readonly agree: boolean;
@@ -45,7 +46,8 @@ async function auditReplay(
     if (live === undefined || record.seq <= live.lastSeq) apply(state, record);
   };
   try {
-    await recoverJournal(disk, { tell, repair: false });
+    const restore = (lines: readonly string[]) => restoreState(state, lines);
+    await recoverJournal(disk, { tell, restore, preferWhole: true, repair: false });
   } catch (error) {
     const expected = isProtocolError(error) || error instanceof AssertionError;
     if (!expected) throw error;
@@ -70,7 +72,11 @@ async function auditReplay(
 /** Work under way in a journal folder that nobody writes to: what a change of keys would cut off. @throws JOURNAL_DAMAGED. */
 export async function openWork(disk: JournalDisk): Promise<OpenWork> {
   const state = emptyState();
-  await recoverJournal(disk, { tell: (record) => apply(state, record), repair: false });
+  await recoverJournal(disk, {
+    tell: (record) => apply(state, record),
+    restore: (lines) => restoreState(state, lines),
+    repair: false,
+  });
   const books = [...state.books.values()];
   return {
     orders: books.reduce((sum, book) => sum + book.open.size, 0),

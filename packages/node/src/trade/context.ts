@@ -18,6 +18,7 @@ import type { DiskWatch } from "./disk-watch.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Sends } from "./sends.ts";
 import type { Shelf } from "./shelf.ts";
+import type { Snapshots } from "./snapshot.ts";
 import type { Book, DeskState, ImbalanceState, OrderHalf } from "./state.ts";
 import type { OpenOffer, OrderTerms, SignedBytes, SigningPolicy, TradeEvent } from "./types.ts";
 
@@ -56,6 +57,7 @@ export interface DeskContext {
   readonly sends: Sends;
   readonly outbox: Outbox;
   readonly watch: DiskWatch;
+  readonly snapshots: Snapshots;
   /** `<signer> <nonce>` of the journal as it was found: messages that had their effect before the restart. */
   readonly spentNonces: ReadonlySet<string>;
   /** `<agentId> <slotId>` → mWh that purchases may fill. */
@@ -67,6 +69,8 @@ export interface DeskContext {
    * MESSAGE_MALFORMED: it cannot be written, and nothing is booked.
    */
   commit(draft: RecordDraft): Promise<void>;
+  /** The end of the journal on the disk: its last record there, and the chain up to it. */
+  readonly synced: () => { readonly seq: number; readonly chain: Uint8Array };
   /** Resolves once everything that made this state is on the disk. @throws DISK_FAILED. */
   durable(seq: number): Promise<void>;
   emit(kind: TradeEvent["kind"], half: OrderHalf): void;

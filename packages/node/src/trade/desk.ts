@@ -35,6 +35,8 @@ import { pursueOrder, pursueStatement } from "./pursuit.ts";
 import { reconcileEvery, resumeAgent, resumePeer } from "./reconcile.ts";
 import { createSends } from "./sends.ts";
 import { createShelf } from "./shelf.ts";
+import { createSnapshots } from "./snapshot.ts";
+import { restoreState } from "./state-text.ts";
 import { type DeskState, emptyState, summaryOf } from "./state.ts";
 import type { OpenOffer, TradeDesk, TradeEvent } from "./types.ts";
 
@@ -58,6 +60,8 @@ export interface TradeDeskOptions {
   readonly reserveBytes?: number | undefined;
   /** How long two readings may stay in dispute before the lesser counts, market ms; default a day. */
   readonly disputeMs?: number | undefined;
+  /** Records after which a snapshot of the books is written, default 50,000. */
+  readonly snapshotEvery?: number | undefined;
   /** How often the books are compared with those of each counterparty, ms; absent: only when a peer is linked. */
   readonly reconcileMs?: number | undefined;
   /** How much time one statement covers, ms; default a day. */
@@ -90,6 +94,7 @@ export async function openTradeDesk(options: TradeDeskOptions, seam: DeskSeam = 
   const journal = await openJournal({
     disk: options.disk,
     tell: (record) => replay(book, state, record),
+    restore: (lines) => restored(state, lines),
     onFatal: (error) => {
       log.error("journal.failed", error.message, { code: error.code });
       options.onFatal?.(error);
@@ -135,6 +140,15 @@ async function succeed(context: DeskContext, successors: ReadonlyMap<string, str
   }
 }
 
+/** What is whole by its checksums was written by `stateLines`, of some version of it. @throws JOURNAL_DAMAGED. */
+function restored(state: DeskState, lines: readonly string[]): void {
+  try {
+    restoreState(state, lines);
+  } catch (cause) {
+    throw new ProtocolError("JOURNAL_DAMAGED", "the snapshot cannot be read", { cause });
+  }
+}
+
 function replay(book: typeof apply, state: DeskState, record: JournalRecord): void {
   try {
     book(state, record);
@@ -174,6 +188,14 @@ function createContext(options: TradeDeskOptions, { state, journal, listeners, b
     sends: createSends({ clock, random, log }),
     outbox: createOutbox(),
     watch: watchDisk({ disk, clock, log, reserveBytes }),
+    snapshots: createSnapshots({
+      disk,
+      state,
+      log,
+      everyRecords: options.snapshotEvery,
+      synced: () => journal.synced,
+      durable: (seq) => journal.durable(seq),
+    }),
     spentNonces: new Set(state.nonces.map(({ signer, nonce }) => `${signer} ${nonce}`)),
     needs: new Map(),
     courier: undefined,
@@ -183,8 +205,11 @@ function createContext(options: TradeDeskOptions, { state, journal, listeners, b
       // What the disk cannot take must not be booked: the journal would go on behind a gap.
       const bytes = recordBytes(record);
       book(state, record);
-      return journal.append(record, bytes);
+      const written = journal.append(record, bytes);
+      context.snapshots.booked();
+      return written;
     },
+    synced: () => journal.synced,
     durable: (seq) => journal.durable(seq),
     emit(kind, half) {
       listeners.events.tell({ kind, agentId: half.agentId, order: summaryOf(half) });
@@ -262,6 +287,7 @@ function deskOver(context: DeskContext, { journal, listeners, stack, disk }: Run
       stack.dispose();
       context.sends.stop();
       await context.watch.stop();
+      await context.snapshots.stop();
       await journal.stop();
     },
   };

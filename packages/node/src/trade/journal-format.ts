@@ -70,6 +70,8 @@ export function encodeFrame(
 export interface SegmentScan {
   /** One entry per record: its canonical JSON. */
   readonly records: readonly Uint8Array[];
+  /** Each good frame: how many records there are up to its end, and its chain. */
+  readonly frames: readonly { readonly records: number; readonly chain: Uint8Array }[];
   /** Chain after the last good frame. */
   readonly chain: Uint8Array;
   /** Offset behind the last good frame. */
@@ -81,6 +83,7 @@ export interface SegmentScan {
 /** Reads frames from the header on until the end or the first bad one. */
 export function scanSegment(bytes: Uint8Array, chainBefore: Uint8Array): SegmentScan {
   const records: Uint8Array[] = [];
+  const frames: { readonly records: number; readonly chain: Uint8Array }[] = [];
   let chain = chainBefore;
   let at = HEADER_BYTES;
   while (at < bytes.length) {
@@ -90,10 +93,12 @@ export function scanSegment(bytes: Uint8Array, chainBefore: Uint8Array): Segment
     if (!equalBytes(expected, bytes.subarray(at + 8, at + FRAME_HEAD_BYTES))) break;
     if (!splitBody(body, records)) break;
     chain = expected;
+    frames.push({ records: records.length, chain });
     at += FRAME_HEAD_BYTES + body.length;
   }
   return {
     records,
+    frames,
     chain,
     goodBytes: at,
     validBehindAt: at < bytes.length ? wholeFrameAfter(bytes, at) : undefined,

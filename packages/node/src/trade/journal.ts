@@ -12,6 +12,8 @@ export interface JournalOptions {
   readonly disk: JournalDisk;
   /** Told each record of the past, in order. */
   readonly tell: (record: JournalRecord) => void;
+  /** Given what the newest snapshot holds, before the records behind it; absent: every record is told. */
+  readonly restore?: ((lines: readonly string[]) => void) | undefined;
   /** A write or sync failed: the process must stop, what is on the disk is unknown. */
   readonly onFatal: (error: ProtocolError) => void;
   /** Bytes per segment, default 64 MiB. */
@@ -25,6 +27,8 @@ export interface Journal {
   durable(seq: number): Promise<void>;
   /** Highest seq on the disk. */
   readonly durableSeq: number;
+  /** The last group on the disk: its last record, and its chain. */
+  readonly synced: { readonly seq: number; readonly chain: Uint8Array };
   readonly tornBytes: number;
   /** Why nothing can be appended any more. */
   readonly closed: ProtocolError | undefined;
@@ -45,11 +49,10 @@ interface Queued {
 
 /** Recovers what the folder holds and goes on from there. @throws JOURNAL_DAMAGED, DISK_FAILED. */
 export async function openJournal(options: JournalOptions): Promise<Journal> {
-  const recovered = await recoverJournal(options.disk, { tell: options.tell, repair: true }).catch(
-    (error: unknown) => {
-      throw error instanceof ProtocolError ? error : diskFailed("cannot be read", error);
-    },
-  );
+  const { disk, tell, restore } = options;
+  const recovered = await recoverJournal(disk, { tell, restore, repair: true }).catch((error: unknown) => {
+    throw error instanceof ProtocolError ? error : diskFailed("cannot be read", error);
+  });
   return new JournalWriter(options, recovered);
 }
 
@@ -96,6 +99,10 @@ class JournalWriter implements Journal {
     return this.#durableSeq;
   }
 
+  get synced(): Journal["synced"] {
+    return { seq: this.#durableSeq, chain: this.#chain };
+  }
+
   get closed(): ProtocolError | undefined {
     return this.#dead;
   }
@@ -137,7 +144,8 @@ class JournalWriter implements Journal {
       await Promise.resolve();
       while (this.#queue.length > 0) {
         const group = this.#takeGroup();
-        await this.#writeGroup(group);
+        // Both at once: a snapshot joins the journal where they meet.
+        this.#chain = await this.#writeGroup(group);
         this.#durableSeq = group.at(-1)?.seq ?? this.#durableSeq;
         const done = this.#waiters.filter((waiter) => waiter.seq <= this.#durableSeq);
         this.#waiters = this.#waiters.filter((waiter) => waiter.seq > this.#durableSeq);
@@ -163,7 +171,8 @@ class JournalWriter implements Journal {
     return this.#queue.splice(0, count);
   }
 
-  async #writeGroup(group: readonly Queued[]): Promise<void> {
+  /** The chain of the frame that was written. */
+  async #writeGroup(group: readonly Queued[]): Promise<Uint8Array> {
     const { frame, chain } = encodeFrame(
       this.#chain,
       group.map((queued) => queued.bytes),
@@ -172,7 +181,7 @@ class JournalWriter implements Journal {
     await file.write(frame, this.#offset);
     await file.sync();
     this.#offset += frame.length;
-    this.#chain = chain;
+    return chain;
   }
 
   async #segmentFor(frameBytes: number, firstSeq: number): Promise<DiskFile> {

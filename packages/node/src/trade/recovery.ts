@@ -8,8 +8,10 @@ import {
   decodeHeader,
   HEADER_BYTES,
   scanSegment,
+  type SegmentHeader,
   type SegmentScan,
 } from "./journal-format.ts";
+import { mustHold, readSnapshot, type Snapshot, snapshotsAmong } from "./snapshot.ts";
 
 export const CLEAN_MARKER = "clean";
 
@@ -28,6 +30,10 @@ export interface Recovered {
 export interface RecoveryOptions {
   /** Told each record, in order. */
   readonly tell: (record: JournalRecord) => void;
+  /** Given the newest whole snapshot before the records behind it; absent: every record is told. */
+  readonly restore?: ((lines: readonly string[]) => void) | undefined;
+  /** A snapshot serves only where the first records are in the folder no more. */
+  readonly preferWhole?: boolean | undefined;
   /** Cut a torn tail off and clear away; false leaves the folder as it is. */
   readonly repair: boolean;
 }
@@ -38,19 +44,25 @@ export interface RecoveryOptions {
  */
 export async function recoverJournal(disk: JournalDisk, options: RecoveryOptions): Promise<Recovered> {
   const names = await disk.list();
-  if (options.repair) {
-    for (const name of names) if (name.endsWith(".tmp")) await disk.remove(name);
-  }
+  if (options.repair) await clearAway(disk, names);
+  const all = segmentsAmong(names);
   const progress: Progress = {
     lastSeq: 0,
     chain: new Uint8Array(CHAIN_BYTES),
     tail: undefined,
     tornBytes: 0,
+    snapshot: isWanted(options, all) ? await newestSnapshot(disk, names) : undefined,
   };
-  const segments = segmentsAmong(names);
+  const { snapshot } = progress;
+  const segments = snapshot === undefined ? all : segmentsBehind(snapshot, all);
+  if (snapshot !== undefined) {
+    options.restore?.(snapshot.lines);
+    progress.lastSeq = (segments[0]?.firstSeq ?? 1) - 1;
+  }
   for (const [index, segment] of segments.entries()) {
     await readSegment(disk, { ...segment, isLast: index === segments.length - 1 }, { ...options, progress });
   }
+  if (snapshot !== undefined) mustHold(snapshot, progress.lastSeq);
   const { lastSeq, chain, tail, tornBytes } = progress;
   const cleanMarker = await checkMarker(disk, { names, lastSeq, chain });
   return { lastSeq, chain, tail, tornBytes, cleanMarker };
@@ -67,6 +79,34 @@ interface Progress {
   chain: Uint8Array;
   tail: Recovered["tail"];
   tornBytes: number;
+  readonly snapshot: Snapshot | undefined;
+}
+
+async function clearAway(disk: JournalDisk, names: readonly string[]): Promise<void> {
+  for (const name of names) if (name.endsWith(".tmp")) await disk.remove(name);
+}
+
+function isWanted({ restore, preferWhole }: RecoveryOptions, segments: readonly Pick<Segment, "firstSeq">[]) {
+  const [first] = segments;
+  return restore !== undefined && (preferWhole !== true || (first !== undefined && first.firstSeq > 1));
+}
+
+async function newestSnapshot(disk: JournalDisk, names: readonly string[]): Promise<Snapshot | undefined> {
+  for (const found of snapshotsAmong(names)) {
+    const snapshot = await readSnapshot(disk, found);
+    if (snapshot !== undefined) return snapshot;
+  }
+  return undefined;
+}
+
+/** The segments from the one on in which the snapshot's chain meets the journal's. */
+function segmentsBehind(
+  snapshot: Snapshot,
+  segments: readonly Omit<Segment, "isLast">[],
+): readonly Omit<Segment, "isLast">[] {
+  const from = segments.findLastIndex(({ firstSeq }) => firstSeq <= snapshot.joinSeq + 1);
+  if (from < 0) throw damaged({ file: snapshot.name, what: "the segment it stands on is missing" });
+  return segments.slice(from);
 }
 
 function segmentsAmong(names: readonly string[]): readonly Omit<Segment, "isLast">[] {
@@ -95,19 +135,51 @@ async function readSegment(
     return;
   }
   if (header === undefined) throw damaged({ file: name, what: "its header is damaged" });
-  if (header.firstSeq !== firstSeq || Buffer.compare(header.chain, progress.chain) !== 0) {
-    throw damaged({ file: name, what: "its header does not continue the segment before it" });
-  }
-  const scan = scanSegment(bytes, progress.chain);
+  const scan = scanSegment(bytes, header.chain);
+  checkStart(progress, { name, firstSeq, header, scan });
   checkEnd(scan, { name, bytes, isLast });
-  for (const record of scan.records) {
+  takeRecords(scan, name, { tell, progress });
+  progress.tornBytes += bytes.length - scan.goodBytes;
+  if (scan.goodBytes < bytes.length && repair) await cut(disk, { name, bytes: scan.goodBytes });
+}
+
+function takeRecords(
+  { records, chain, goodBytes }: SegmentScan,
+  name: string,
+  { tell, progress }: Pick<RecoveryOptions, "tell"> & { readonly progress: Progress },
+): void {
+  for (const record of records) {
     tell(readRecord(record, { name, seq: progress.lastSeq + 1 }));
     progress.lastSeq += 1;
   }
-  progress.chain = scan.chain;
-  progress.tail = { name, bytes: scan.goodBytes };
-  progress.tornBytes += bytes.length - scan.goodBytes;
-  if (scan.goodBytes < bytes.length && repair) await cut(disk, progress.tail);
+  progress.chain = chain;
+  progress.tail = { name, bytes: goodBytes };
+}
+
+interface Start {
+  readonly name: string;
+  readonly firstSeq: number;
+  readonly header: SegmentHeader;
+  readonly scan: SegmentScan;
+}
+
+/** A segment goes on where the one before it ended; the first behind a snapshot meets the snapshot's chain. */
+function checkStart(progress: Progress, start: Start): void {
+  const { name, firstSeq, header } = start;
+  const snapshot = progress.tail === undefined ? progress.snapshot : undefined;
+  const chain = snapshot === undefined ? progress.chain : header.chain;
+  if (header.firstSeq !== firstSeq || Buffer.compare(header.chain, chain) !== 0) {
+    throw damaged({ file: name, what: "its header does not continue the segment before it" });
+  }
+  if (snapshot !== undefined) checkJoin(snapshot, start);
+}
+
+/** @throws JOURNAL_DAMAGED: the snapshot is of another journal, or the journal is shorter than it was. */
+function checkJoin({ name: of, joinSeq, chain }: Snapshot, { name, firstSeq, header, scan }: Start): void {
+  const records = joinSeq - firstSeq + 1;
+  const met = records === 0 ? header.chain : scan.frames.find((frame) => frame.records === records)?.chain;
+  if (met !== undefined && Buffer.compare(met, chain) === 0) return;
+  throw damaged({ file: name, what: `it does not hold record ${joinSeq} as ${of} has it` });
 }
 
 async function removeSynced(disk: JournalDisk, name: string): Promise<void> {

@@ -105,6 +105,7 @@ export class SimNode {
         clockOffsetMs: () => this.skewMs,
         disputeMs: DISPUTE_MS,
         statementMs: STATEMENT_MS,
+        snapshotEvery: world.plan.snapshotEvery,
         onFatal: () => {
           world.counts.diskErrors += 1;
           if (life.alive) this.crash();
@@ -147,15 +148,17 @@ export class SimNode {
   #hurt(life: Life): void {
     const { world } = this.parts;
     const { chance, plan } = world;
-    this.disk.faults.beforeSync = () => {
+    this.disk.faults.beforeSync = (name) => {
       if (!life.alive) return new Promise<void>(() => {});
       const isCalm = world.nowMs >= CALM_AT_MS;
       if (!isCalm && chance.hits(plan.diskError)) throw new Error("EIO");
       const ms = chance.next() * plan.syncMs * (chance.hits(plan.stall) ? STALL_TIMES : 1);
       if (!isCalm && chance.hits(plan.crashInSync)) {
-        world.after(chance.next() * Math.max(ms, plan.syncMs) * 1.5, () => {
-          if (life.alive) this.crash();
-        });
+        this.#crashWithin(life, Math.max(ms, plan.syncMs) * 1.5);
+      }
+      if (name.endsWith(".snap.tmp")) {
+        world.counts.snapshots += 1;
+        if (!isCalm && chance.hits(plan.crashAtSnapshot)) this.#crashWithin(life, 4 * Math.max(ms, 1));
       }
       return new Promise<void>((resolve) => {
         world.after(ms, () => {
@@ -163,6 +166,13 @@ export class SimNode {
         });
       });
     };
+  }
+
+  #crashWithin(life: Life, ms: number): void {
+    const { world } = this.parts;
+    world.after(world.chance.next() * ms, () => {
+      if (life.alive) this.crash();
+    });
   }
 
   /** Room on the disk runs out for a while: no new orders meanwhile. */

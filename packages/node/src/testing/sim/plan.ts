@@ -34,6 +34,10 @@ export interface SimPlan {
   readonly diskFull: number;
   /** Chance per sync that it fails. */
   readonly diskError: number;
+  /** Records after which a snapshot is written. */
+  readonly snapshotEvery: number;
+  /** Chance that the power goes around the renaming of a snapshot. */
+  readonly crashAtSnapshot: number;
   /** Wall clocks are off by up to this. */
   readonly skewMs: number;
   /** Share of the messages that come again later. */
@@ -78,6 +82,8 @@ export function drawPlan(chance: Chance): SimPlan {
     stall: upTo(0.4),
     diskFull: upTo(0.01),
     diskError: upTo(0.02),
+    snapshotEvery: chance.hits(0.5) ? Number.POSITIVE_INFINITY : chance.from(5, 80),
+    crashAtSnapshot: chance.hits(0.5) ? 0 : 0.3,
     skewMs: upTo(60_000),
     replay: upTo(0.05),
     lies: upTo(0.3),

@@ -20,6 +20,7 @@ export interface SimCounts {
   stops: number;
   lostRecords: number;
   tornFrames: number;
+  snapshots: number;
   diskErrors: number;
   partitions: number;
   deliveries: number;
@@ -80,6 +81,7 @@ export function noCounts(): SimCounts {
     stops: 0,
     lostRecords: 0,
     tornFrames: 0,
+    snapshots: 0,
     diskErrors: 0,
     partitions: 0,
     deliveries: 0,

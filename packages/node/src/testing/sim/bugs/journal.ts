@@ -3,6 +3,7 @@
 import { apply } from "../../../trade/apply.ts";
 import { type DiskFile, type JournalDisk, memoryDisk, type MemoryDisk } from "../../../trade/index.ts";
 import { CHAIN_BYTES, encodeFrame, HEADER_BYTES, scanSegment } from "../../../trade/journal-format.ts";
+import { createSnapshots } from "../../../trade/snapshot.ts";
 import { CLEAN_MARKER } from "../../../trade/recovery.ts";
 import type { DeskState } from "../../../trade/state.ts";
 import type { SeededBug } from "./bug.ts";
@@ -199,6 +200,16 @@ const olderRecord: SeededBug = {
   },
 };
 
+/** A snapshot is published as soon as it is written, whatever the journal has on the disk by then. */
+const snapshotBeforeFsync: SeededBug = {
+  name: "snapshot-before-fsync",
+  parts({ state, log, synced }, { disk, parts: { world } }) {
+    const { snapshotEvery: everyRecords } = world.plan;
+    const early = { disk, state, log, everyRecords, synced, durable: async () => {} };
+    return { snapshots: createSnapshots(early) };
+  },
+};
+
 export const journalBugs = [
   sendBeforeFsync,
   answerBeforeFsync,
@@ -207,5 +218,6 @@ export const journalBugs = [
   framePerRecord,
   folderNotSynced,
   tornTailTrusted,
+  snapshotBeforeFsync,
   replayAppliesTwice,
 ] as const;

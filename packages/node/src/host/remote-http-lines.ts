@@ -10,6 +10,7 @@ import {
   rpcFailure,
 } from "@gridmesh/protocol";
 import type { Log } from "../log.ts";
+import { ToolMarks } from "./mcp-param-headers.ts";
 import { isObject, META, objectIn } from "./mcp-words.ts";
 import { messagesIn } from "./remote-http-events.ts";
 
@@ -40,12 +41,18 @@ const NAMED_BY = new Map([
   ["tools/call", "name"],
   ["prompts/get", "name"],
   ["resources/read", "uri"],
+  ["tasks/get", "taskId"],
+  ["tasks/update", "taskId"],
+  ["tasks/cancel", "taskId"],
 ]);
+/** Pages of a list of tools that are read for one tool. */
+const MOST_PAGES = 16;
 
 export class HttpLines {
   readonly #options: HttpLinesOptions;
   readonly #owed = new Map<JsonValue, Owed>();
   readonly #over = new AbortController();
+  readonly #marks = new ToolMarks();
   /** Notifications arrive before what is said after them. */
   #before: Promise<void> = Promise.resolve();
   #session: string | undefined;
@@ -90,6 +97,7 @@ export class HttpLines {
     this.#owed.set(id, owed);
     try {
       await this.#before;
+      await this.#learnTool(message, owed.stop.signal);
       const answer = await this.#post(line, message, owed.stop.signal);
       await this.#read(answer, owed, message);
       if (!owed.answered) throw new ProtocolError("UPSTREAM_FAILED", "the answer did not come");
@@ -136,9 +144,52 @@ export class HttpLines {
       if (heard["method"] === undefined && heard["id"] === owed.id) {
         owed.answered = true;
         if (started) this.#version = versionIn(heard);
+        if (message["method"] === "tools/list" && isModern(message)) {
+          this.#tellTools(text, heard);
+          continue;
+        }
       }
       this.#options.onLine(text, heard);
     }
+  }
+
+  /** Tools that ask for headers as they must not are none that can be called. */
+  #tellTools(text: string, heard: JsonObject): void {
+    const kept = this.#marks.hear(objectIn(heard, "result"));
+    if (kept === undefined) return this.#options.onLine(text, heard);
+    const line = editMembers(text, [{ path: ["result", "tools"], text: JSON.stringify(kept["tools"]) }]);
+    this.#options.onLine(line, { ...heard, result: kept });
+  }
+
+  /** Before a tool is called its list must have been read: it says which arguments go into headers too. */
+  async #learnTool(message: JsonObject, signal: AbortSignal): Promise<void> {
+    const name = message["method"] === "tools/call" ? objectIn(message, "params")["name"] : undefined;
+    if (typeof name !== "string" || !isModern(message) || this.#marks.knows(name)) return;
+    const { progressToken: _token, ..._meta } = objectIn(message["params"], "_meta");
+    let cursor: JsonValue | undefined;
+    for (let page = 0; page < MOST_PAGES && !this.#marks.knows(name); page += 1) {
+      const params = cursor === undefined ? { _meta } : { _meta, cursor };
+      const asked = { jsonrpc: "2.0", id: `tools ${page}`, method: "tools/list", params };
+      const result = await this.#listed(asked, signal);
+      this.#marks.hear(result);
+      cursor = result["nextCursor"];
+      if (cursor === undefined) break;
+    }
+    if (!this.#marks.knows(name)) this.#marks.forget(name);
+  }
+
+  /** What fails here fails again at the call. */
+  async #listed(asked: JsonObject, signal: AbortSignal): Promise<JsonObject> {
+    try {
+      const answer = await this.#post(JSON.stringify(asked), asked, signal);
+      for await (const text of messagesIn(answer)) {
+        const heard = parsed(text);
+        if (heard?.["id"] === asked["id"]) return objectIn(heard, "result");
+      }
+    } catch (error) {
+      this.#options.log.debug("remote.tools", messageOf(error));
+    }
+    return {};
   }
 
   /** @throws AGENT_UNAVAILABLE, UPSTREAM_FAILED for what is no answer of the agent's. */
@@ -213,7 +264,7 @@ export class HttpLines {
 
   async #headers(message: JsonObject | undefined): Promise<Record<string, string>> {
     const own = await this.#options.headers();
-    const modern = message === undefined ? undefined : modernHeaders(message);
+    const modern = message === undefined ? undefined : modernHeaders(message, this.#marks);
     if (modern !== undefined) return { ...own, ...modern };
     const kept = message?.["method"] === "initialize" ? undefined : this.#session;
     return {
@@ -225,15 +276,21 @@ export class HttpLines {
 }
 
 /** What the newer revision wants said beside the body; undefined for a message of the older one. */
-function modernHeaders({ method, params }: JsonObject): Record<string, string> | undefined {
+function modernHeaders({ method, params }: JsonObject, marks: ToolMarks): Record<string, string> | undefined {
   const version = objectIn(params, "_meta")[META.version];
   if (typeof version !== "string" || typeof method !== "string") return undefined;
   const name = isObject(params) ? params[NAMED_BY.get(method) ?? ""] : undefined;
+  const mirrored = method === "tools/call" ? Object.entries(marks.headersOf(params)) : [];
   return {
+    ...Object.fromEntries(mirrored.map(([header, value]) => [header, headerText(value)])),
     "mcp-protocol-version": version,
     "mcp-method": method,
     ...(typeof name === "string" ? { "mcp-name": headerText(name) } : {}),
   };
+}
+
+function isModern({ params }: JsonObject): boolean {
+  return typeof objectIn(params, "_meta")[META.version] === "string";
 }
 
 /** What callers hear: where it is and why it fails is the operator's affair. */

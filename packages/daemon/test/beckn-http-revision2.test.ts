@@ -56,6 +56,75 @@ suite("revision 2 of Beckn over HTTP", { timeout: 60_000 }, () => {
     assert.deepEqual([old.status, /CTX_ACTION_MISMATCH/.test(old.text)], [400, true], old.text);
   });
 
+  test("catalogs that a program publishes are told to whoever searches, in either revision, until it takes them back", async () => {
+    let keysAt = ["", ""];
+    await using buyer = await plainParticipant(() => keysAt[0] ?? "", { trusting: true });
+    await using seller = await plainParticipant(() => keysAt[1] ?? "", { trusting: true });
+    await using market = await openMarket(buyer, seller);
+    const { bap, bpp, buyerKeys, sellerKeys } = market;
+    keysAt = [buyerKeys, sellerKeys];
+    const revision = "2.0" as const;
+    const catalog = (offers: readonly object[]) => ({
+      catalogs: [
+        {
+          id: "roof",
+          descriptor: { name: "Roof" },
+          provider: { id: bpp.id },
+          resources: [{ id: "sun" }],
+          offers,
+        },
+      ],
+    });
+    const publish = async (message: object) => {
+      const action = "catalog/publish";
+      const body = bodyOf({ revision, action, bap: bpp, bpp, transactionId: randomUUID(), message });
+      const { status, text } = await seller.say(sellerKeys, "/bpp/caller/catalog/publish", body);
+      assert.equal(status, 200, text);
+      const told = JSON.parse((await seller.next("catalog/on_publish")).body.toString()) as {
+        message: { results: { catalogId: string; status: string }[] };
+      };
+      return told.message.results.map(({ catalogId, status: said }) => `${catalogId} ${said}`);
+    };
+    assert.deepEqual(await publish(catalog([{ id: "noon", resourceIds: ["sun"] }])), ["roof ACCEPTED"]);
+    const ask = async (action: string, how: { revision?: "2.0" }) => {
+      const transactionId = randomUUID();
+      const body = bodyOf({ ...how, action, bap, transactionId, message: { intent: {} } });
+      const { status, text } = await buyer.say(buyerKeys, `/bap/caller/${action}`, body);
+      assert.equal(status, 200, text);
+      return JSON.parse((await buyer.next(`on_${action}`)).body.toString()) as {
+        message: {
+          catalogs?: { offers: { id: string }[] }[];
+          catalog?: { providers: { items: { id: string }[] }[] };
+        };
+      };
+    };
+    const newer = await ask("discover", { revision });
+    assert.equal(newer.message.catalogs?.[0]?.offers[0]?.id, "noon");
+    const older = await ask("search", {});
+    assert.equal(older.message.catalog?.providers[0]?.items[0]?.id, "noon");
+    // The program itself was asked nothing.
+    assert.deepEqual(
+      seller.taken.map(({ action }) => action),
+      ["catalog/on_publish"],
+    );
+    assert.deepEqual(await publish(catalog([])), ["roof ACCEPTED"]);
+    const transactionId = randomUUID();
+    const body = bodyOf({ revision, action: "discover", bap, transactionId, message: { intent: {} } });
+    assert.equal((await buyer.say(buyerKeys, "/bap/caller/discover", body)).status, 200);
+    assert.equal((await seller.next("discover")).body.toString(), body);
+    // Nobody publishes in another's name.
+    const foreign = bodyOf({
+      revision,
+      action: "catalog/publish",
+      bap,
+      bpp,
+      transactionId: randomUUID(),
+      message: catalog([]),
+    });
+    const { status } = await buyer.say(buyerKeys, "/bpp/caller/catalog/publish", foreign);
+    assert.equal(status, 401);
+  });
+
   test("an answer of a seller outside is taken when it is signed over its request, and over no other", async () => {
     let keysAt = "";
     await using buyer = await plainParticipant(() => keysAt, { trusting: true });

@@ -7,6 +7,8 @@ import type { AddressInfo } from "node:net";
 
 const HEADER =
   /^Signature keyId="([^|"]+)\|([^|"]+)\|ed25519",algorithm="ed25519",created="(\d+)",expires="(\d+)",headers="\(created\) \(expires\) digest",signature="([^"]+)"$/;
+/** So long a message is waited for. */
+const NEXT_MS = 20_000;
 /** What comes before the 32 bytes of a raw Ed25519 key in its DER form. */
 const SPKI = Buffer.from("302a300506032b6570032100", "hex");
 const ACK = JSON.stringify({ message: { ack: { status: "ACK" } } });
@@ -70,7 +72,11 @@ export async function plainParticipant(
       for (;;) {
         const found = taken.filter((message) => message.action === action)[index];
         if (found !== undefined) return found;
-        await new Promise<void>((resolve) => waiting.set(action, resolve));
+        const late = AbortSignal.timeout(NEXT_MS);
+        await new Promise<void>((resolve, reject) => {
+          waiting.set(action, resolve);
+          late.addEventListener("abort", () => reject(new Error(`no ${action} came`)), { once: true });
+        });
       }
     },
     async say(adapter, path, body) {

@@ -141,7 +141,10 @@ describe("in revision 2", () => {
     const seller = await rig.node(2);
     await seller.sell(5, 0.1);
     const { transactionId } = await buyer.buy({ kWh: 2, delivery: "instant" });
-    while (buyer.desk.orders({ open: true }).length > 0) await new Promise((go) => setImmediate(go));
+    const asked = () =>
+      buyer.beckn.trace(transactionId).some(({ action, verdict }) => `${action} ${verdict}` === "status ACK");
+    while (buyer.desk.orders({ open: true }).length > 0 || !asked())
+      await new Promise((go) => setImmediate(go));
     const file = JSON.parse(text.decode(buyer.beckn.bundle(transactionId, { redact: false }))) as {
       readonly frames: readonly {
         readonly request: { readonly header: string; readonly body: string; readonly digest: string };

@@ -1,8 +1,12 @@
 /** Hearing searches: what gossip may pass on, and the catalogs of our own sellers in answer. */
 
 import {
+  type BecknCatalog,
+  type BecknContent,
   type BecknIntent,
   type BecknOffer,
+  type BecknOpenCatalog,
+  closedCatalog,
   decodeBecknFrame,
   encodeBecknHeader,
   isProtocolError,
@@ -16,6 +20,7 @@ import { gossipPurposes } from "../gate/gossip.ts";
 import type { Verdict } from "../network/transport.ts";
 import type { OpenOffer } from "../trade/types.ts";
 import type { Carrier, Frame } from "./carrier.ts";
+import type { Catalogs, Need } from "./catalogs.ts";
 import { createHeardSearches, type HeardSearch } from "./heard.ts";
 import { checkTtl, type Opened, openContext, profilesOf, searchOf, verifyFrame } from "./inbound.ts";
 import { bodyOf, callbackContext, networkIdOf, wireOf } from "./messages.ts";
@@ -43,15 +48,16 @@ export interface Answers {
   stop(): void;
 }
 
-export function createAnswers(
-  parts: Pick<SearchParts, "ports" | "audit" | "counters" | "background"> & {
-    readonly carrier: Carrier;
-    /** Told of each search that was answered. */
-    readonly heard: (search: Opened, from: string) => void;
-    readonly policy: Policy;
-    readonly outside: Pick<OutsideRoom, "programOf" | "tell">;
-  },
-): Answers {
+interface AnswerParts extends Pick<SearchParts, "ports" | "audit" | "counters" | "background"> {
+  readonly carrier: Carrier;
+  /** Told of each search that was answered. */
+  readonly heard: (search: Opened, from: string) => void;
+  readonly policy: Policy;
+  readonly outside: Pick<OutsideRoom, "programOf" | "tell">;
+  readonly catalogs: Pick<Catalogs, "has" | "meeting">;
+}
+
+export function createAnswers(parts: AnswerParts): Answers {
   const { ports } = parts;
   const waiting = new Set<Disposable>();
   const searches = createHeardSearches(ports);
@@ -63,24 +69,23 @@ export function createAnswers(
       heard.taken.delete(seller.agentId);
     } else {
       heard.taken.add(seller.agentId);
-      parts.background(answer(parts, { heard, seller, offers }));
+      const catalog = catalogOf(seller, offers);
+      parts.background(answer(parts, { heard, seller, content: { kind: "catalog", catalog } }));
     }
   };
   const hear = (search: Opened) => {
-    const { intent, buyerUri } = searchOf(search);
-    // Passed on by every node, answered by those that speak it.
-    if (!profilesOf(ports).includes(search.wire.profile)) return;
+    const { intent, isOpen, buyerUri } = searchOf(search);
     parts.counters.searchesHeard++;
-    const heard: HeardSearch = { search, intent, peerId: buyerUri.peerId, taken: new Set() };
-    searches.keep(heard);
+    const closed = isOpen || !isClosed(intent) ? undefined : intent;
+    const heard: HeardSearch = { search, intent: closed, peerId: buyerUri.peerId, taken: new Set() };
+    // A later offer may still meet it, if what it wants is understood.
+    if (!isOpen && profilesOf(ports).includes(search.wire.profile)) searches.keep(heard);
     for (const seller of ports.agents.sellers()) {
       if (seller.agentId === search.signerId || waiting.size >= MAX_WAITING_ANSWERS) continue;
       heard.taken.add(seller.agentId);
       const timer = ports.clock.timer(ports.random.below(ANSWER_SPREAD_MS + 1), () => {
         waiting.delete(timer);
-        const program = parts.outside.programOf(seller.name);
-        if (program === undefined) tryAnswer(heard, seller);
-        else parts.background(parts.outside.tell(program, seller, search));
+        answerFor(parts, { heard, seller, need: intent, tryAnswer });
       });
       waiting.add(timer);
     }
@@ -100,6 +105,28 @@ export function createAnswers(
       searches.clear();
     },
   };
+}
+
+/** From what its program published, else by its program, else from the own desk. */
+function answerFor(
+  parts: AnswerParts,
+  about: {
+    readonly heard: HeardSearch;
+    readonly seller: LocalAgent;
+    readonly need: Need;
+    readonly tryAnswer: (heard: HeardSearch, seller: LocalAgent) => void;
+  },
+): void {
+  const { heard, seller, need, tryAnswer } = about;
+  const program = parts.outside.programOf(seller.name);
+  if (parts.catalogs.has(seller.agentId)) {
+    const catalogs = parts.catalogs.meeting(seller.agentId, need);
+    if (catalogs.length === 0) return;
+    parts.background(answer(parts, { heard, seller, content: contentOf(catalogs) }));
+  } else if (program !== undefined) parts.background(parts.outside.tell(program, seller, heard.search));
+  else if (isClosed(need) && profilesOf(parts.ports).includes(heard.search.wire.profile)) {
+    tryAnswer(heard, seller);
+  }
 }
 
 interface HearingParts extends Pick<SearchParts, "ports" | "audit"> {
@@ -140,7 +167,8 @@ function readSearch(
   data: Uint8Array,
   admit: (signerId: string) => void,
 ): Opened & { readonly bytes: number } {
-  const search = openContext(ports, verifyFrame(ports, gossipFrame(data), { onSigner: admit }));
+  // Programs outside write as they do: every node passes on what can be understood at all.
+  const search = openContext(ports, verifyFrame(ports, gossipFrame(data), { onSigner: admit }), "tolerant");
   const { action, networkId } = search.context;
   if (action !== "search") throw new ProtocolError("BECKN_CONTEXT_INVALID", "not a search");
   // Every node judges alike what it passes on, whatever other networks its owner allows.
@@ -190,7 +218,26 @@ function verdictFor(error: ProtocolError): Verdict {
 interface Answer {
   readonly heard: HeardSearch;
   readonly seller: LocalAgent;
-  readonly offers: readonly OpenOffer[];
+  readonly content: BecknContent;
+}
+
+function isClosed(need: Need): need is BecknIntent | undefined {
+  return need === undefined || "slot" in need;
+}
+
+function catalogOf(seller: LocalAgent, offers: readonly OpenOffer[]): BecknCatalog {
+  return {
+    seller: seller.agentId,
+    sellerName: seller.name,
+    offers: offers.slice(0, MAX_OFFERS_PER_CATALOG).map(publicOffer),
+  };
+}
+
+/** Told as one that binds where all of it is said. */
+function contentOf(catalogs: readonly BecknOpenCatalog[]): BecknContent {
+  const [only, ...others] = catalogs;
+  const closed = only && others.length === 0 ? closedCatalog(only) : undefined;
+  return closed ? { kind: "catalog", catalog: closed } : { kind: "openCatalog", catalogs };
 }
 
 /** One on_search per search and seller. */
@@ -199,7 +246,7 @@ async function answer(
     readonly carrier: Carrier;
     readonly heard: (search: Opened, from: string) => void;
   },
-  { heard, seller, offers }: Answer,
+  { heard, seller, content }: Answer,
 ): Promise<void> {
   const { ports, audit, counters, carrier } = parts;
   const { search, peerId } = heard;
@@ -208,12 +255,7 @@ async function answer(
   const context = callbackContext(ports, seller, { action: "on_search", request: search.context, digest });
   const fields = { agent: seller.name, transactionId: context.transactionId };
   ports.log.info("trade.offered", `--- BPP (${seller.name}): FORMULATE OFFER ---`, fields);
-  const catalog = {
-    seller: seller.agentId,
-    sellerName: seller.name,
-    offers: offers.slice(0, MAX_OFFERS_PER_CATALOG).map(publicOffer),
-  };
-  const body = bodyOf(profile, context, { kind: "catalog", catalog });
+  const body = bodyOf(profile, context, content);
   try {
     await carrier.send({
       profile,

@@ -2,12 +2,14 @@
 
 import { MAX_BECKN_BODY_BYTES, ProtocolError } from "@gridmesh/protocol";
 import type { Wait } from "../clock.ts";
+import type { TradeDesk } from "../trade/types.ts";
 import { ordersOf } from "./after.ts";
 import { createAnswers } from "./answers.ts";
 import { createAsked } from "./asked.ts";
 import { createAudit } from "./audit.ts";
 import { createBackground } from "./background.ts";
 import { buy, buyerNamed } from "./buy.ts";
+import { createCatalogs } from "./catalogs.ts";
 import { choiceOf } from "./choice.ts";
 import { createCarrier, type Frame, serveStream } from "./carrier.ts";
 import { resendOrder, tellBuyer } from "./courier.ts";
@@ -40,7 +42,8 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
   const ports = { ...given, log: given.log.child("trade") };
   const { clock, desk } = ports;
   const stopping = new AbortController();
-  const { run: background, ended } = createBackground(ports, stopping.signal);
+  const { signal } = stopping;
+  const { run: background, ended } = createBackground(ports, signal);
   const audit = createAudit(clock);
   const counters = { searchesPublished: 0, searchesHeard: 0, offersSent: 0, offersReceived: 0 };
   const topic = `gridmesh/${ports.network}/search/${ports.domain}`;
@@ -55,7 +58,8 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
   };
   const policy = createPolicy(clock);
   const outside = createOutside({ ports, audit, carrier, policy, topic, asked, hearOwn });
-  const shared = { ports, audit, background, carrier, counters, outside, asked };
+  const catalogs = createCatalogs(ports);
+  const shared = { ports, audit, background, carrier, counters, outside, asked, catalogs };
   const answers = createAnswers({ ...shared, policy, heard: kept.heard });
   const parts: ReceiveParts = {
     ...shared,
@@ -64,12 +68,12 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
     pending: createPending(),
     seller: createSeller(ports, () => newId(ports)),
     searches: new Recent<Search>(MAX_SEARCHES),
-    signal: stopping.signal,
+    signal,
   };
   const receive = keeping(createReceiver(parts), kept);
 
   const startSearch = (buyer: LocalAgent, wish: SearchWish) => {
-    const search = new Search({ ...shared, topic, hearOwn, signal: stopping.signal }, buyer, wish);
+    const search = new Search({ ...shared, topic, hearOwn, signal }, buyer, wish);
     parts.searches.set(search.transactionId, search);
     return search;
   };
@@ -80,15 +84,12 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
     outside,
     orders: ordersOf(parts),
     search: (agent, intent, options) =>
-      startSearch(buyerNamed(ports, agent), { intent }).offers(endingWith(options, stopping.signal)),
+      startSearch(buyerNamed(ports, agent), { intent }).offers(endingWith(options, signal)),
     buy: async (agent, options: BuyOptions) =>
-      buy({ ...parts, startSearch }, buyerNamed(ports, agent), endingWith(options, stopping.signal)),
+      buy({ ...parts, startSearch }, buyerNamed(ports, agent), endingWith(options, signal)),
     order: (agent, offer, options = {}) => orderOf(parts, buyerNamed(ports, agent), { offer, options }),
     trace: (transactionId) => audit.lines(transactionId),
-    causeOf(transactionId) {
-      const orders = desk.orders().filter((order) => order.transactionId === transactionId);
-      return causeOf(audit.lines(transactionId), orders);
-    },
+    causeOf: (id) => causeOf(audit.lines(id), ordersIn(desk, id)),
     bundle: (transactionId, options) => bundleHere(ports, frames, { transactionId, ...options }),
     counters: () => ({ ...counters }),
     async stop() {
@@ -97,6 +98,10 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
       await ended();
     },
   };
+}
+
+function ordersIn(desk: TradeDesk, transactionId: string) {
+  return desk.orders().filter((order) => order.transactionId === transactionId);
 }
 
 /** From here on the room is asked and told; disposing ends it. */

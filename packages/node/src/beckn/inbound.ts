@@ -6,6 +6,7 @@ import {
   type BecknContent,
   type BecknContext,
   type BecknIntent,
+  type BecknOpenIntent,
   type BecknProfile,
   type BecknRequestHeader,
   type BecknUri,
@@ -203,10 +204,15 @@ export function senderUri(context: BecknContext): BecknUri {
  * @throws SCHEMA_INVALID, AMOUNT_INVALID, SLOT_INVALID, BECKN_CONTEXT_INVALID.
  */
 export function searchOf({ wire, json, context, reading }: Opened): {
-  readonly intent: BecknIntent | undefined;
+  /** Undefined asks for everything; an open one is for programs, agents of a node do not act upon it. */
+  readonly intent: BecknIntent | BecknOpenIntent | undefined;
+  readonly isOpen: boolean;
   readonly buyerUri: BecknUri;
 } {
   const content = wire.decodeContent(json, context, reading);
-  if (content.kind !== "intent") throw new ProtocolError("SCHEMA_INVALID", "a search without an intent");
-  return { intent: content.intent, buyerUri: parseBecknUri(context.bapUri) };
+  const isOpen = content.kind === "openIntent";
+  if (content.kind !== "intent" && !isOpen) {
+    throw new ProtocolError("SCHEMA_INVALID", "a search without an intent");
+  }
+  return { intent: content.intent, isOpen, buyerUri: parseBecknUri(context.bapUri) };
 }

@@ -153,7 +153,7 @@ async function publish(parts: OutsideParts, opened: Opened, frame: Frame): Promi
     );
   }
   // Others hold a search that breaks the form against whoever tells it to them.
-  searchOf({ ...opened, reading: "strict" });
+  searchOf(opened);
   noteAsked(parts, messageOf(opened));
   const data = encodeBecknFrame(decodeRequestHeader(frame.header), frame.body);
   if (data.length > limits.gossipBytes) {

@@ -5,16 +5,19 @@ import {
   becknV1,
   type BecknWire,
   becknWire,
+  callbackBinding,
   decodeRequestHeader,
   isCallback,
   isProtocolError,
   ProtocolError,
+  signBeckn,
   toProtocolError,
 } from "@gridmesh/protocol";
 import type { Answers } from "./answers.ts";
 import type { Asked } from "./asked.ts";
 import type { Audit } from "./audit.ts";
 import { type Carrier, type Frame, replyFrame, replyTo } from "./carrier.ts";
+import type { Catalogs } from "./catalogs.ts";
 import { concludeOrder } from "./decision.ts";
 import {
   addressee,
@@ -30,7 +33,8 @@ import {
 import { answerOutside, isFinal, type OutsideRoom } from "./outside.ts";
 import type { PendingCallbacks } from "./pending.ts";
 import { type Policy, Recent } from "./policy.ts";
-import type { BecknPorts, LocalAgent } from "./ports.ts";
+import { bodyOf, callbackContext } from "./messages.ts";
+import { ACK_WAIT_MS, type BecknPorts, type LocalAgent } from "./ports.ts";
 import type { Search } from "./search.ts";
 import type { Callback } from "./seller-room.ts";
 import type { Seller } from "./seller.ts";
@@ -51,6 +55,7 @@ export interface ReceiveParts {
   readonly answers: Answers;
   readonly searches: Recent<Search>;
   readonly asked: Asked;
+  readonly catalogs: Catalogs;
   readonly carrier: Carrier;
   readonly outside: Pick<OutsideRoom, "programOf">;
   readonly background: (work: Promise<unknown>) => void;
@@ -88,7 +93,8 @@ export function createReceiver(
       opened = opening(room, verified);
       const search = opened.context.action === "search";
       to = search ? ports.agents.sellers()[0] : addressee(ports, opened.context);
-      const program = search || to === undefined ? undefined : outside.programOf(to.name);
+      const isPublishing = opened.context.action === "publish";
+      const program = search || isPublishing || to === undefined ? undefined : outside.programOf(to.name);
       if (program !== undefined) return await passOn(room, { program, opened, to });
       checkSpoken(ports, verified);
       await take(room, opened, to);
@@ -198,22 +204,36 @@ function repeated(room: Room, opened: Opened, to: LocalAgent | undefined): boole
   return true;
 }
 
-/** What our own agents take no part in; programs outside get every action passed on. */
-const UNSPOKEN: ReadonlySet<string> = new Set(["publish", "on_publish"]);
-
 async function takeFor(room: Room, opened: Opened, to: LocalAgent): Promise<void> {
   const { action } = opened.context;
-  if (UNSPOKEN.has(action)) {
-    throw new ProtocolError("BECKN_DOMAIN_UNSUPPORTED", `${to.name} takes no part in ${action}`, {
-      data: { beckn: "NET_NOT_IMPLEMENTED" },
-    });
-  }
   const content = opened.wire.decodeContent(opened.json, opened.context, opened.reading);
   const received: BecknReceived = { ...opened, content, to, sender: senderUri(opened.context) };
+  if (action === "publish") return publish(room, received);
   if (isCallback(action)) return takeCallback(room, received);
   const callback = await room.seller.answer(received);
   room.callbacks.set(`${opened.signerId} ${opened.context.messageId}`, callback);
   room.background(deliver(room, { callback, to, opened }));
+}
+
+/** What the program behind an agent has on offer: this node answers searches with it, and tells the program so. */
+function publish(room: Room, received: BecknReceived): void {
+  const { ports, outside } = room;
+  const { to, wire, context, digest, signerId, authorization } = received;
+  const program = outside.programOf(to.name);
+  if (program === undefined || signerId !== to.agentId) {
+    throw new ProtocolError(
+      "UNAUTHORIZED",
+      "catalogs are published by the program behind an agent of this node",
+    );
+  }
+  const content = { kind: "published", results: room.catalogs.publish(received) } as const;
+  const { profile } = wire;
+  const reply = callbackContext(ports, to, { action: "on_publish", request: context, digest });
+  const body = bodyOf(profile, reply, content);
+  const binding = callbackBinding(profile, authorization.signature);
+  const signed = signBeckn(body, to.signer, { ...binding, nowS: ports.clock.nowMs() / 1_000 });
+  const message = { profile, action: "on_publish", authorization: signed, body } as const;
+  room.background(program(message, { timeoutMs: ACK_WAIT_MS }));
 }
 
 /** @throws BECKN_ACTION_UNEXPECTED for an answer to what was not asked. */

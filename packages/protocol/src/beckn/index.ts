@@ -63,6 +63,8 @@ export {
   type QuoteTitle,
 } from "./model.ts";
 export {
+  closedCatalog,
+  openCatalog,
   type BecknOpenCatalog,
   type BecknOpenIntent,
   type BecknOpenInterval,

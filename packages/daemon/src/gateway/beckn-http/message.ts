@@ -58,8 +58,9 @@ export function actionOn(side: "bap" | "bpp", role: "caller" | "receiver", name:
   const rule = becknV1.actions.ruleOfName(name) ?? becknV2.actions.ruleOfName(name);
   if (rule === undefined)
     throw new ProtocolError("BECKN_CONTEXT_INVALID", `no action "${name.slice(0, 48)}"`);
-  // A BAP asks and takes answers; a BPP the other way.
-  const wanted = (side === "bap") === (role === "receiver");
+  // A BAP asks and takes answers; a BPP the other way, but for its own catalogs.
+  const own = rule.action === "publish" || rule.action === "on_publish";
+  const wanted = ((side === "bap") === (role === "receiver")) !== own;
   if (isCallback(rule.action) !== wanted) {
     const path = `/${side}/${role}/${rule.action}`;
     throw new ProtocolError(

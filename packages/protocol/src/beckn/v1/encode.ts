@@ -164,7 +164,10 @@ function encodeProvider(catalog: BecknOpenCatalog): JsonObject {
     return id;
   };
   const items = offers.flatMap((offer) =>
-    offer.intervals.map((_, index) => encodeOffer(offer, index, idAt(offer, index))),
+    // One that names neither price nor quantity is an item all the same.
+    (offer.intervals.length === 0 ? [{}] : offer.intervals).map((_, index) =>
+      encodeOffer(offer, index, idAt(offer, index)),
+    ),
   );
   return {
     id: seller,
@@ -179,7 +182,7 @@ function encodeOffer(offer: BecknOpenOffer, index: number, fulfillment: string |
   const { priceMicroPerKWh, availableMilliWh } = intervals[index] ?? {};
   const available = measure(availableMilliWh);
   return {
-    id: itemId(offerId, index, intervals.length),
+    id: itemId(offerId, index, Math.max(1, intervals.length)),
     descriptor: { code: "energy" },
     ...pricePerKWh(currency, { value: priceMicroPerKWh }),
     ...(available === undefined ? {} : { quantity: { available } }),

@@ -131,6 +131,13 @@ test("a card has its ETag, its time and its variants", async () => {
   assert.ok(Array.isArray(supportedInterfaces));
 });
 
+test("the card of whoever has a capability names that agent, which keeps its tasks", async () => {
+  const shown = await get("/a2a/cap:sample/.well-known/agent-card.json", { "a2a-version": "1.0" });
+  const card = AgentCard.fromJSON(await shown.json());
+  const { gateway: url, peerId } = gateway.daemon.node;
+  assert.equal(card.supportedInterfaces[0]?.url, `${url}/a2a/${peerId}:sample`);
+});
+
 test("the node's own card is of its meta-agent, by which an A2A caller reaches every other", async () => {
   const card = AgentCard.fromJSON(await (await get("/.well-known/agent-card.json")).json());
   await verifySignature(card);

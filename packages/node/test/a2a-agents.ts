@@ -14,6 +14,7 @@ export const sampleCard: CardDraft = {
     { id: "wait", name: "Wait", description: "Waits until it is cancelled", tags: ["test"] },
     { id: "ask", name: "Ask", description: "Asks for a name", tags: ["test"] },
     { id: "fail", name: "Fail", description: "Throws", tags: ["test"] },
+    { id: "references", name: "References", description: "Names the tasks referred to", tags: ["test"] },
     { id: "whoami", name: "Who am I", description: "Names its caller", tags: ["test"] },
     { id: "get_soc_data", name: "State of charge", description: "In percent", tags: ["test"] },
   ],
@@ -35,6 +36,10 @@ export class SampleExecutor implements AgentExecutor {
     const { userMessage, task } = request;
     const skill = userMessage.metadata?.["skillId"] ?? (task === undefined ? "chunks" : "ask");
     if (skill === "fail") throw new Error("/home/somebody/secret is not there");
+    if (skill === "references") {
+      const references = (request.referenceTasks ?? []).map(({ id }) => id);
+      return bus.publish({ kind: "message", data: say(request, { data: { references } }) });
+    }
     if (skill === "whoami") return this.#whoami(request, bus);
     bus.publish({ kind: "task", data: begin(request) });
     if (skill === "wait") {

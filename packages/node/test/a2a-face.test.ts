@@ -122,6 +122,18 @@ test("a caller sees its own tasks only, its other users' neither", async () => {
   }
 });
 
+test("a message refers to its caller's own tasks alone", async () => {
+  const executor = new SampleExecutor();
+  const { client, ask } = await rig(executor);
+  const own = (await (await client()).sendMessage(request("chunks"))) as Task;
+  const others = (await (await client(BOB)).sendMessage(request("chunks"))) as Task;
+  const referenceTaskIds = [others.id, own.id, "nobody's"];
+  const params = message("references", { referenceTaskIds });
+  const { result } = await ask({ id: 1, method: "SendMessage", params });
+  const { parts } = (result as { message: { parts: JsonObject[] } }).message;
+  assert.deepEqual(parts[0]?.["data"], { references: [own.id] });
+});
+
 test("a list of tasks is newest first, in pages, artifacts only if asked", async () => {
   const { client } = await rig();
   const caller = await client();

@@ -65,7 +65,7 @@ test("a card shows A2A's fields: its address first, its skills, no push", () => 
   const { capabilities, skills, version } = AgentCard.fromJSON(card);
   assert.equal(capabilities?.streaming, true);
   assert.equal(capabilities?.pushNotifications, false);
-  assert.equal(skills.length, 6);
+  assert.equal(skills.length, 7);
   assert.equal(version, "2.1.0");
 });
 

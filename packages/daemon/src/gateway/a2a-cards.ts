@@ -28,9 +28,14 @@ export async function answerCard(
   context: GatewayContext,
   { reference, target, original }: CardAsked,
 ): Promise<void> {
-  const card = await readCard(asked, context, reference);
+  const signal = AbortSignal.timeout(READ_MS);
+  // The one that is asked is the one whose card it must be, and who keeps its tasks.
+  const one = reference.startsWith("cap:")
+    ? await context.node.resolve(reference, { timeoutMs: READ_MS, signal })
+    : reference;
+  const card = await readCard(asked, context, { reference: one, signal });
   if (original) return sendCard(asked, card);
-  const url = `${baseOf(asked, context)}${target}`;
+  const url = `${baseOf(asked, context)}${one === reference ? target : `/a2a/${one}`}`;
   const own = listOf(card["supportedInterfaces"]).map((one) => interfaceOf(one));
   const here = own.map(({ protocolVersion }) => ({ url, protocolBinding: "JSONRPC", protocolVersion }));
   const signed = await context.node.cards.readdress(card, [...here, ...own]);
@@ -40,13 +45,8 @@ export async function answerCard(
 async function readCard(
   { caller }: GatewayRequest,
   { node }: GatewayContext,
-  asked: string,
+  { reference, signal }: { readonly reference: string; readonly signal: AbortSignal },
 ): Promise<JsonObject> {
-  const signal = AbortSignal.timeout(READ_MS);
-  // The one that is asked is the one whose card it must be.
-  const reference = asked.startsWith("cap:")
-    ? await node.resolve(asked, { timeoutMs: READ_MS, signal })
-    : asked;
   const card = await cardFrom(
     (opening) => openAgent(node, { reference, caller, signal, ...opening }),
     signal,

@@ -39,5 +39,6 @@ export async function executorBackend(sdk: A2aSdk, room: A2aRoom, parts: Executo
     means,
     handler: new sdk.server.DefaultRequestHandler(card, shelf, guarded, buses),
     checkRoom: (owner) => shelf.checkRoom(owner),
+    owns: (owner, id) => shelf.owns(owner, id),
   };
 }

@@ -48,7 +48,7 @@ export async function exchangeA2a(open: OpenA2a, question: A2aQuestion): Promise
   const first = await lines.next();
   if (first.done === true) throw new ProtocolError("AGENT_CRASHED", "the agent ended before it answered");
   if (isStream && !isFailure(first.value)) {
-    return { kind: "stream", lines: rest(first.value, lines), close: leave };
+    return { kind: "stream", lines: rest(first.value, { lines, leave }), close: leave };
   }
   signal?.removeEventListener("abort", leave);
   channel.end();
@@ -62,9 +62,19 @@ function headersOf({ version, extensions }: A2aQuestion): Record<string, string>
   };
 }
 
-async function* rest(first: string, lines: AsyncIterator<string>): AsyncGenerator<string, void, undefined> {
-  yield first;
-  for (let next = await lines.next(); next.done !== true; next = await lines.next()) yield next.value;
+/** Whoever stops reading leaves. */
+async function* rest(
+  first: string,
+  { lines, leave }: { readonly lines: AsyncIterator<string>; readonly leave: () => void },
+): AsyncGenerator<string, void, undefined> {
+  let isOver = false;
+  try {
+    yield first;
+    for (let next = await lines.next(); next.done !== true; next = await lines.next()) yield next.value;
+    isOver = true;
+  } finally {
+    if (!isOver) leave();
+  }
 }
 
 function readEnvelope(body: string): { readonly method: string; readonly answered: boolean } {

@@ -12,7 +12,7 @@ import type { Caller } from "../agent.ts";
 import { a2aFailure } from "../route/a2a-errors.ts";
 import type { A2aRoom } from "./a2a-room.ts";
 import type { A2aSdk } from "./a2a-sdk.ts";
-import { isSend, withoutTenant, withSkill } from "./a2a-params.ts";
+import { isSend, withOwnReferences, withoutTenant, withSkill } from "./a2a-params.ts";
 import { readShortCall, shortAnswer } from "./a2a-shim.ts";
 import { A2A_OLD_VERSION, A2A_VERSION, type CardDraft, majorMinor, makeCard, versionsOf } from "./card.ts";
 import { signCard } from "./card-signature.ts";
@@ -28,6 +28,8 @@ export interface A2aBackend {
   readonly means?: string | undefined;
   /** Whether one more task may begin. @throws QUOTA_EXCEEDED. */
   checkRoom(owner: string): void;
+  /** Whether a task is this owner's: others are not to be referred to. */
+  owns(owner: string, taskId: string): boolean;
 }
 
 export interface A2aRequest {
@@ -124,8 +126,10 @@ export class A2aFace {
     let params = withoutTenant(request.params, this.#room.name);
     const context = this.#context(asking, version);
     if (isSend(method)) {
+      const owner = context.user?.userName ?? "";
       params = withSkill(params, { skills: draft.skills ?? [], needed: this.#backend.needsSkill });
-      this.#backend.checkRoom(context.user?.userName ?? "");
+      params = withOwnReferences(params, (id) => this.#backend.owns(owner, id));
+      this.#backend.checkRoom(owner);
     }
     const body = { jsonrpc: "2.0", id, method, ...(params === undefined ? {} : { params }) };
     const answer = await (version === A2A_OLD_VERSION ? this.#old : this.#now)(body, context);

@@ -88,6 +88,20 @@ function messageIn(params: JsonValue | undefined): JsonObject {
   throw new ProtocolError("INVALID_PARAMS", "a message has at least one part");
 }
 
+/** Tasks that a message refers to, as far as they are its caller's. */
+export function withOwnReferences(
+  params: JsonValue | undefined,
+  owns: (taskId: string) => boolean,
+): JsonValue | undefined {
+  if (!isObject(params)) return params;
+  const { message } = params;
+  if (!isObject(message) || !Array.isArray(message["referenceTaskIds"])) return params;
+  const known = message["referenceTaskIds"].filter((id) => typeof id === "string" && owns(id));
+  return { ...params, message: { ...message, referenceTaskIds: known.slice(0, MOST_REFERENCES) } };
+}
+
+const MOST_REFERENCES = 64;
+
 function naming(skillId: string, params: JsonValue | undefined, message: JsonObject): JsonObject {
   const metadata = isObject(message["metadata"]) ? message["metadata"] : {};
   return { ...(isObject(params) ? params : {}), message: { ...message, metadata: { ...metadata, skillId } } };

@@ -26,6 +26,10 @@ export class RemoteHandler implements A2ARequestHandler {
     this.#remote = remote;
   }
 
+  owns(owner: string, taskId: string): boolean {
+    return this.#owners.get(taskId) === owner;
+  }
+
   async getAgentCard(): ReturnType<Method<"getAgentCard">> {
     return (await this.#remote.reach()).card;
   }

@@ -74,11 +74,13 @@ class RemoteA2aAgent implements HostedAgent {
     const { definition, fetch, learnedFetch } = this.#options;
     const { card: url, headers } = definition;
     const remote = new RemoteA2aCaller({ url, headers, fetch, learnedFetch, clock });
+    const handler = new RemoteHandler(sdk, remote);
     return Promise.resolve({
       draft: async () => draftOf((await remote.reach()).card),
-      handler: new RemoteHandler(sdk, remote),
+      handler,
       needsSkill: false,
       checkRoom: () => undefined,
+      owns: (owner, taskId) => handler.owns(owner, taskId),
     });
   }
 

@@ -67,6 +67,10 @@ export class TaskShelf implements TaskStore {
     }
   }
 
+  owns(owner: string, id: string): boolean {
+    return this.#tasks.has(keyOf(owner, id));
+  }
+
   load(id: string, context: ServerCallContext): Promise<Task | undefined> {
     const kept = this.#tasks.get(keyOf(ownerOf(context), id));
     return Promise.resolve(kept === undefined ? undefined : this.#read(kept));

@@ -3,6 +3,7 @@
 import type { JsonObject, JsonValue } from "@gridmesh/protocol";
 import type { Caller } from "../agent.ts";
 import type { Clock } from "../clock.ts";
+import { startDeadline } from "../deadline.ts";
 import type { LocalAgent } from "../route/types.ts";
 import { askMcp } from "./adapters-ask.ts";
 import type { CardDraft, CardSkill } from "./card.ts";
@@ -10,6 +11,8 @@ import { isObject } from "./loose-json.ts";
 
 /** Tools change seldom; who calls a new one within this time learns of it late. */
 const KEPT_MS = 2_000;
+/** An agent that does not tell its tools in this time is not there. */
+const LIST_MS = 10_000;
 /** More pages than any agent has tools for. */
 const MAX_PAGES = 64;
 const MAX_TEXT = 2_000;
@@ -48,7 +51,8 @@ export class ToolSkills {
 
   async #skills(tags: readonly string[]): Promise<readonly CardSkill[]> {
     const skills: CardSkill[] = [];
-    const { signal } = new AbortController();
+    using deadline = startDeadline(this.#clock, { timeoutMs: LIST_MS }, LIST_MS);
+    const { signal } = deadline;
     let cursor: JsonValue | undefined;
     for (let page = 0; page < MAX_PAGES; page += 1) {
       const params: JsonObject = cursor === undefined ? {} : { cursor };

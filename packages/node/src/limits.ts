@@ -78,6 +78,8 @@ export const nodeLimits = {
   candidateMs: 600_000,
   /** Peers in the answer to another peer's node/list_peers. */
   listedPeers: 100,
+  /** Once in this time a peer is told them. */
+  listPeersMs: 10_000,
   /** Malformed messages in the window that ban their sender. */
   malformedBeforeBan: 10,
   malformedWindowMs: 60_000,

@@ -88,6 +88,7 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
   const advertiser = openAdvertiser(base, parts, { agents, registry });
   undo.defer(() => advertiser.stop());
   const nodeMethods = createNodeMethods({
+    clock,
     facts: parts.facts,
     agents,
     access,

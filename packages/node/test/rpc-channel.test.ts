@@ -62,14 +62,12 @@ async function rig() {
   const stack = new AsyncDisposableStack();
   const rates = { perSecond: 100_000, burst: 100_000, peakPerSecond: 100_000, peakBurst: 100_000 };
   const agents = ["tools", "others"].map((name) => ({ name, definition: tools }));
-  const node = await createNode({
-    network: memory({ hub }),
-    networkName: NETWORK,
-    agents,
-    messageRates: rates,
-  });
+  const peer = await rawPeer(memory({ hub }), 2);
+  const forwardFor = [peer.identity.peerId];
+  const common = { network: memory({ hub }), networkName: NETWORK, messageRates: rates };
+  const node = await createNode({ ...common, agents, forwardFor });
+  stack.use(peer);
   stack.defer(() => node.stop({ deadlineMs: 0 }));
-  const peer = stack.use(await rawPeer(memory({ hub }), 2));
   await peer.transport.dial({ addresses: node.addresses }, { timeoutMs: LONG_MS });
   const open = async (more: JsonObject | string = {}): Promise<Wire> => {
     const wire = new Wire(await peer.transport.open(node.id, "/gridmesh/rpc/1", { timeoutMs: LONG_MS }));
@@ -260,4 +258,29 @@ test("a batch is for the node alone: up to fifty calls, one line of answers", as
   const agent = await on.opened({ to: "tools", proto: "plain" });
   agent.send(`${JSON.stringify([info(1)])}\n`);
   assert.equal(codeOf(await agent.next()), -32600);
+});
+
+test("a peer is told this node's peers once in a while", async () => {
+  await using on = await rig();
+  const wire = await on.opened({ to: "node", proto: "plain" });
+  const ask = { jsonrpc: "2.0", id: 1, method: "node/list_peers" };
+  wire.send(ask);
+  assert.notEqual((await wire.next())?.["result"], undefined);
+  wire.send(ask);
+  assert.equal(codeOf(await wire.next()), -31212);
+});
+
+test("a call that passed through this node or three others goes no further", async () => {
+  await using on = await rig();
+  const [a, b, c, d] = [11, 12, 13, 14].map((seed) => identityFromSeed(seededRandom(seed).bytes(32)).peerId);
+  const elsewhere = `${d ?? ""}:agent1/ping`;
+  const answered = async (via: readonly (string | undefined)[]) => {
+    const wire = await on.opened({ to: "node", proto: "plain", via: via.filter((id) => id !== undefined) });
+    wire.send({ jsonrpc: "2.0", id: 1, method: elsewhere, x: { deadlineMs: 2_000 } });
+    return codeOf(await wire.next());
+  };
+  assert.equal(await answered([on.node.id]), -31008);
+  assert.equal(await answered([a, b, c]), -31008);
+  // Nobody knows the third node: that it was looked for is enough.
+  assert.equal(await answered([a, b]), -31001);
 });

@@ -2,6 +2,7 @@
 
 import { isCapability, type JsonObject, type JsonValue, ProtocolError } from "@gridmesh/protocol";
 import type { Access, CallContext, MethodHandler } from "../agent.ts";
+import type { Clock } from "../clock.ts";
 import type { AccessJudge } from "../gate/access.ts";
 import { nodeLimits } from "../limits.ts";
 import { answers } from "../words.ts";
@@ -42,6 +43,7 @@ interface KnownAgent {
 }
 
 export interface NodeMethodsOptions {
+  readonly clock: Clock;
   readonly facts: () => NodeFacts;
   readonly agents: LocalAgents;
   readonly access: AccessJudge;
@@ -61,10 +63,11 @@ export interface NodeMethodsOptions {
 
 /** Names without their `node/`. */
 export function createNodeMethods(options: NodeMethodsOptions): NodeMethods {
+  const pace = createLookPace(options.clock);
   return new Map<string, MethodHandler>([
     ["get_info", (_params, context) => infoOf(options, context)],
     ["list_agents", (params, context) => listAgents(options, params, context)],
-    ["list_peers", (_params, context) => listPeers(options, context)],
+    ["list_peers", (_params, context) => listPeers(options, pace, context)],
   ]);
 }
 
@@ -84,6 +87,7 @@ function listAgents(options: NodeMethodsOptions, params: JsonValue, context: Cal
       const record = signed ? options.record(agent.name) : undefined;
       return {
         ...row(agent, `${options.peerId}:${agent.name}`),
+        kind: agent.kind ?? "module",
         status: agent.state,
         access: agent.access satisfies Access,
         ...(record === undefined ? {} : { record }),
@@ -144,8 +148,32 @@ function readListParams(params: JsonValue): {
   return { scope, capability, signed: signed === true, others: others === true && scope === "local" };
 }
 
-function listPeers(options: NodeMethodsOptions, context: CallContext): JsonValue {
+function listPeers(options: NodeMethodsOptions, pace: LookPace, { caller }: CallContext): JsonValue {
+  if (caller.kind === "peer") pace(caller.peerId);
   const rows = options.peers();
-  const shown = context.caller.kind === "local" ? rows : rows.slice(0, nodeLimits.listedPeers);
+  const shown = caller.kind === "local" ? rows : rows.slice(0, nodeLimits.listedPeers);
   return { peers: shown.map((peer) => ({ ...peer, addresses: [...peer.addresses] })) };
+}
+
+/** @throws RATE_LIMITED for a peer that asked a moment ago. */
+type LookPace = (peerId: string) => void;
+
+/** Who is linked with whom is told a peer now and then: it is how a network would be drawn. */
+function createLookPace(clock: Clock): LookPace {
+  const askedMs = new Map<string, number>();
+  return (peerId) => {
+    const nowMs = clock.monotonicMs();
+    const waitMs = (askedMs.get(peerId) ?? -Infinity) + nodeLimits.listPeersMs - nowMs;
+    if (waitMs > 0) {
+      const data = { retry_after_ms: Math.ceil(waitMs) };
+      throw new ProtocolError("RATE_LIMITED", "this node's peers were told a moment ago", { data });
+    }
+    // Those that asked longest ago stand first.
+    for (const [id, atMs] of askedMs) {
+      if (nowMs - atMs < nodeLimits.listPeersMs) break;
+      askedMs.delete(id);
+    }
+    askedMs.delete(peerId);
+    askedMs.set(peerId, nowMs);
+  };
 }

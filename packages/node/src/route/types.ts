@@ -10,6 +10,8 @@ export type AgentState = "starting" | "ready" | "draining" | "stopped" | "failed
 /** An agent of this node, as calls see it. */
 export interface LocalAgent {
   readonly name: string;
+  /** What it is: code in this process (the default), a program of its own, or something at another address. */
+  readonly kind?: "module" | "stdio" | "url" | "a2a";
   readonly agentId: string;
   readonly access: Access;
   readonly state: AgentState;

@@ -20,6 +20,8 @@ import {
   JsonRpcTransportFactory,
 } from "@a2a-js/sdk/client";
 import { type JsonObject, keyFromAgentId, keyFromPeerId } from "@gridmesh/protocol";
+import { a2aElsewhere, type Elsewhere } from "../../node/test/a2a-elsewhere.ts";
+import { SampleExecutor, sampleCard } from "../../node/test/a2a-agents.ts";
 import { openedGateway, type TestGateway } from "./gateway-kit.ts";
 import { configOf, startedDaemon, temporaryHome } from "./running.ts";
 
@@ -28,13 +30,20 @@ const ROW = `[[agents]]\nname = "sample"\naccess = "network"\nmodule = ${JSON.st
 
 let gateway: TestGateway;
 let base: string;
+/** An A2A agent that knows nothing of gridmesh. */
+let elsewhere: Elsewhere;
 
 before(async () => {
-  gateway = await openedGateway("a2a-door", ROW);
+  elsewhere = await a2aElsewhere(new SampleExecutor(), sampleCard);
+  const far = `[[agents]]\nname = "far"\naccess = "network"\ncard = "${elsewhere.url}"\n`;
+  gateway = await openedGateway("a2a-door", `${ROW}${far}`);
   base = `${gateway.daemon.node.gateway}/a2a/local:sample`;
 });
 
-after(() => gateway[Symbol.asyncDispose]());
+after(async () => {
+  await gateway[Symbol.asyncDispose]();
+  await elsewhere[Symbol.asyncDispose]();
+});
 
 /** A caller as anybody writes one: the SDK, the card's address and a token. */
 async function client(token?: string, legacy = false): Promise<Client> {
@@ -176,6 +185,18 @@ test("an MCP agent answers in A2A too, its tools being its skills", async () => 
     JSON.stringify({ jsonrpc: "2.0", id: 1, method: "createTask", params }),
   );
   assert.equal(((await told.json()) as { result: JsonObject }).result["result"], "5");
+});
+
+test("an A2A agent elsewhere, named by its card, is an agent of the node with both faces", async () => {
+  const params = { message: { skillId: "get_soc_data" } };
+  const told = await post(
+    "/a2a/local:far",
+    JSON.stringify({ jsonrpc: "2.0", id: 1, method: "createTask", params }),
+  );
+  assert.deepEqual(((await told.json()) as { result: JsonObject }).result["result"], { percent: 64.5 });
+  const tool = await gateway.ask("local:far", "tools/call", { name: "get_soc_data", arguments: {} });
+  const { result } = JSON.parse(tool.text) as { result: JsonObject };
+  assert.deepEqual(result["structuredContent"], { percent: 64.5 });
 });
 
 test("tasks belong to the token that made them", async () => {

@@ -43,9 +43,9 @@ test("experiments are listed from E1 to E12", async () => {
 });
 
 test("an experiment that needs nodes of its own is refused, and an unknown one names the nearest", async () => {
-  const refused = await typed("failover");
+  const refused = await typed("ingest");
   assert.notEqual(refused.exitCode, 0);
-  assert.match(refused.err, /^UNSUPPORTED_OPERATION E10 needs nodes/);
+  assert.match(refused.err, /^UNSUPPORTED_OPERATION E8 needs nodes/);
   const unknown = await typed("fequency");
   assert.equal(unknown.exitCode, 2);
   assert.match(unknown.err, /Did you mean "frequency"\?/);

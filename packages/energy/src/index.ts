@@ -273,3 +273,4 @@ export {
   cheatKinds,
   type CheatRow,
 } from "./experiments/cheat.ts";
+export { type RandomStream, randomStream } from "./data/random-stream.ts";

@@ -60,15 +60,15 @@ export const experiments: Readonly<Record<string, Experiment>> = {
   ),
   ingest: onNodes("E8", "signed records verified and stored", "nothing stands for it"),
   day: onNodes("E9", "100 agents for a day of 96 slots", "gridmesh testnet run lives a day of 13 daemons"),
-  failover: onNodes(
+  failover: lazy(
     "E10",
-    "supervisors killed again and again",
-    "npm run campaign:votes runs the vote in a simulated network",
+    "the first supervisor killed in every slot, on nodes of one process",
+    async () => (await import("./failover-experiment.ts")).failover,
   ),
-  partition: onNodes(
+  partition: lazy(
     "E11",
-    "three groups, cut and healed",
-    "npm run campaign:votes cuts a simulated network",
+    "three groups of nodes, cut and healed",
+    async () => (await import("./partition-experiment.ts")).partition,
   ),
   forecast: lazy(
     "E12",

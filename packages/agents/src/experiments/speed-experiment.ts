@@ -76,7 +76,7 @@ export const speed: ExperimentRun = async ({ seed, quick }) => {
   const rounds = quick ? 3 : 9;
   const figures = (quick ? [100, 1_000, 10_000] : [100, 1_000, 10_000, 100_000]).flatMap((count) => {
     const orders = randomOrders(count, seed);
-    const times = Math.max(1, Math.floor(20_000 / count));
+    const times = Math.max(1, Math.floor(100_000 / count));
     const ms = medianMs(rounds, times, () => void clearCallUniform(orders, { kPermille: 500 }));
     const name = `${count} orders`;
     return [

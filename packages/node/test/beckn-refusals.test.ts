@@ -156,6 +156,23 @@ function requests(profile: BecknProfile): void {
     assert.match(reply.signature ?? "", /headers="\(created\) \(expires\) digest request-signature"/);
   });
 
+  test("is taken with a gateway's own signature beside it, and refused with one that does not hold", async () => {
+    const { rig, buyer, seller, frame } = await pair(profile);
+    await using _rig = rig;
+    const passedOn = (signer: Signer, over?: Uint8Array) => {
+      const { header, body } = frame();
+      const { headers, ...rest } = decodeRequestHeader(header);
+      const gateway = signBeckn(over ?? body, signer, { nowS: Date.now() / 1000 });
+      return {
+        header: canonicalBytes({ ...rest, headers: { ...headers, "x-gateway-authorization": gateway } }),
+        body,
+      };
+    };
+    assert.equal((await sendRaw(buyer, seller.peerId, passedOn(signerOf(55)))).code, "ACK");
+    const other = passedOn(signerOf(55), new Uint8Array(3));
+    assert.equal((await sendRaw(buyer, seller.peerId, other)).code, "AUT_SIGNATURE_INVALID");
+  });
+
   test("sent twice is acknowledged twice, under another body refused", async () => {
     const { rig, buyer, seller, frame } = await pair(profile);
     await using _rig = rig;

@@ -22,6 +22,7 @@ import {
   sameSubscriber,
   selfCertifyingKey,
   signatureWindow,
+  verifyAuthorization,
   verifyBound,
 } from "@gridmesh/protocol";
 import { becknDigestOf } from "../gate/engine.ts";
@@ -99,6 +100,7 @@ export function verifyFrame(ports: BecknPorts, frame: Frame, options: VerifyOpti
     bound: authorization.lines === "four" ? (options.asked?.signaturesFor(frame.body) ?? []) : [],
     acceptNfhDigestPrefix: ports.settings?.acceptNfhDigestPrefix,
   });
+  checkGateway(ports, header, { body: frame.body, digest });
   return {
     header,
     headerBytes: frame.header,
@@ -108,6 +110,23 @@ export function verifyFrame(ports: BecknPorts, frame: Frame, options: VerifyOpti
     digest,
     signerId,
   };
+}
+
+/** Who passed it on may say so, and must not lie; it gives no rights. @throws BECKN_SIGNATURE_INVALID, BECKN_SUBSCRIBER_UNKNOWN. */
+function checkGateway(
+  ports: BecknPorts,
+  { headers }: BecknRequestHeader,
+  { body, digest }: { readonly body: Uint8Array; readonly digest: string },
+): void {
+  const said = headers["x-gateway-authorization"];
+  if (said === undefined) return;
+  verifyAuthorization(said, body, {
+    engine: ports.engine,
+    digest,
+    nowS: Math.floor(ports.clock.nowMs() / 1000),
+    keyOf: selfCertifyingKey,
+    acceptNfhDigestPrefix: ports.settings?.acceptNfhDigestPrefix,
+  });
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { limits, ProtocolError } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
+import { QUOTE_VALID_MS } from "./ports.ts";
 
 /** Stream messages per signer and per remote peer. */
 const STREAM_RATE = { perSecond: 20, burst: 40 };
@@ -9,6 +10,9 @@ const SEARCH_RATE = { perSecond: limits.searchesPerSecond, burst: limits.searche
 const MAX_BUCKETS = 10_000;
 const MAX_MESSAGES_PER_TRANSACTION = 64;
 const MAX_TRANSACTIONS = 20_000;
+/** Of one counterparty, as long as a quote is firm. */
+const MAX_OPEN_PER_SIGNER = 256;
+const MAX_SIGNERS = 10_000;
 /** Repeats are known so long, ms: no signature lives longer, and a confirm has no other end. */
 const SEEN_FOR_MS = 3_660_000;
 const MAX_SEEN = 100_000;
@@ -16,8 +20,10 @@ const MAX_SEEN = 100_000;
 export interface Policy {
   /** @throws RATE_LIMITED with `data.retry_after_ms`. */
   admit(kind: "search" | "stream", who: string): void;
-  /** Counts a message of a transaction. @throws RATE_LIMITED over 64. */
-  count(transactionId: string): void;
+  /** Counts a message of a transaction. @throws RATE_LIMITED over 64 of one signer. */
+  count(transactionId: string, signer: string): void;
+  /** Notes a transaction that a signer begins or goes on with. @throws RATE_LIMITED over 256 of them. */
+  open(transactionId: string, signer: string): void;
   /**
    * Whether this signer's message is new, the same again, or another under the same id; new ones are kept by `remember`.
    */
@@ -29,21 +35,24 @@ export function createPolicy(clock: Clock): Policy {
   const streams = new Buckets(clock, STREAM_RATE);
   const searches = new Buckets(clock, SEARCH_RATE);
   const counts = new Recent<number>(MAX_TRANSACTIONS);
+  const open = new Recent<Map<string, number>>(MAX_SIGNERS);
   const digests = new Recent<{ readonly digest: string; readonly untilMs: number }>(MAX_SEEN);
   const key = (signer: string, messageId: string) => `${signer} ${messageId}`;
 
   return {
     admit: (kind, who) => (kind === "search" ? searches : streams).take(who),
-    count(transactionId) {
-      const count = (counts.get(transactionId) ?? 0) + 1;
+    count(transactionId, signer) {
+      const key = `${transactionId} ${signer}`;
+      const count = (counts.get(key) ?? 0) + 1;
       if (count > MAX_MESSAGES_PER_TRANSACTION) {
         throw new ProtocolError(
           "RATE_LIMITED",
           `over ${MAX_MESSAGES_PER_TRANSACTION} messages of a transaction`,
         );
       }
-      counts.set(transactionId, count);
+      counts.set(key, count);
     },
+    open: (transactionId, signer) => noteOpen(open, { transactionId, signer, nowMs: clock.monotonicMs() }),
     seen(signer, messageId, digest) {
       const known = digests.get(key(signer, messageId));
       if (!known || known.untilMs < clock.monotonicMs()) return "new";
@@ -53,6 +62,28 @@ export function createPolicy(clock: Clock): Policy {
       digests.set(key(signer, messageId), { digest, untilMs: clock.monotonicMs() + SEEN_FOR_MS });
     },
   };
+}
+
+/** A transaction is open until nothing was said in it for as long as a quote is firm. @throws RATE_LIMITED. */
+function noteOpen(
+  open: Recent<Map<string, number>>,
+  said: { readonly transactionId: string; readonly signer: string; readonly nowMs: number },
+): void {
+  const { transactionId, signer, nowMs } = said;
+  const own = open.get(signer) ?? new Map<string, number>();
+  for (const [id, atMs] of own) {
+    // In the order of their last word.
+    if (atMs > nowMs - QUOTE_VALID_MS) break;
+    own.delete(id);
+  }
+  if (!own.has(transactionId) && own.size >= MAX_OPEN_PER_SIGNER) {
+    throw new ProtocolError("RATE_LIMITED", `${MAX_OPEN_PER_SIGNER} transactions are open`, {
+      data: { retry_after_ms: QUOTE_VALID_MS },
+    });
+  }
+  own.delete(transactionId);
+  own.set(transactionId, nowMs);
+  open.set(signer, own);
 }
 
 /** A map that forgets what was set longest ago. */

@@ -139,7 +139,8 @@ async function passOn(
   if (seen === "other") throw new ProtocolError("ORDER_CONFLICT", "this id was used for another body");
   const binding = context.action === "confirm" || context.action === "on_confirm";
   if (seen === "new" && !binding) {
-    policy.count(`${context.transactionId} ${signerId}`);
+    policy.count(context.transactionId, signerId);
+    if (context.action === "select") policy.open(context.transactionId, signerId);
     checkTtl(ports, context);
   }
   const reply = (seen === "same" && answered.get(key)) || (await askedOnce(room, program, opened));
@@ -180,7 +181,8 @@ async function take(room: Room, opened: Opened, to: LocalAgent | undefined): Pro
   if (!binding) checkRepeat(ports, context, seen);
   if (seen === "same" && repeated(room, opened, to)) return;
   if (!binding) {
-    policy.count(`${context.transactionId} ${signerId}`);
+    policy.count(context.transactionId, signerId);
+    if (context.action === "select") policy.open(context.transactionId, signerId);
     checkTtl(ports, context);
   }
   if (context.action === "search") answers.hear(opened);

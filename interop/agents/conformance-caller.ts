@@ -3,7 +3,7 @@
  * program calls it. Run by the suite, which appends the address and names the scenario in the environment.
  */
 
-import { argv, env } from "node:process";
+import { argv, env, stderr } from "node:process";
 import { Client } from "@modelcontextprotocol/client";
 import { type AgentNode, channelTransport, createNode, memory, memoryHub } from "@gridmesh/node";
 
@@ -43,7 +43,7 @@ async function drive(client: Client): Promise<void> {
   const { tools } = await client.listTools();
   const calls = context.toolCalls ?? tools.map(({ name }) => ({ name, arguments: GIVEN[name] ?? {} }));
   for (const call of calls) {
-    await client.callTool(call).catch((error: unknown) => console.error(call.name, error));
+    await client.callTool(call).catch((error: unknown) => stderr.write(`${call.name}: ${String(error)}\n`));
   }
   const { resources, prompts } = client.getServerCapabilities() ?? {};
   if (resources !== undefined) {

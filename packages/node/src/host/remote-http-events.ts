@@ -3,12 +3,22 @@
 import { ProtocolError } from "@gridmesh/protocol";
 import { nodeLimits } from "../limits.ts";
 
-/** Each message's text on one line. @throws FRAME_TOO_LARGE, and what the connection throws. */
-export async function* messagesIn(answer: Response): AsyncGenerator<string, void, undefined> {
+/** Where a stream of events stood when it broke off. */
+export interface StreamPlace {
+  lastEventId?: string;
+  /** How long to wait before it is asked for again. */
+  retryMs?: number;
+}
+
+/** Each message's text on one line; `place` is kept up to date. @throws FRAME_TOO_LARGE, and what the connection throws. */
+export async function* messagesIn(
+  answer: Response,
+  place: StreamPlace = {},
+): AsyncGenerator<string, void, undefined> {
   const type = answer.headers.get("content-type") ?? "";
   if (answer.body === null) return;
   if (type.startsWith("text/event-stream")) {
-    yield* eventsIn(answer.body);
+    yield* eventsIn(answer.body, place);
     return;
   }
   const text = (await answer.text()).trim();
@@ -19,7 +29,10 @@ export async function* messagesIn(answer: Response): AsyncGenerator<string, void
   else yield oneLine(text);
 }
 
-async function* eventsIn(body: ReadableStream<Uint8Array>): AsyncGenerator<string, void, undefined> {
+async function* eventsIn(
+  body: ReadableStream<Uint8Array>,
+  place: StreamPlace,
+): AsyncGenerator<string, void, undefined> {
   const decoder = new TextDecoder();
   let rest = "";
   let data: string[] = [];
@@ -29,8 +42,11 @@ async function* eventsIn(body: ReadableStream<Uint8Array>): AsyncGenerator<strin
     const lines = rest.split(/\r\n|\n|\r(?!$)/);
     rest = lines.pop() ?? "";
     for (const line of lines) {
+      noteField(line, place);
       if (line === "" && data.length > 0) {
-        yield oneLine(data.join("\n"));
+        const text = oneLine(data.join("\n"));
+        // An event without content only tells where the stream stands.
+        if (text.trim() !== "") yield text;
         data = [];
         chars = 0;
       } else if (line.startsWith("data:")) {
@@ -42,6 +58,12 @@ async function* eventsIn(body: ReadableStream<Uint8Array>): AsyncGenerator<strin
       throw new ProtocolError("FRAME_TOO_LARGE", "an event is over the limit");
     }
   }
+}
+
+function noteField(line: string, place: StreamPlace): void {
+  const [, field, value = ""] = /^(id|retry): ?(.*)$/.exec(line) ?? [];
+  if (field === "id" && !value.includes("\0")) place.lastEventId = value;
+  if (field === "retry" && /^\d{1,6}$/.test(value)) place.retryMs = Number(value);
 }
 
 /** Between the tokens of JSON a newline is a blank, and within them there is none. */

@@ -9,10 +9,11 @@ import {
   ProtocolError,
   rpcFailure,
 } from "@gridmesh/protocol";
+import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import { ToolMarks } from "./mcp-param-headers.ts";
 import { isObject, META, objectIn } from "./mcp-words.ts";
-import { messagesIn } from "./remote-http-events.ts";
+import { messagesIn, type StreamPlace } from "./remote-http-events.ts";
 
 export interface HttpLinesOptions {
   readonly url: string;
@@ -20,6 +21,7 @@ export interface HttpLinesOptions {
   /** The operator's own credentials there; asked anew for each request. */
   readonly headers: () => Promise<Readonly<Record<string, string>>>;
   readonly log: Log;
+  readonly clock: Pick<Clock, "sleep">;
   /** Told of each message, in the order it came on its own stream. */
   readonly onLine: (text: string, message: JsonObject) => void;
   /** The session over there is no more. */
@@ -45,6 +47,9 @@ const NAMED_BY = new Map([
   ["tasks/update", "taskId"],
   ["tasks/cancel", "taskId"],
 ]);
+/** Times one answer's stream is asked for again, and the wait where the agent names none. */
+const MOST_RESUMES = 5;
+const RETRY_MS = 1_000;
 /** Pages of a list of tools that are read for one tool. */
 const MOST_PAGES = 16;
 
@@ -99,7 +104,9 @@ export class HttpLines {
       await this.#before;
       await this.#learnTool(message, owed.stop.signal);
       const answer = await this.#post(line, message, owed.stop.signal);
-      await this.#read(answer, owed, message);
+      const place: StreamPlace = {};
+      await this.#read(answer, { owed, message, place });
+      await this.#resume(owed, place);
       if (!owed.answered) throw new ProtocolError("UPSTREAM_FAILED", "the answer did not come");
     } catch (error) {
       if (!owed.answered && !owed.stop.signal.aborted) this.#fail(id, error);
@@ -133,12 +140,46 @@ export class HttpLines {
     });
   }
 
-  async #read(answer: Response, owed: Owed, message: JsonObject): Promise<void> {
+  /** A session's stream that ended early is asked for again, from where it stood. */
+  async #resume(owed: Owed, place: StreamPlace): Promise<void> {
+    const { fetch: send, url, clock } = this.#options;
+    const signal = AbortSignal.any([owed.stop.signal, this.#over.signal]);
+    for (let times = 0; times < MOST_RESUMES && !owed.answered; times += 1) {
+      const { lastEventId, retryMs = RETRY_MS } = place;
+      if (lastEventId === undefined || this.#session === undefined) return;
+      await clock.sleep(retryMs, signal);
+      const own = await this.#headers(undefined);
+      const headers = { ...own, accept: "text/event-stream", "last-event-id": lastEventId };
+      const answer = await send(url, { headers, signal });
+      if (!answer.ok) return await answer.body?.cancel();
+      for await (const text of messagesIn(answer, place)) {
+        this.#hear(text, owed);
+        // The stream goes on for others; this one has what it came for.
+        if (owed.answered) break;
+      }
+    }
+  }
+
+  #hear(text: string, owed: Owed): void {
+    const heard = parsed(text);
+    if (heard === undefined) return;
+    if (heard["method"] === undefined && heard["id"] === owed.id) owed.answered = true;
+    this.#options.onLine(text, heard);
+  }
+
+  async #read(
+    answer: Response,
+    {
+      owed,
+      message,
+      place,
+    }: { readonly owed: Owed; readonly message: JsonObject; readonly place: StreamPlace },
+  ): Promise<void> {
     await this.#checkPassed(answer);
     const started = message["method"] === "initialize" && answer.ok;
     if (started) this.#session = answer.headers.get("mcp-session-id") ?? undefined;
     if (!answer.ok) return this.#readRefusal(answer, owed);
-    for await (const text of messagesIn(answer)) {
+    for await (const text of messagesIn(answer, place)) {
       const heard = parsed(text);
       if (heard === undefined) continue;
       if (heard["method"] === undefined && heard["id"] === owed.id) {

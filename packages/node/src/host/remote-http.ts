@@ -187,9 +187,9 @@ class Remote implements OutsideBack {
   }
 
   #http(hooks: Pick<HttpLinesOptions, "onLine" | "onLost">): HttpLines {
-    const { definition, fetch, log, name } = this.#options;
+    const { definition, fetch, log, name, clock } = this.#options;
     const { url, headers = () => Promise.resolve({}) } = definition;
-    return new HttpLines({ url, headers, fetch, log: log.child(name), ...hooks });
+    return new HttpLines({ url, headers, fetch, clock, log: log.child(name), ...hooks });
   }
 
   #forget(talk: Promise<Talk>): void {

@@ -8,13 +8,13 @@ interface Setup {
   readonly nodes: 2 | 3;
 }
 
-async function examine({ hosting, nodes }: Setup, revision: Revision): Promise<Verdict> {
-  await using undo = new AsyncDisposableStack();
+/** A daemon that calls and one with the agent, once the first one's catalog has it. */
+async function daemons(undo: AsyncDisposableStack, { hosting, nodes }: Setup) {
   const third = nodes === 3 ? undo.use(await mcpDaemon()) : undefined;
   const callee = undo.use(await mcpDaemon({ hosting, bootstrap: third?.addresses ?? [] }));
   const caller = undo.use(await mcpDaemon({ bootstrap: (third ?? callee).addresses }));
   await shown(caller, callee);
-  return await examined(caller, callee, revision);
+  return (revision: Revision) => examined(caller, callee, revision);
 }
 
 /** Every scenario that counts ran, none of its checks failed, and the suite says so itself. */
@@ -36,22 +36,27 @@ function assertConforms({ exitCode, scored, failed, held, text }: Verdict, count
 }
 
 // Each pair of hosting and distance, with both revisions: npm run campaign:conformance.
-await test("an agent in another node's process passes every scenario of 2025-11-25", async () => {
-  assertConforms(await examine({ hosting: "in-process", nodes: 2 }, "2025-11-25"), 30);
-});
-
-await test("an agent in another node's process passes every scenario of 2026-07-28, and those of headers that do not count", async () => {
-  const verdict = await examine({ hosting: "in-process", nodes: 2 }, "2026-07-28");
-  assertConforms(verdict, 37);
-  for (const name of [
-    "http-header-validation",
-    "http-custom-header-server-validation",
-    "json-schema-2020-12",
-  ]) {
-    assert.deepEqual(verdict.failed.get(name), [], name);
-  }
+await test("an agent in another node's process passes MCP's conformance suite", async (t) => {
+  await using undo = new AsyncDisposableStack();
+  const examine = await daemons(undo, { hosting: "in-process", nodes: 2 });
+  await t.test("every scenario of 2025-11-25", async () => {
+    assertConforms(await examine("2025-11-25"), 30);
+  });
+  await t.test("every scenario of 2026-07-28, and those of headers that do not count", async () => {
+    const verdict = await examine("2026-07-28");
+    assertConforms(verdict, 37);
+    for (const name of [
+      "http-header-validation",
+      "http-custom-header-server-validation",
+      "json-schema-2020-12",
+    ]) {
+      assert.deepEqual(verdict.failed.get(name), [], name);
+    }
+  });
 });
 
 await test("a program at a node two hops away passes every scenario of 2026-07-28", async () => {
-  assertConforms(await examine({ hosting: "child", nodes: 3 }, "2026-07-28"), 37);
+  await using undo = new AsyncDisposableStack();
+  const examine = await daemons(undo, { hosting: "child", nodes: 3 });
+  assertConforms(await examine("2026-07-28"), 37);
 });

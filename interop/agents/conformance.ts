@@ -40,17 +40,19 @@ function makeServer(states: StateKeeper): McpServer {
   addTools(server);
   addInputTools(server, states);
   addPages(server);
-  addTaskTools(server);
   return server;
 }
 
-/** Public, as the suite has no token. */
+/** Public, as the suite has no token. Tasks are the node's: where it has none, tools for them would only be waited for. */
 export function conformance(): AgentDefinition {
-  const mcp: McpFactory = ({ sealState, openState }) =>
-    makeServer({
+  const mcp: McpFactory = ({ sealState, openState }) => {
+    const server = makeServer({
       keep: (content, ctx) => Promise.resolve(sealState(content as string, ctx.mcpReq.id)),
       known: (state, ctx) => Promise.resolve(openState(state, ctx.mcpReq.id)),
     });
+    addTaskTools(server);
+    return server;
+  };
   return { capabilities: ["mcp.conformance"], mcp, taskTools: TASK_TOOLS };
 }
 

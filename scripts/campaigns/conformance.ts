@@ -22,7 +22,7 @@ for (const hosting of hostings) {
       for (const [name, checks] of failed) {
         const counts = scored.includes(name) ? "FAILED " : "not counted: ";
         for (const { id, errorMessage = "" } of checks)
-          console.log(`  ${counts}${name} ${id} ${errorMessage}`);
+          console.log(`  ${counts}${name} ${id} ${errorMessage.split("\n", 1)[0]}`);
       }
       if (exitCode !== 0 || passed.length < scored.length) isGreen = false;
     }

@@ -188,6 +188,16 @@ export const metricTable = {
     help: "Agents hosted here.",
     labels: { state: ["starting", "ready", "failed", "draining", "stopped"] },
   },
+  children: {
+    kind: "gauge",
+    unit: "processes",
+    help: "Programs that run as agents, their sessions included.",
+  },
+  child_restarts_total: {
+    kind: "counter",
+    unit: "starts",
+    help: "Starts of agents' programs that had crashed before.",
+  },
   searches_total: {
     kind: "counter",
     unit: "searches",

@@ -256,11 +256,13 @@ function agentIn(method: string): string {
   }
 }
 
-function openChildren(base: NodeBase, { store }: CallParts): ChildRoom | undefined {
-  const { children, clock, random, log } = base;
-  return children === undefined
-    ? undefined
-    : new ChildRoom({ ...children, clock, random, store, log: log.child("agents") });
+function openChildren(base: NodeBase, { store, undo }: CallParts): ChildRoom | undefined {
+  const { children: options, clock, random, log, metrics } = base;
+  if (options === undefined) return undefined;
+  const children = new ChildRoom({ ...options, clock, random, store, log: log.child("agents") });
+  undo.use(metrics.read("children", () => [{ labels: {}, value: children.size }]));
+  undo.use(metrics.read("child_restarts_total", () => [{ labels: {}, value: children.restarts }]));
+  return children;
 }
 
 function openAgentList(

@@ -45,8 +45,8 @@ export class ChildRoom {
   readonly random: Random;
   readonly log: Log;
   readonly env: ChildrenOptions["env"];
-  /** Starts since the node began. */
-  started = 0;
+  /** Starts after a crash. */
+  restarts = 0;
   readonly #options: ChildRoomOptions;
   readonly #seats = new Set<ChildSeat>();
 
@@ -68,10 +68,14 @@ export class ChildRoom {
     const { clock, log, processes, store } = this.#options;
     const left = store.children().filter(({ pid, startTime }) => processes.isLeft(pid, startTime));
     for (const { pid } of left) processes.signalGroup(pid, "SIGTERM");
-    const endMs = clock.monotonicMs() + nodeLimits.orphanMs;
     const stays = () => left.filter(({ pid, startTime }) => processes.isLeft(pid, startTime));
-    while (stays().length > 0 && clock.monotonicMs() < endMs) await clock.sleep(ORPHAN_LOOK_MS);
+    const untilGone = async (limitMs: number) => {
+      const endMs = clock.monotonicMs() + limitMs;
+      while (stays().length > 0 && clock.monotonicMs() < endMs) await clock.sleep(ORPHAN_LOOK_MS);
+    };
+    await untilGone(nodeLimits.orphanMs);
     for (const { pid } of stays()) processes.signalGroup(pid, "SIGKILL");
+    await untilGone(nodeLimits.childLastMs);
     for (const { pid } of store.children()) store.removeChild(pid);
     if (left.length > 0) {
       const agents = [...new Set(left.map(({ agent }) => agent))].join(", ");
@@ -87,7 +91,6 @@ export class ChildRoom {
     this.#seats.add(seat);
     try {
       const child = await ChildProcess.start({ spec, processes, clock, log: log.child(agent), onLine });
-      this.started += 1;
       const { pid, startTime } = child;
       if (startTime !== undefined) store.saveChild({ pid, startTime, agent });
       void child.ended.then(() => {

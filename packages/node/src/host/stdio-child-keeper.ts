@@ -151,6 +151,7 @@ export class ChildKeeper implements ChildSeat {
   async #spawn(lines: SharedLines): Promise<ChildProcess> {
     const { agent, spec, room, crashes } = this.#home;
     try {
+      if (crashes.total > 0) room.restarts += 1;
       const onLine = ({ text, message }: ChildLine) => lines.receive(text, message);
       return await room.start({ agent, spec, seat: this, onLine });
     } catch (error) {

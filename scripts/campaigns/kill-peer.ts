@@ -27,7 +27,7 @@ import { systemRandom } from "../../packages/node/src/clock.ts";
 import { ackWriter } from "./kill-acks.ts";
 import type { KillOffer, PeerTold } from "./kill-parts.ts";
 
-const [role = "", home = "", port = "0", bootstrap = "", offerText = ""] = process.argv.slice(2);
+const [role = "", home = "", listen = "", bootstrap = "", offerText = ""] = process.argv.slice(2);
 const AT_ONCE = 16;
 const MILLI_WH = 1_000;
 const STOCK_MILLI_WH = 10 ** 11;
@@ -46,7 +46,7 @@ async function startNode(definition: Partial<AgentDefinition>): Promise<AgentNod
   return createNode({
     network: libp2p({
       profile: "testnet",
-      listen: [`/ip4/127.0.0.1/tcp/${port}`],
+      listen: [listen],
       bootstrap: bootstrap === "" ? [] : [bootstrap],
     }),
     networkName: "kill",

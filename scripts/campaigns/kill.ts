@@ -71,7 +71,8 @@ async function freePort(): Promise<number> {
 async function start(role: Role): Promise<PeerReady> {
   const side = sides[role];
   const offer: KillOffer | undefined = sellerReady?.offer;
-  const words = [role, side.home, String(side.port), role === "buyer" ? (sellerReady?.address ?? "") : ""];
+  const bootstrap = role === "buyer" ? (sellerReady?.address ?? "") : "";
+  const words = [role, side.home, `/ip4/127.0.0.1/tcp/${side.port}`, bootstrap];
   const child = fork(
     fileURLToPath(new URL("./kill-peer.ts", import.meta.url)),
     [...words, JSON.stringify(offer ?? "")],

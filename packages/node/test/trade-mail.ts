@@ -28,10 +28,16 @@ export function seededRandom(seed: number): Random {
   };
 }
 
+interface Timer {
+  readonly atMs: number;
+  readonly fn: () => void;
+  isOver: boolean;
+}
+
 export class VirtualClock implements Clock {
   #nowMs = START_MS;
-  #timers: { readonly atMs: number; readonly order: number; readonly fn: () => void }[] = [];
-  #order = 0;
+  /** The next one last; of the same moment the oldest. */
+  readonly #timers: Timer[] = [];
 
   nowMs(): number {
     return this.#nowMs;
@@ -42,11 +48,17 @@ export class VirtualClock implements Clock {
   }
 
   timer(ms: number, fn: () => void): Disposable {
-    const timer = { atMs: this.#nowMs + ms, order: (this.#order += 1), fn };
-    this.#timers.push(timer);
+    const timer = { atMs: this.#nowMs + ms, fn, isOver: false };
+    let [from, to] = [0, this.#timers.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if ((this.#timers[middle]?.atMs ?? 0) > timer.atMs) from = middle + 1;
+      else to = middle;
+    }
+    this.#timers.splice(from, 0, timer);
     return {
-      [Symbol.dispose]: () => {
-        this.#timers = this.#timers.filter((it) => it !== timer);
+      [Symbol.dispose]() {
+        timer.isOver = true;
       },
     };
   }
@@ -60,9 +72,10 @@ export class VirtualClock implements Clock {
     const untilMs = this.#nowMs + ms;
     for (;;) {
       await settle();
-      const [next] = this.#timers.toSorted((a, b) => a.atMs - b.atMs || a.order - b.order);
+      while (this.#timers.at(-1)?.isOver === true) this.#timers.pop();
+      const next = this.#timers.at(-1);
       if (next === undefined || next.atMs > untilMs) break;
-      this.#timers = this.#timers.filter((it) => it !== next);
+      this.#timers.pop();
       this.#nowMs = Math.max(this.#nowMs, next.atMs);
       next.fn();
     }

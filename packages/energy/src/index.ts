@@ -274,3 +274,4 @@ export {
   type CheatRow,
 } from "./experiments/cheat.ts";
 export { type RandomStream, randomStream } from "./data/random-stream.ts";
+export { voteFromWire, voteToWire, type VoteWire, type VoteWireType } from "./market/vote/wire.ts";

@@ -18,7 +18,7 @@ import {
   rankSupervisors,
   revealLeaf,
 } from "@gridmesh/energy";
-import { canonicalBytes, isProtocolError } from "@gridmesh/protocol";
+import { canonicalBytes, isProtocolError, marketMessages } from "@gridmesh/protocol";
 import {
   context,
   gate,
@@ -252,6 +252,7 @@ function ballot(document: AuctionVote): SignedBallot {
 test("every way to cheat is convicted by its proof alone", () => {
   for (const [name, { proof, guilty }] of Object.entries(proofs())) {
     const shown = JSON.parse(JSON.stringify(proof)) as FraudProof;
+    assert.deepEqual(marketMessages.fraud_proof.body.parse({ proof: shown }), { proof: shown }, name);
     assert.deepEqual(checkFraudProof(shown, context), { kind: proof.kind, convicted: guilty, slotId }, name);
   }
 });
@@ -365,4 +366,20 @@ test("nobody is convicted of what was right", () => {
   const otherRules = { ...context, rules: { ...rules, kPermille: 400 } };
   const bent = proofs()["one micro too much"]!.proof;
   assert.throws(() => checkFraudProof(bent, otherRules), { code: "VERIFICATION_FAILED" });
+});
+
+test("an auction's documents are what its messages carry", () => {
+  assert.ok(supervisor !== undefined);
+  const bodies = {
+    order_commit: { slotId, rulesHash: honest.rulesHash, commitments: ids.slice(0, 16) },
+    order_receipt: { receipt: receipt(supervisor, "commit", ids.slice(0, 16)) },
+    gate_close: { gate: gate(ids), commitments: ids },
+    order_reveal: { reveals: reveals.slice(0, 16) },
+    clearing_result: { result: honest },
+  };
+  for (const [type, body] of Object.entries(bodies)) {
+    const { body: schema } = marketMessages[type as keyof typeof bodies];
+    assert.deepEqual(schema.parse(JSON.parse(JSON.stringify(body))), body, type);
+    assert.ok(!schema.safeParse({ ...body, more: 1 }).success, type);
+  }
 });

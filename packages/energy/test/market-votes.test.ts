@@ -9,10 +9,14 @@ import {
   quorumsOf,
   type SlotEnd,
   SlotVote,
+  voteFromWire,
   type VoteMessage,
   type VoteRecord,
   type VoteStep,
+  voteToWire,
+  type VoteWire,
 } from "@gridmesh/energy";
+import { canonicalBytes, limits, marketMessages } from "@gridmesh/protocol";
 import { result, reveals, rules, signAs, traders, voting } from "./auction-cases.ts";
 
 const ACK_BY_MS = 20_000;
@@ -66,7 +70,8 @@ class Table {
         this.sent.push({ kind: message.kind, round: roundOf(message) });
         for (const [index, seat] of this.seats.entries()) {
           const isFor = index !== at && (to === undefined || to === traders[index]!.agentId);
-          if (isFor && this.#hears(index, at)) due.push([index, seat.vote.receive(message, this.atMs)]);
+          if (!isFor || !this.#hears(index, at)) continue;
+          due.push([index, seat.vote.receive(travelled(message), this.atMs)]);
         }
       }
     }
@@ -84,6 +89,15 @@ class Table {
     }
     return who.map((index) => this.seats[index]!.vote.end);
   }
+}
+
+/** As it comes off the wire. */
+function travelled(message: VoteMessage): VoteMessage {
+  const { type, body } = voteToWire(message);
+  const read = marketMessages[type].body.parse(JSON.parse(JSON.stringify(body)));
+  const back = voteFromWire({ type, body: read } as VoteWire);
+  assert.deepEqual(back, JSON.parse(JSON.stringify(message)));
+  return back;
 }
 
 function roundOf(message: VoteMessage): number {
@@ -194,4 +208,24 @@ test("reports allow the latest lock, else the result that may be final, else not
 test("the phases of a slot follow its rules", () => {
   const phases = [130, 118, 110, 95, 80, 60, 5].map((beforeS) => phaseAt(900 - beforeS, 900, rules));
   assert.deepEqual(phases, ["commit", "close", "reveal", "result", "ack", "final", "over"]);
+});
+
+test("the largest message of a vote among 31 fits gossip", () => {
+  const { most } = quorumsOf(31);
+  const signer = traders[0]!;
+  const place = { agentId: signer.agentId, slotId: voting.slotId, rulesHash: voting.rulesHash };
+  const value = { vote: "ack", resultHash } as const;
+  const sign = signAs(signer);
+  const vote = sign("auction_vote", { ...place, round: 9, ...value, proposalHash: resultHash });
+  const lock = { ...value, round: 9 };
+  const report = sign("auction_report", { ...place, round: 10, first: value, lock });
+  const proposal = sign("auction_proposal", {
+    ...place,
+    round: 10,
+    ...value,
+    reports: Array.from({ length: most }, () => report),
+    certificate: Array.from({ length: most }, () => vote),
+  });
+  const bytes = canonicalBytes(voteToWire({ kind: "proposal", proposal }).body).length;
+  assert.ok(bytes < limits.gossipBytes - 2_048, `${bytes} bytes`);
 });

@@ -65,7 +65,7 @@ export function isBallot(type: BallotType, ballot: Ballot, context: VoteContext)
 }
 
 /** Whether so many different agents signed this value in this round. */
-export function isQuorum(
+function isQuorum(
   ballots: readonly (AuctionVote | AuctionLock)[],
   of: LockClaim & { readonly type: "auction_vote" | "auction_lock"; readonly needed: number },
   context: VoteContext,

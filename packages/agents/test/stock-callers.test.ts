@@ -54,7 +54,7 @@ test("stock callers of A2A and of MCP read the state of charge of every househol
     await client.connect(channelTransport(channel));
     const { structuredContent } = await client.callTool({ name: "get_soc_data", arguments: {} });
     await client.close();
-    const same = structuredContent as unknown as Level;
+    const same = structuredContent as Level;
     assert.equal(told.agentId, same.agentId);
     levels.push(told.stateOfChargePermille, same.stateOfChargePermille);
   }

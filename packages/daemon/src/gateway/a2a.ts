@@ -22,7 +22,7 @@ import type { GatewayContext, GatewayFace, GatewayRequest } from "./listener-typ
 import { refusalOf, statusOfMesh } from "./mcp-message.ts";
 import { openAgent, referenceIn } from "./mcp-target.ts";
 
-export const A2A_PREFIX = "/a2a";
+const A2A_PREFIX = "/a2a";
 /** A caller that wants an answer at once has it within this; others have streams. */
 const LONGEST_MS = 600_000;
 
@@ -59,8 +59,10 @@ async function answer(asked: GatewayRequest, context: GatewayContext, meta: Meta
   }
   const body = textOf(await readBody(request));
   try {
-    const open = path === A2A_PREFIX ? meta.openFor(caller) : undefined;
-    await answerMessage(asked, body, open ?? agentAt(asked, context));
+    // `{url}/a2a` is where the short calls are sent by those who have an agent's own address.
+    const place = path.replace(/(?<=\/[^/]+)\/a2a$/, "");
+    const open = place === A2A_PREFIX ? meta.openFor(caller) : agentAt(place, asked, context);
+    await answerMessage(asked, body, open);
   } catch (error) {
     throw new MessageRefusal(error, idIn(body));
   }
@@ -77,9 +79,9 @@ class MessageRefusal extends Error {
   }
 }
 
-/** `{url}/a2a` is where the short calls are sent by those who have an agent's own address. @throws ADDRESS_INVALID. */
-function agentAt({ path, caller }: GatewayRequest, { node }: GatewayContext): OpenFor {
-  const reference = referenceOf(path.replace(/(?<=\/[^/]+)\/a2a$/, ""));
+/** @throws ADDRESS_INVALID. */
+function agentAt(place: string, { caller }: GatewayRequest, { node }: GatewayContext): OpenFor {
+  const reference = referenceOf(place);
   return (opening, signal) => openAgent(node, { reference, caller, signal, ...opening });
 }
 

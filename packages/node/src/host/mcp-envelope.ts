@@ -39,7 +39,7 @@ export function withoutEnvelope(params: JsonValue): JsonValue {
   return kept.length === 0 ? rest : { ...rest, _meta: Object.fromEntries(kept) };
 }
 
-export function unsupported(requested: string, supported: readonly string[]): RpcError {
+function unsupported(requested: string, supported: readonly string[]): RpcError {
   return {
     code: MCP_ERROR.versionUnsupported,
     message: `Unsupported protocol version: ${requested}`,

@@ -10,7 +10,7 @@ export interface McpSdk {
 
 type Maker = (context: { readonly era: "modern" | "legacy" }) => Promise<never>;
 
-export interface ServeOptions {
+interface ServeOptions {
   readonly transport: McpTransport;
   readonly legacy: "serve" | "reject";
   readonly onerror: (error: Error) => void;

@@ -11,7 +11,7 @@ import { tell } from "./mcp-tell.ts";
 import { textAt, withMembers } from "./mcp-text.ts";
 import { isObject, MCP_ERROR, META, objectIn } from "./mcp-words.ts";
 
-export type TaskSupport = "optional" | "required";
+type TaskSupport = "optional" | "required";
 
 export interface TaskDeskOptions {
   /** Tools by name; `required`: a caller without the extension is refused. */

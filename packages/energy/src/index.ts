@@ -275,3 +275,4 @@ export {
 } from "./experiments/cheat.ts";
 export { type RandomStream, randomStream } from "./data/random-stream.ts";
 export { voteFromWire, voteToWire, type VoteWire, type VoteWireType } from "./market/vote/wire.ts";
+export { rememberVerified } from "./market/vote/remember.ts";

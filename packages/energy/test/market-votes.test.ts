@@ -7,6 +7,7 @@ import {
   isEnded,
   phaseAt,
   quorumsOf,
+  rememberVerified,
   type SlotEnd,
   SlotVote,
   voteFromWire,
@@ -208,6 +209,27 @@ test("reports allow the latest lock, else the result that may be final, else not
 test("the phases of a slot follow its rules", () => {
   const phases = [130, 118, 110, 95, 80, 60, 5].map((beforeS) => phaseAt(900 - beforeS, 900, rules));
   assert.deepEqual(phases, ["commit", "close", "reveal", "result", "ack", "final", "over"]);
+});
+
+test("a signature that held is not checked again, one that did not is", () => {
+  let checks = 0;
+  const verify = rememberVerified((type, document) => {
+    checks += 1;
+    return voting.verify(type, document);
+  }, 2);
+  const vote = (round: number) => {
+    const { agentId } = traders[0]!;
+    const { slotId, rulesHash } = voting;
+    return signAs(traders[0]!)("auction_vote", { agentId, slotId, rulesHash, round, vote: "void" });
+  };
+  assert.ok(verify("auction_vote", vote(0)) && verify("auction_vote", vote(0)));
+  assert.equal(checks, 1);
+  assert.ok(!verify("auction_vote", { ...vote(0), round: 1 }), "another content under that signature");
+  assert.ok(!verify("auction_lock", vote(0)), "another type");
+  assert.ok(
+    verify("auction_vote", vote(1)) && verify("auction_vote", vote(2)) && verify("auction_vote", vote(0)),
+  );
+  assert.equal(checks, 6, "no more than two are remembered");
 });
 
 test("the largest message of a vote among 31 fits gossip", () => {

@@ -143,6 +143,7 @@ export class Dishonest implements Member {
     if (this.#times > 3) return;
     if (this.#kind === "stale") this.#replay();
     if (this.#kind === "forges") this.#forge();
+    if (this.#kind === "bends") for (let time = 0; time < 30; time += 1) this.#bend();
     // Once one agent has its end, all are to come to the other.
     const [one, other] = world.plan.aims;
     this.#push(true, world.isStarOut ? other : one);
@@ -243,6 +244,44 @@ export class Dishonest implements Member {
     }
     const far = { ...this.#place(latestRound + 5 + world.roll(1_000_000)), first: { vote: "void" as const } };
     world.send(this.#index, { kind: "report", report: world.sign("auction_report", far), certificate: [] });
+  }
+
+  /** Says what others said with one field of it, or one field less, from elsewhere, and signs it. */
+  #bend(): void {
+    const { world, old } = this.#coalition;
+    const message = old[world.roll(old.length)];
+    const other = old.filter(({ kind }) => kind === message?.kind)[world.roll(20)] ?? message;
+    if (message === undefined || other === undefined) return;
+    const to = world.roll(world.plan.n);
+    if (to !== this.#index) world.post(this.#index, to, this.#crossed(message, other));
+  }
+
+  #crossed(message: VoteMessage, other: VoteMessage): VoteMessage {
+    const { world } = this.#coalition;
+    if (message.kind === "end" || other.kind === "end") {
+      const [one, two] = [message, other].map((it) => (it.kind === "end" ? it.end : undefined));
+      return one === undefined ? message : { kind: "end", end: this.#mixed(one, two ?? one) as typeof one };
+    }
+    const [ballot, from] = [ballotOf(message), ballotOf(other)];
+    if (ballot === undefined || from === undefined) return message;
+    const { signature: _, ...fields } = this.#mixed(ballot, from) as typeof ballot;
+    const type = `auction_${message.kind}` as const;
+    const signed = world.sign(type, { ...fields, agentId: this.#id });
+    return { ...message, [message.kind]: signed };
+  }
+
+  #mixed(one: object, other: object): object {
+    const { world } = this.#coalition;
+    const keys = Object.keys({ ...one, ...other });
+    const key = keys[world.roll(keys.length)] ?? "";
+    const { [key]: _, ...rest } = one as Record<string, unknown>;
+    const taken = (other as Record<string, unknown>)[key];
+    const optional = new Set(["reason", "resultHash", "proposalHash", "first", "lock", "acks", "locks"]);
+    if (key === "round") return { ...rest, round: world.roll(this.#coalition.latestRound + 3) };
+    if (Array.isArray(taken) && world.roll(2) === 0) return { ...rest, [key]: taken.slice(world.roll(3)) };
+    if (taken === undefined || (optional.has(key) && world.roll(2) === 0))
+      return optional.has(key) ? rest : one;
+    return { ...rest, [key]: taken };
   }
 
   /** Names and locks that nobody signed. */

@@ -3,8 +3,17 @@
 import { quorumsOf, type VoteValue } from "@gridmesh/energy";
 import type { Dice } from "../book-cases.ts";
 
-export type Liar = "silent" | "withholds" | "twins" | "forks" | "forges" | "stale";
-const liarKinds: readonly Liar[] = ["silent", "withholds", "twins", "forks", "forks", "forges", "stale"];
+export type Liar = "silent" | "withholds" | "twins" | "forks" | "forges" | "stale" | "bends";
+const liarKinds: readonly Liar[] = [
+  "silent",
+  "withholds",
+  "twins",
+  "forks",
+  "forks",
+  "forges",
+  "stale",
+  "bends",
+];
 
 export interface Partition {
   readonly fromMs: number;

@@ -6,6 +6,7 @@ import {
   documentHash,
   findFraud,
   type OrderReveal,
+  rememberVerified,
   resultOf,
   type SlotEnd,
   SlotVote,
@@ -49,6 +50,8 @@ interface Cleared {
   readonly reveals: readonly OrderReveal[];
 }
 
+/** Ballots of a few rounds of everybody. */
+const REMEMBERED = 1_000;
 const ASK_MS = 1_000;
 
 export class SlotLife {
@@ -70,7 +73,7 @@ export class SlotLife {
     const { slotId, rulesHash } = auction;
     this.#vote = new SlotVote(
       {
-        ...voteContext({ network, slotId, rulesHash, roll, verify }),
+        ...voteContext({ network, slotId, rulesHash, roll, verify: rememberVerified(verify, REMEMBERED) }),
         agentId: signer.agentId,
         sign: (type, fields) => auction.sign(type, fields, signer),
         ackByMs: beganAtMs + times.ackMs,

@@ -1,7 +1,7 @@
 /** One caller's channel to an MCP agent in the node's own process, and the server that answers on it. */
 
 import assert from "node:assert/strict";
-import { messageOf, ProtocolError, rpcFailure, type RpcMessage } from "@gridmesh/protocol";
+import { isProtocolError, messageOf, ProtocolError, rpcFailure, type RpcMessage } from "@gridmesh/protocol";
 import type { Caller, McpChange, McpFactory, McpFactoryContext, McpServerShape } from "../agent.ts";
 import type { Log } from "../log.ts";
 import type { AgentChannel, ChannelMode } from "../route/channel.ts";
@@ -66,8 +66,13 @@ export class McpConversation implements AgentEnd, ChangeListener {
     this.#stack.use(changes.join(this));
     void channel.closed.finally(() => this.#stack.dispose());
     const transport = agentTransport(channel, this);
-    const onerror = (error: unknown) =>
-      module.log.debug("mcp.agent", `agent ${module.name}: ${messageOf(error)}`);
+    const onerror = (error: unknown) => {
+      const text = `agent ${module.name}: ${messageOf(error)}`;
+      // What callers do wrong is theirs to hear; a factory that fails is the operator's.
+      if (!isProtocolError(error)) return module.log.debug("mcp.agent", text);
+      const why = error.cause === undefined ? "" : `: ${messageOf(error.cause)}`;
+      module.log.warn("mcp.factory", `${text}${why}`, { agent: module.name });
+    };
     if (kind === "own" && sdk !== undefined) {
       const legacy = mode === "session" ? "serve" : "reject";
       this.#handle = sdk.serve((context) => this.#make(context.era) as Promise<never>, {

@@ -1,7 +1,7 @@
 /** What a program hands to `createNode` to host an agent, and what the agent gets in return. */
 
 import type { AgentExecutor } from "@a2a-js/sdk/server";
-import type { E2eKey, JsonObject, JsonValue } from "@gridmesh/protocol";
+import type { BecknMandate, E2eKey, JsonObject, JsonValue } from "@gridmesh/protocol";
 import type {
   BecknExchange,
   BuyOptions,
@@ -152,6 +152,8 @@ export interface AgentDefinition {
   readonly methods?: Readonly<Record<string, MethodHandler>>;
   /** Absent: the agent can sign no order. */
   readonly policy?: SigningPolicy;
+  /** What its owner lets it say on the market, signed by the owner; absent: what the policy allows. */
+  readonly mandate?: BecknMandate | undefined;
   /** Called once the node runs; throws → AGENT_START_FAILED. */
   start?(context: AgentContext): Promise<void>;
   /** No new work from here on; called before the network closes. */

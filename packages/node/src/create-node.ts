@@ -210,5 +210,6 @@ function becknAgents(agents: AgentList): LocalAgents {
 }
 
 function localOf({ hosted, identity }: SeatedAgent): LocalAgent {
-  return { name: hosted.name, agentId: hosted.agentId, signer: identity.signer };
+  const { name, agentId, definition } = hosted;
+  return { name, agentId, signer: identity.signer, mandate: definition.mandate };
 }

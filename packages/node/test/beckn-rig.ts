@@ -1,6 +1,7 @@
 /** Beckn rooms over the memory network, each with a real desk; only signed trade messages go straight from desk to desk. */
 
 import {
+  type BecknMandate,
   becknV1,
   parseBecknBody,
   peerIdFromKey,
@@ -71,6 +72,8 @@ export interface NodeSetup {
   readonly moneyMicro?: number;
   readonly energyMilliWh?: number;
   readonly sells?: boolean;
+  /** Of the agent's owner. */
+  readonly mandate?: BecknMandate;
   /** Default those of the rig. */
   readonly settings?: BecknSettings;
   /** What the Beckn room sees of the desk; default the desk itself. */
@@ -153,7 +156,8 @@ export function createRig(seed = 1, settings: BecknSettings = {}): Rig {
       policy: { maxOrderMicro: 50_000_000, spendPerHourMicro: 100_000_000, maxOpenOrders: 12 },
     });
     const store = memoryStore();
-    const agent: LocalAgent = { name, agentId: signer.agentId, signer };
+    const { mandate } = setup;
+    const agent: LocalAgent = { name, agentId: signer.agentId, signer, mandate };
     rows.push(rowOf(agent, peerId));
     const validators: ((from: string, data: Uint8Array) => Promise<Verdict>)[] = [];
     const beckn = createBecknExchange({

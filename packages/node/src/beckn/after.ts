@@ -42,7 +42,7 @@ export function ordersOf(parts: RequestParts & { readonly signal: AbortSignal })
   ): Promise<Result> => {
     const signal = wait.signal ? AbortSignal.any([wait.signal, parts.signal]) : parts.signal;
     using deadline = startDeadline(ports.clock, { ...wait, signal }, WAIT_MS);
-    return askFor(parts, { buyer: own.buyer, offer: own.partner, deadline }, question);
+    return await askFor(parts, { buyer: own.buyer, offer: own.partner, deadline }, question);
   };
 
   return {

@@ -14,6 +14,7 @@ import { choiceOf } from "./choice.ts";
 import { createCarrier, type Frame, serveStream } from "./carrier.ts";
 import { resendOrder, tellBuyer } from "./courier.ts";
 import { openContext, verifyFrame } from "./inbound.ts";
+import { createWaiting } from "./mandate.ts";
 import { newId } from "./messages.ts";
 import { bundleOf } from "./bundle.ts";
 import { causeOf } from "./cause.ts";
@@ -25,7 +26,7 @@ import { BECKN_PROTOCOL, type BecknPorts, type LocalAgent } from "./ports.ts";
 import { createReceiver, type ReceiveParts } from "./receive.ts";
 import { Search, type SearchWish } from "./search.ts";
 import { createSeller } from "./seller.ts";
-import { orderOf } from "./steps.ts";
+import { orderOf, ownersSide } from "./steps.ts";
 import { tellSellers } from "./sellers-heard.ts";
 import type { BecknExchange, BuyOptions } from "./types.ts";
 
@@ -40,11 +41,10 @@ const MAX_SEARCHES = 1_000;
 /** Joins the domain's search topic, answers `/gridmesh/beckn/1`, and carries the desk's open orders. */
 export function createBecknExchange(given: BecknPorts): BecknExchange {
   const ports = { ...given, log: given.log.child("trade") };
-  const { clock, desk } = ports;
   const stopping = new AbortController();
   const { signal } = stopping;
   const { run: background, ended } = createBackground(ports, signal);
-  const audit = createAudit(clock);
+  const audit = createAudit(ports.clock);
   const counters = { searchesPublished: 0, searchesHeard: 0, offersSent: 0, offersReceived: 0 };
   const topic = `gridmesh/${ports.network}/search/${ports.domain}`;
   const frames = createFrameLog(ports);
@@ -66,6 +66,7 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
     policy,
     answers,
     pending: createPending(),
+    waiting: createWaiting(ports),
     seller: createSeller(ports, () => newId(ports)),
     searches: new Recent<Search>(MAX_SEARCHES),
     signal,
@@ -88,8 +89,9 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
     buy: async (agent, options: BuyOptions) =>
       buy({ ...parts, startSearch }, buyerNamed(ports, agent), endingWith(options, signal)),
     order: (agent, offer, options = {}) => orderOf(parts, buyerNamed(ports, agent), { offer, options }),
+    ...ownersSide(parts),
     trace: (transactionId) => audit.lines(transactionId),
-    causeOf: (id) => causeOf(audit.lines(id), ordersIn(desk, id)),
+    causeOf: (id) => causeOf(audit.lines(id), ordersIn(ports.desk, id)),
     bundle: (transactionId, options) => bundleHere(ports, frames, { transactionId, ...options }),
     counters: () => ({ ...counters }),
     async stop() {

@@ -6,6 +6,7 @@ import { becknDigestOf } from "../gate/engine.ts";
 import type { OrderTerms } from "../trade/types.ts";
 import { type Frame, signedBytes, signedHeader } from "./carrier.ts";
 import { becknOutcome } from "./decision.ts";
+import { checkMandate, escalates, type Waiting } from "./mandate.ts";
 import { bodyOf, newId, requestContext } from "./messages.ts";
 import { DECISION_WAIT_MS } from "./ports.ts";
 import {
@@ -23,6 +24,7 @@ const STATUS_WAIT_MS = 20_000;
 export interface PurchaseParts extends RequestParts {
   /** Aborted when the room closes. */
   readonly signal: AbortSignal;
+  readonly waiting: Waiting;
   readonly background: (work: Promise<unknown>) => void;
 }
 
@@ -46,6 +48,16 @@ export async function purchase(
 /** Holds what was agreed on, confirms it and waits for the decision. */
 export async function settle(parts: PurchaseParts, talk: Talk, agreed: BecknOrder): Promise<BuyStep> {
   const terms = termsOf(parts, talk, agreed);
+  const { buyer, offer } = talk;
+  try {
+    checkMandate(parts.ports, buyer, { action: "confirm", amountMicro: terms.amountMicro });
+  } catch (error) {
+    return failedStep(talk, agreed, error);
+  }
+  if (escalates(buyer) && talk.approved !== true) {
+    parts.waiting.add({ buyer, offer, agreed }, terms.amountMicro);
+    return { ...stepOf(talk, agreed, ""), outcome: "failed", reason: "SPEND_LIMIT" };
+  }
   const frame = confirmFrame(parts, talk, { terms, agreed });
   try {
     await parts.ports.desk.hold(terms, signedBytes(frame));
@@ -81,7 +93,11 @@ export interface Wish {
 
 /** @throws QUOTE_CHANGED, and as `askFor`. */
 export async function select(parts: PurchaseParts, talk: Conversation, wish: Wish): Promise<BecknOrder> {
-  return checkQuote(await ask(parts, talk, { action: "select", content: wish.draft }), wish);
+  const quoted = checkQuote(await ask(parts, talk, { action: "select", content: wish.draft }), wish);
+  // What it comes to is known now: nothing more is asked for what may not be ordered.
+  const amount = amountMicro(quoted.quantityMilliWh, quoted.priceMicroPerKWh);
+  checkMandate(parts.ports, talk.buyer, { action: "select", amountMicro: amount });
+  return quoted;
 }
 
 /** @throws QUOTE_CHANGED, QUANTITY_UNAVAILABLE, and as `askFor`. */

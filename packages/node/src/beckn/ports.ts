@@ -1,6 +1,6 @@
 /** What the Beckn room stands on, and the figures it keeps to. */
 
-import type { BecknProfile, Signer, VerifyEngine } from "@gridmesh/protocol";
+import type { BecknMandate, BecknProfile, Signer, VerifyEngine } from "@gridmesh/protocol";
 import type { Clock, Random, Wait } from "../clock.ts";
 import type { GossipGate } from "../gate/gossip.ts";
 import type { Log } from "../log.ts";
@@ -16,6 +16,8 @@ export interface LocalAgent {
   readonly name: string;
   readonly agentId: string;
   readonly signer: Signer;
+  /** What its owner allows besides the signing policy; absent: all of it. */
+  readonly mandate?: BecknMandate | undefined;
 }
 
 /** The node's own agents as Beckn sees them. */

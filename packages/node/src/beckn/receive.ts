@@ -19,6 +19,7 @@ import type { Audit } from "./audit.ts";
 import { type Carrier, type Frame, replyFrame, replyTo } from "./carrier.ts";
 import type { Catalogs } from "./catalogs.ts";
 import { concludeOrder } from "./decision.ts";
+import type { Waiting } from "./mandate.ts";
 import {
   addressee,
   type BecknReceived,
@@ -56,6 +57,7 @@ export interface ReceiveParts {
   readonly searches: Recent<Search>;
   readonly asked: Asked;
   readonly catalogs: Catalogs;
+  readonly waiting: Waiting;
   readonly carrier: Carrier;
   readonly outside: Pick<OutsideRoom, "programOf">;
   readonly background: (work: Promise<unknown>) => void;

@@ -14,6 +14,7 @@ import type { Audit } from "./audit.ts";
 import type { Carrier } from "./carrier.ts";
 import { errorOfFault } from "./faults.ts";
 import type { BecknReceived } from "./inbound.ts";
+import { checkMandate } from "./mandate.ts";
 import { bodyOf, newId, requestContext } from "./messages.ts";
 import type { PendingCallbacks } from "./pending.ts";
 import type { BecknPorts, LocalAgent } from "./ports.ts";
@@ -46,6 +47,8 @@ export interface Conversation {
 /** … about one offer. */
 export interface Talk extends Conversation {
   readonly offer: Offer;
+  /** The buyer's owner has said yes to it. */
+  readonly approved?: boolean | undefined;
   /** What this seller lacks is to be bought from the next. */
   readonly moreWanted?: boolean | undefined;
 }
@@ -94,6 +97,7 @@ export async function askFor<Result>(
   const { ports, carrier, audit, pending } = parts;
   const { action, content, read } = question;
   const { buyer, offer, deadline } = talk;
+  checkMandate(ports, buyer, { action });
   const messageId = newId(ports);
   const seller = { agentId: offer.seller, uri: offer.sellerUri };
   const context = requestContext(ports, buyer, {

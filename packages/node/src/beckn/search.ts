@@ -19,6 +19,7 @@ import { publishedTo, UNSPOKEN_LINE } from "./cause.ts";
 import { type Carrier, type Letter, signatureOf, signedHeader } from "./carrier.ts";
 import { type BecknReceived, checkRequestDigest, profilesOf } from "./inbound.ts";
 import { knownSellers, peersOf } from "./known-sellers.ts";
+import { checkMandate } from "./mandate.ts";
 import { bodyOf, newId, requestContext } from "./messages.ts";
 import {
   type BecknPorts,
@@ -178,6 +179,7 @@ export class Search {
     const messageId = newId(ports);
     // Whoever was silent may not speak the revision of the first publication.
     const profile = this.#profiles[this.#published.size % this.#profiles.length] ?? "beckn/2";
+    checkMandate(ports, buyer, { action: "search" });
     const context = requestContext(ports, buyer, { action: "search", transactionId, messageId });
     const body = bodyOf(profile, context, this.#content());
     const letter = { profile, action: "search", messageId, body, signer: buyer.signer } as const;

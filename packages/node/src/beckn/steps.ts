@@ -6,7 +6,7 @@ import { startDeadline } from "../deadline.ts";
 import { checkTime, draftOf, initialise, type PurchaseParts, select, settle } from "./order.ts";
 import type { LocalAgent } from "./ports.ts";
 import type { Talk } from "./requests.ts";
-import type { Offer, OfferOrder, OrderOptions } from "./types.ts";
+import type { BecknExchange, BuyStep, Offer, OfferOrder, OrderOptions } from "./types.ts";
 
 /** Of each step. */
 const STEP_MS = 20_000;
@@ -41,7 +41,7 @@ export function orderOf(
   const step = async <Result>(wait: Wait, act: (talk: Talk) => Promise<Result>): Promise<Result> => {
     const signal = wait.signal ? AbortSignal.any([wait.signal, parts.signal]) : parts.signal;
     using deadline = startDeadline(parts.ports.clock, { ...wait, signal }, STEP_MS);
-    return act({ buyer, offer, deadline });
+    return await act({ buyer, offer, deadline });
   };
   const selectIt = async (talk: Talk) => {
     initialised = undefined;
@@ -72,4 +72,24 @@ export function orderOf(
         }
       }),
   };
+}
+
+/** What an owner sees of the orders that wait for a word. */
+export function ownersSide(parts: PurchaseParts): Pick<BecknExchange, "waiting" | "approve" | "refuse"> {
+  const { waiting } = parts;
+  return {
+    waiting: () => waiting.list(),
+    approve: (id, wait = {}) => approve(parts, id, wait),
+    refuse: (id) => waiting.take(id) !== undefined,
+  };
+}
+
+async function approve(parts: PurchaseParts, id: string, wait: Wait): Promise<BuyStep> {
+  const held = parts.waiting.take(id);
+  if (held === undefined) throw new ProtocolError("ORDER_NOT_FOUND", `no order ${id} waits for its owner`);
+  const { buyer, offer, agreed } = held;
+  checkTime(parts, agreed);
+  const signal = wait.signal ? AbortSignal.any([wait.signal, parts.signal]) : parts.signal;
+  using deadline = startDeadline(parts.ports.clock, { ...wait, signal }, STEP_MS);
+  return await settle(parts, { buyer, offer, deadline, approved: true }, agreed);
 }

@@ -174,6 +174,21 @@ export interface OfferOrder {
   confirm(wait?: Wait): Promise<BuyStep>;
 }
 
+/** A confirm that its agent's owner has to say yes to. */
+export interface WaitingOrder {
+  readonly id: string;
+  /** The buyer's name. */
+  readonly agent: string;
+  readonly transactionId: string;
+  readonly seller: string;
+  readonly sellerName: string;
+  readonly quantityMilliWh: number;
+  readonly amountMicro: number;
+  readonly currency: string;
+  /** Market time at which it is over. */
+  readonly untilMs: number;
+}
+
 /** Where an order can be followed. */
 export interface Tracking {
   readonly url: string;
@@ -220,6 +235,12 @@ export interface BecknExchange {
   buy(agent: string, options: BuyOptions): Promise<BuyOutcome>;
   /** One offer, ordered as `agent`. @throws AGENT_NOT_FOUND, INVALID_PARAMS (more than is offered). */
   order(agent: string, offer: Offer, options?: OrderOptions): OfferOrder;
+  /** Confirms held back until their owner says yes, oldest first. */
+  waiting(): readonly WaitingOrder[];
+  /** The owner's yes: holds the money and confirms. @throws ORDER_NOT_FOUND when it waits no more. */
+  approve(id: string, wait?: Wait): Promise<BuyStep>;
+  /** The owner's no; false when it waits no more. */
+  refuse(id: string): boolean;
   /** Messages of a transaction, oldest first, for `trade trace`. */
   trace(transactionId: string): readonly TraceLine[];
   /** Why a need of an own agent was not met; undefined where it was, or nothing of it is known. */

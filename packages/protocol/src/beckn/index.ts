@@ -40,6 +40,7 @@ export {
   MAX_BECKN_BODY_BYTES,
   MAX_BECKN_HEADER_BYTES,
 } from "./frame.ts";
+export { type BecknMandate, type MandateTerms, readMandate, signMandate } from "./mandate.ts";
 export { importedKey } from "./imported-key.ts";
 export {
   type BecknCatalog,

@@ -11,7 +11,8 @@ import {
 } from "@gridmesh/protocol";
 import type { Clock, Random, Wait } from "./clock.ts";
 import { startDeadline } from "./deadline.ts";
-import { type OfferedMcp, offerAsA2a, type OpenChannel } from "./host/a2a-offer.ts";
+import { type A2aOffer, type OfferedMcp, offerAsA2a } from "./host/a2a-offer.ts";
+import { TaskRoom } from "./host/a2a-task-room.ts";
 import { exchangeA2a } from "./host/a2a-exchange.ts";
 import { channelTransportFactory } from "./host/a2a-transport.ts";
 import type { CardPlace } from "./host/card.ts";
@@ -47,7 +48,7 @@ export interface NodeCards {
   /** A card under other addresses, signed by this node: its `kid` is the PeerId. */
   readdress(card: JsonObject, interfaces: readonly CardInterface[]): Promise<JsonObject>;
   /** Channels of A2A to what speaks MCP on channels and is none of this node's agents: its tools are skills. */
-  offer(name: string, mcp: OfferedMcp): OpenChannel;
+  offer(name: string, mcp: OfferedMcp): A2aOffer;
 }
 
 export interface CardsOptions {
@@ -60,6 +61,7 @@ export interface CardsOptions {
 }
 
 export function nodeCards({ node, clock, random, log, engine, signer }: CardsOptions): NodeCards {
+  const tasks = new TaskRoom();
   const checkAt = async (card: JsonObject, place: CardPlace) => {
     // Who told us over a link of its own which key it has, has this one and no other.
     const known = node.registry.known().find((row) => row.confirmed && isAt(row, place));
@@ -92,7 +94,7 @@ export function nodeCards({ node, clock, random, log, engine, signer }: CardsOpt
     },
     offer(name, mcp) {
       const newId = () => uuidV7(clock.nowMs(), random);
-      return offerAsA2a(mcp, { name, nodeId: node.id, signer, clock, log, newId, allows: () => true });
+      return offerAsA2a(mcp, { name, nodeId: node.id, signer, clock, log, newId, tasks, allows: () => true });
     },
   };
 }

@@ -31,7 +31,6 @@ export type {
   OutsideReply,
   SearchIntent,
   Tracking,
-  WaitingOrder,
 } from "./beckn/types.ts";
 export { a2aTransport, type CardInterface, type CardRead, type NodeCards } from "./cards.ts";
 export { type Clock, type Random, systemClock, systemRandom, type Wait } from "./clock.ts";
@@ -50,7 +49,7 @@ export type { AgentOptions, Registration } from "./host/agent-list.ts";
 export type { ChildrenOptions } from "./host/children.ts";
 export { a2aFailure } from "./route/a2a-errors.ts";
 export { type A2aExchange, type A2aQuestion, exchangeA2a, type OpenA2a } from "./host/a2a-exchange.ts";
-export type { OfferedMcp, OpenChannel } from "./host/a2a-offer.ts";
+export type { A2aOffer, OfferedMcp, OpenChannel } from "./host/a2a-offer.ts";
 export type { CardDraft, CardSkill } from "./host/card.ts";
 export type { AgentSource } from "./host/host-agent.ts";
 export type { AgentKind } from "./host/in-process.ts";

@@ -47,8 +47,10 @@ export const nodeLimits = {
   a2aTasks: 4_096,
   /** An open task that did not change for so long may be given up, if there is no room for others. */
   a2aTaskIdleMs: 3_600_000,
-  /** Text of the tasks that one agent keeps. */
+  /** Text of the tasks that all agents keep, of it that of open ones, and of these one caller's at one agent. */
   a2aTaskChars: 64 * 1_024 * 1_024,
+  a2aOpenTaskChars: 32 * 1_024 * 1_024,
+  a2aOpenCharsPerCaller: 8 * 1_024 * 1_024,
   /** Larger calls, and calls of methods with larger answers, take a second stream and delay nothing small. */
   rpcBulkBytes: 64 * 1024,
   /** Bytes of such calls under way for one peer, and for all: what they are read into is many times as large. */

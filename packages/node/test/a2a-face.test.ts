@@ -322,3 +322,26 @@ test("who waits for an agent that stops is told so", async () => {
   const last = answers.at(-1) ?? {};
   assert.deepEqual([last["id"], reasonOf(last)], [5, "AGENT_UNAVAILABLE"]);
 });
+
+test("a caller's open tasks have a bound in size too, and ended ones give way to others", async () => {
+  const { ask } = await rig();
+  const parts = [{ text: "x".repeat(3_000_000) }];
+  const open = { ...message("ask", { parts }), configuration: { returnImmediately: true } };
+  const answers: JsonObject[] = [];
+  for (let id = 0; id < 4; id += 1) answers.push(await ask({ id, method: "SendMessage", params: open }));
+  assert.deepEqual(
+    answers.map((answer) => answer["error"] !== undefined),
+    [false, false, false, true],
+  );
+  assert.equal(reasonOf(answers[3] ?? {}), "QUOTA_EXCEEDED");
+  const ended = { ...message("get_soc_data", { parts }), configuration: { historyLength: 0 } };
+  const ids: JsonValue[] = [];
+  for (let id = 0; id < 22; id += 1) {
+    const { result } = await ask({ id, method: "SendMessage", params: ended }, undefined, BOB);
+    ids.push((result as { task: { id: string } }).task.id);
+  }
+  const get = (id: JsonValue | undefined) =>
+    ask({ id: 1, method: "GetTask", params: { id: id ?? null, historyLength: 0 } }, undefined, BOB);
+  assert.equal(errorOf(await get(ids[0])).code, -32_001);
+  assert.ok((await get(ids.at(-1)))["result"]);
+});

@@ -10,6 +10,7 @@ import { withBothFaces } from "../src/host/adapters.ts";
 import { channelTransportFactory } from "../src/host/a2a-transport.ts";
 import type { HostedAgent } from "../src/host/in-process.ts";
 import { guardedFetch } from "../src/host/ssrf-fetch.ts";
+import { TaskRoom } from "../src/host/a2a-task-room.ts";
 import { silentLog } from "../src/log.ts";
 import { type Elsewhere, a2aElsewhere } from "./a2a-elsewhere.ts";
 import { SampleExecutor, sampleCard } from "./a2a-agents.ts";
@@ -44,6 +45,7 @@ function hosted(card = elsewhere.url): HostedAgent {
       log: silentLog(),
       newId: () => crypto.randomUUID(),
       allows: () => true,
+      tasks: new TaskRoom(),
     },
   );
   agent.become("ready");

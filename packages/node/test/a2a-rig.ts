@@ -13,6 +13,7 @@ import { loadA2a } from "../src/host/a2a-sdk.ts";
 import { channelTransportFactory } from "../src/host/a2a-transport.ts";
 import type { CardDraft } from "../src/host/card.ts";
 import { identityFromSeed } from "../src/identity.ts";
+import { TaskRoom } from "../src/host/a2a-task-room.ts";
 import { silentLog } from "../src/log.ts";
 import type { AgentChannel, ChannelOpening } from "../src/route/channel.ts";
 
@@ -51,6 +52,7 @@ export async function faceRig(
     log: silentLog(),
     newId: () => `id-${(ids += 1)}`,
     allows: () => true,
+    tasks: new TaskRoom(),
   };
   const draft = () => Promise.resolve(card);
   const face = new A2aFace(

@@ -11,6 +11,7 @@ import { withBothFaces } from "../src/host/adapters.ts";
 import { channelTransportFactory } from "../src/host/a2a-transport.ts";
 import { hostInProcess, type HostedAgent } from "../src/host/in-process.ts";
 import { channelTransport } from "../src/host/mcp-transport.ts";
+import { TaskRoom } from "../src/host/a2a-task-room.ts";
 import { silentLog } from "../src/log.ts";
 import type { ChannelMode } from "../src/route/channel.ts";
 import { SampleExecutor, sampleCard } from "./a2a-agents.ts";
@@ -94,6 +95,7 @@ function hosted(definition: Omit<AgentDefinition, "capabilities">, allows: Allow
     log: silentLog(),
     newId: () => `id-${(ids += 1)}`,
     allows,
+    tasks: new TaskRoom(),
   });
   agent.become("ready");
   return agent;

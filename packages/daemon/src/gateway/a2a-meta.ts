@@ -1,6 +1,6 @@
 /** `/a2a` without a target: the meta-agent, in A2A; what the node's own card describes. */
 
-import type { OpenChannel } from "@gridmesh/node";
+import type { A2aOffer, OpenChannel } from "@gridmesh/node";
 import type { GatewayCaller } from "./guard.ts";
 import type { GatewayContext } from "./listener-types.ts";
 import { openMeta } from "./mcp-meta.ts";
@@ -11,11 +11,12 @@ import { userOf } from "./mcp-target.ts";
 const KEPT = 256;
 
 interface Seat {
-  caller: GatewayCaller;
-  open: OpenChannel;
+  /** Changes when what a token of this name reaches does. */
+  readonly asks: { caller: GatewayCaller };
+  readonly offer: A2aOffer;
 }
 
-export class MetaDesk {
+export class MetaDesk implements Disposable {
   readonly #context: GatewayContext;
   /** By caller: the meta-agent acts with its caller's rights. */
   readonly #seats = new Map<string, Seat>();
@@ -28,20 +29,25 @@ export class MetaDesk {
   openFor(caller: GatewayCaller): (opening: Parameters<OpenChannel>[0]) => ReturnType<OpenChannel> {
     const { node } = this.#context;
     const who = { kind: "local", peerId: node.id, ...userOf(node.id, caller) } as const;
-    const { open } = this.#seatOf(caller);
+    const { open } = this.#seatOf(caller).offer;
     return (opening) => open(opening, { caller: who, signal: new AbortController().signal });
+  }
+
+  [Symbol.dispose](): void {
+    for (const { offer } of this.#seats.values()) offer[Symbol.dispose]();
+    this.#seats.clear();
   }
 
   #seatOf(caller: GatewayCaller): Seat {
     const key = JSON.stringify([caller.anonymous, caller.scope, caller.token ?? null]);
     const seat = this.#seats.get(key) ?? this.#newSeat(caller);
-    // What a token of this name reaches may have changed.
-    seat.caller = caller;
+    seat.asks.caller = caller;
     this.#seats.delete(key);
     this.#seats.set(key, seat);
-    for (const oldest of this.#seats.keys()) {
+    for (const [oldest, { offer }] of this.#seats) {
       if (this.#seats.size <= KEPT) break;
       this.#seats.delete(oldest);
+      offer[Symbol.dispose]();
     }
     return seat;
   }
@@ -49,9 +55,9 @@ export class MetaDesk {
   #newSeat(caller: GatewayCaller): Seat {
     const context = this.#context;
     const { node, version } = context;
-    const seat: Seat = { caller, open: () => Promise.reject(new Error("not open yet")) };
-    seat.open = node.cards.offer("node", {
-      open: async ({ mode }) => openMeta(context, metaToolsOf(context), { caller: seat.caller, mode }),
+    const asks = { caller };
+    const offer = node.cards.offer("node", {
+      open: async ({ mode }) => openMeta(context, metaToolsOf(context), { ...asks, mode }),
       card: {
         name: `gridmesh node ${node.id}`,
         description:
@@ -59,6 +65,6 @@ export class MetaDesk {
         version,
       },
     });
-    return seat;
+    return { asks, offer };
   }
 }

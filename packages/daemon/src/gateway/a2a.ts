@@ -36,7 +36,7 @@ export function openA2aFace(context: GatewayContext): GatewayFace {
         await refuse(asked, error, context);
       }
     },
-    [Symbol.dispose]: () => undefined,
+    [Symbol.dispose]: () => meta[Symbol.dispose](),
   };
 }
 

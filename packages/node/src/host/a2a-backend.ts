@@ -21,6 +21,7 @@ export async function executorBackend(sdk: A2aSdk, room: A2aRoom, parts: Executo
   const buses = new sdk.server.DefaultExecutionEventBusManager();
   const shelf = new TaskShelf({
     sdk,
+    room: room.tasks,
     clock: room.clock,
     onGivenUp(id, context) {
       const bus = buses.getByTaskId(id, context);
@@ -40,5 +41,6 @@ export async function executorBackend(sdk: A2aSdk, room: A2aRoom, parts: Executo
     handler: new sdk.server.DefaultRequestHandler(card, shelf, guarded, buses),
     checkRoom: (owner) => shelf.checkRoom(owner),
     owns: (owner, id) => shelf.owns(owner, id),
+    close: () => shelf.close(),
   };
 }

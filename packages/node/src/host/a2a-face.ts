@@ -30,6 +30,8 @@ export interface A2aBackend {
   checkRoom(owner: string): void;
   /** Whether a task is this owner's: others are not to be referred to. */
   owns(owner: string, taskId: string): boolean;
+  /** Forgets its tasks. */
+  close(): void;
 }
 
 export interface A2aRequest {
@@ -78,6 +80,10 @@ export class A2aFace {
     const old = new sdk.old.LegacyJsonRpcTransportHandler(backend.handler);
     this.#now = (body, context) => now.handle(body, context);
     this.#old = (body, context) => old.handle(body, context);
+  }
+
+  close(): void {
+    this.#backend.close();
   }
 
   /** The card as a caller may see it, signed by the agent. */

@@ -21,17 +21,32 @@ export interface OfferedMcp {
   readonly card: CardDraft;
 }
 
-/** Channels of A2A to it. @throws PROTOCOL_UNSUPPORTED for any other proto. */
-export function offerAsA2a({ open, card }: OfferedMcp, room: A2aRoom): OpenChannel {
+/** Channels of A2A to what is offered, until it is disposed of. */
+export interface A2aOffer extends Disposable {
+  /** @throws PROTOCOL_UNSUPPORTED for any other proto. */
+  readonly open: OpenChannel;
+}
+
+export function offerAsA2a({ open, card }: OfferedMcp, room: A2aRoom): A2aOffer {
+  const stop = new AbortController();
   let face: Promise<A2aFace> | undefined;
-  return async (opening, context) => {
-    if (opening.proto !== "a2a" || opening.mode === "session") {
-      throw new ProtocolError("PROTOCOL_UNSUPPORTED", "a2a has modes call and listen");
-    }
-    face ??= openFace(open, card, room);
-    const none = () => undefined;
-    const stop = new AbortController().signal;
-    return a2aChannel({ face: await face, opening, context, stop, onBegin: none, onEnd: none });
+  return {
+    async open(opening, context) {
+      if (opening.proto !== "a2a" || opening.mode === "session") {
+        throw new ProtocolError("PROTOCOL_UNSUPPORTED", "a2a has modes call and listen");
+      }
+      face ??= openFace(open, card, room);
+      const none = () => undefined;
+      const { signal } = stop;
+      return a2aChannel({ face: await face, opening, context, stop: signal, onBegin: none, onEnd: none });
+    },
+    [Symbol.dispose]() {
+      stop.abort();
+      face?.then(
+        (opened) => opened.close(),
+        () => undefined,
+      );
+    },
   };
 }
 

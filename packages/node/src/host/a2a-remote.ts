@@ -81,6 +81,7 @@ class RemoteA2aAgent implements HostedAgent {
       needsSkill: false,
       checkRoom: () => undefined,
       owns: (owner, taskId) => handler.owns(owner, taskId),
+      close: () => undefined,
     });
   }
 

@@ -5,6 +5,7 @@ import type { Caller } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import type { Asked } from "../gate/access.ts";
 import type { Log } from "../log.ts";
+import type { TaskRoom } from "./a2a-task-room.ts";
 
 export interface A2aRoom {
   /** The agent's. */
@@ -14,6 +15,8 @@ export interface A2aRoom {
   readonly clock: Clock;
   readonly log: Log;
   readonly newId: () => string;
+  /** Shared by all agents of the node. */
+  readonly tasks: TaskRoom;
   /** Whether a caller may ask this of the agent: what an adapter asks in its name, it must be allowed itself. */
   readonly allows: (caller: Caller, asked: Asked) => boolean;
 }

@@ -6,6 +6,7 @@ import { ProtocolError } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 import { nodeLimits } from "../limits.ts";
 import type { A2aSdk } from "./a2a-sdk.ts";
+import type { TaskHolder, TaskRoom } from "./a2a-task-room.ts";
 
 const ENDED: ReadonlySet<unknown> = new Set([
   "TASK_STATE_COMPLETED",
@@ -35,36 +36,47 @@ interface KeptTask {
 }
 
 export interface TaskShelfOptions {
+  readonly room: TaskRoom;
   readonly sdk: A2aSdk;
   readonly clock: Clock;
   /** Told of each open task that is given up. */
   readonly onGivenUp: (id: string, context: ServerCallContext) => void;
 }
 
-export class TaskShelf implements TaskStore {
+export class TaskShelf implements TaskStore, TaskHolder {
   readonly #options: TaskShelfOptions;
   /** Oldest change first. */
   readonly #tasks = new Map<string, KeptTask>();
   /** Tasks not ended, by owner. */
-  readonly #open = new Map<string, number>();
+  readonly #open = new Map<string, OpenTasks>();
   #openTotal = 0;
-  #chars = 0;
+  endedChars = 0;
   #seq = 0;
 
   constructor(options: TaskShelfOptions) {
     this.#options = options;
+    options.room.join(this);
   }
 
   /** Whether a caller may begin one more. @throws QUOTA_EXCEEDED. */
   checkRoom(owner: string): void {
-    const isFull = this.#openTotal >= nodeLimits.a2aTasks;
-    if (isFull || (this.#open.get(owner) ?? 0) >= nodeLimits.a2aOpenTasksPerCaller) this.#giveUpOld();
-    if ((this.#open.get(owner) ?? 0) >= nodeLimits.a2aOpenTasksPerCaller) {
-      throw new ProtocolError("QUOTA_EXCEEDED", "too many tasks of this caller are open");
-    }
-    if (this.#openTotal >= nodeLimits.a2aTasks) {
-      throw new ProtocolError("QUOTA_EXCEEDED", "too many tasks of this agent are open");
-    }
+    if (this.#lacksRoom(owner) !== undefined) this.#giveUpOld();
+    const why = this.#lacksRoom(owner);
+    if (why !== undefined) throw new ProtocolError("QUOTA_EXCEEDED", `too many open tasks of this ${why}`);
+  }
+
+  #lacksRoom(owner: string): "caller" | "agent" | "node" | undefined {
+    const { tasks, chars } = this.#open.get(owner) ?? NONE;
+    if (tasks >= nodeLimits.a2aOpenTasksPerCaller || chars >= nodeLimits.a2aOpenCharsPerCaller)
+      return "caller";
+    if (this.#openTotal >= nodeLimits.a2aTasks) return "agent";
+    return this.#options.room.isFull ? "node" : undefined;
+  }
+
+  /** Forgets all and leaves the room to others. */
+  close(): void {
+    for (const key of this.#tasks.keys()) this.#drop(key);
+    this.#options.room.leave(this);
   }
 
   owns(owner: string, id: string): boolean {
@@ -131,25 +143,39 @@ export class TaskShelf implements TaskStore {
     throw new this.#options.sdk.errors.RequestMalformedError("no such page");
   }
 
+  dropOldestEnded(): boolean {
+    for (const [key, kept] of this.#tasks) {
+      if (!kept.ended || kept.seq === this.#seq) continue;
+      this.#drop(key);
+      return true;
+    }
+    return false;
+  }
+
   #keep(kept: KeptTask): void {
     this.#tasks.set(keyOf(kept.owner, kept.id), kept);
-    this.#chars += kept.text.length;
-    if (!kept.ended) this.#count(kept.owner, 1);
+    this.#count(kept, 1);
   }
 
   #drop(key: string): void {
     const kept = this.#tasks.get(key);
     if (kept === undefined) return;
     this.#tasks.delete(key);
-    this.#chars -= kept.text.length;
-    if (!kept.ended) this.#count(kept.owner, -1);
+    this.#count(kept, -1);
   }
 
-  #count(owner: string, more: number): void {
-    const open = (this.#open.get(owner) ?? 0) + more;
-    this.#openTotal += more;
-    if (open === 0) this.#open.delete(owner);
-    else this.#open.set(owner, open);
+  #count({ owner, ended, text }: KeptTask, sign: 1 | -1): void {
+    const chars = sign * text.length;
+    this.#options.room.count(chars, !ended);
+    if (ended) {
+      this.endedChars += chars;
+      return;
+    }
+    const open = this.#open.get(owner) ?? NONE;
+    const now = { tasks: open.tasks + sign, chars: open.chars + chars };
+    this.#openTotal += sign;
+    if (now.tasks === 0) this.#open.delete(owner);
+    else this.#open.set(owner, now);
   }
 
   /** Those that wait for an answer nobody gives, or for an agent that says nothing more. */
@@ -167,12 +193,17 @@ export class TaskShelf implements TaskStore {
 
   /** An open task is not forgotten for others; they are bounded where they begin. */
   #makeRoom(): void {
-    for (const [key, kept] of this.#tasks) {
-      if (this.#tasks.size <= nodeLimits.a2aTasks && this.#chars <= nodeLimits.a2aTaskChars) return;
-      if (kept.ended && kept.seq !== this.#seq) this.#drop(key);
-    }
+    if (this.#tasks.size > nodeLimits.a2aTasks) this.dropOldestEnded();
+    this.#options.room.makeRoom();
   }
 }
+
+interface OpenTasks {
+  readonly tasks: number;
+  readonly chars: number;
+}
+
+const NONE: OpenTasks = { tasks: 0, chars: 0 };
 
 /** Whose tasks: the caller's name, as the face made it. */
 function ownerOf(context: ServerCallContext): string {

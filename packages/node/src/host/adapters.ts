@@ -102,6 +102,7 @@ class TwoFacedAgent implements HostedAgent {
   async close(): Promise<void> {
     this.#stop.abort();
     await Promise.all([this.#inner.close(), this.#tools?.close()]);
+    (await this.#face?.catch(() => undefined))?.close();
   }
 
   call(method: string, params: JsonValue, context: CallContext): Promise<JsonValue> {

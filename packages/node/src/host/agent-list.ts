@@ -7,6 +7,7 @@ import type { AccessJudge } from "../gate/access.ts";
 import type { Identity } from "../identity.ts";
 import { nodeLimits } from "../limits.ts";
 import type { Log } from "../log.ts";
+import { TaskRoom } from "./a2a-task-room.ts";
 import { withBothFaces } from "./adapters.ts";
 import { type AgentSource, hostAgent, type HostAgentOptions, type HostParts } from "./host-agent.ts";
 import type { HostedAgent } from "./in-process.ts";
@@ -74,6 +75,7 @@ const STOP_MS = 300;
 class Seats implements AgentList {
   readonly #options: AgentListOptions;
   readonly #seats = new Map<string, Seat>();
+  readonly #tasks = new TaskRoom();
 
   constructor(options: AgentListOptions) {
     this.#options = options;
@@ -134,6 +136,7 @@ class Seats implements AgentList {
       clock,
       log,
       newId: () => uuidV7(clock.nowMs(), random),
+      tasks: this.#tasks,
       allows: (caller, asked) => access.allows(inner, caller, asked),
     });
   }

@@ -56,7 +56,7 @@ export function createBecknExchange(given: BecknPorts): BecknExchange {
     kept.published(frame);
     answers.hear(openContext(ports, verifyFrame(ports, frame)));
   };
-  const policy = createPolicy(clock);
+  const policy = createPolicy(ports.clock);
   const outside = createOutside({ ports, audit, carrier, policy, topic, asked, hearOwn });
   const catalogs = createCatalogs(ports);
   const shared = { ports, audit, background, carrier, counters, outside, asked, catalogs };

@@ -31,6 +31,7 @@ export type {
   OutsideReply,
   SearchIntent,
   Tracking,
+  WaitingOrder,
 } from "./beckn/types.ts";
 export { a2aTransport, type CardInterface, type CardRead, type NodeCards } from "./cards.ts";
 export { type Clock, type Random, systemClock, systemRandom, type Wait } from "./clock.ts";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { manualClock } from "@gridmesh/node/testing";
 import { createNode, memory, memoryHub, silentLog } from "@gridmesh/node";
 import { operator } from "../src/gateway/guard.ts";
 import { openMcpFace } from "../src/gateway/mcp.ts";
@@ -10,11 +11,14 @@ import { INITIALIZE } from "./gateway-kit.ts";
 import { temporaryHome } from "./running.ts";
 
 const SESSIONS = 40;
-const UNTIL_MS = 30_000;
+const IDLE_MS = 300_000;
+/** How often it is looked who is idle. */
+const LOOK_MS = 15_000;
 
-/** The gateway of a node without its daemon, so that sessions may be idle for a moment only. */
-async function opened(sessionIdleMs: number) {
+/** The gateway of a node without its daemon, where time goes on when the test says so. */
+async function opened() {
   await using undo = new AsyncDisposableStack();
+  const clock = manualClock();
   const { home } = undo.use(temporaryHome());
   const network = memory({ hub: memoryHub({ seed: 3 }) });
   const node = await createNode({
@@ -28,7 +32,7 @@ async function opened(sessionIdleMs: number) {
     routing: { idempotentTools: [], forwardFor: [] },
   };
   const context = { node, config, home, log: silentLog(), version: "0", url: () => undefined };
-  const face = undo.use(openMcpFace(context, { sessionIdleMs }));
+  const face = undo.use(openMcpFace(context, clock));
   const server = createServer((request, response) => {
     const query = new URLSearchParams();
     void face.take({ request, response, path: request.url ?? "", query, caller: operator });
@@ -40,7 +44,7 @@ async function opened(sessionIdleMs: number) {
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp/local:demo`;
   const kept = undo.move();
-  return { node, url, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return { clock, url, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 async function begin(url: string): Promise<string> {
@@ -65,39 +69,46 @@ async function ping(url: string, session: string): Promise<number> {
 }
 
 test("sessions that were left without a DELETE end by themselves, and the caller begins anew", async () => {
-  await using gateway = await opened(50);
+  await using gateway = await opened();
   const ids = await Promise.all(Array.from({ length: SESSIONS }, () => begin(gateway.url)));
   assert.equal(new Set(ids).size, SESSIONS);
-  const endMs = performance.now() + UNTIL_MS;
-  // Asking would keep a session in use: nobody asks until they are gone from the agent.
-  while (gateway.node.agents.list()[0]?.inFlight !== 0 && performance.now() < endMs) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  const [kept = ""] = ids;
+  await gateway.clock.advance(IDLE_MS - LOOK_MS);
+  assert.equal(await ping(gateway.url, kept), 200);
+  await gateway.clock.advance(2 * LOOK_MS);
+  assert.equal(await ping(gateway.url, kept), 200, "it was used a moment ago");
+  await gateway.clock.advance(IDLE_MS + LOOK_MS);
   assert.deepEqual(new Set(await Promise.all(ids.map((id) => ping(gateway.url, id)))), new Set([404]));
   assert.equal(await ping(gateway.url, await begin(gateway.url)), 200);
 });
 
 test("a session with its stream open stays, however long nothing is said", async () => {
-  await using gateway = await opened(50);
+  await using gateway = await opened();
   const id = await begin(gateway.url);
   const gone = new AbortController();
   const stream = await fetch(gateway.url, { headers: { "mcp-session-id": id }, signal: gone.signal });
   assert.equal(stream.headers.get("content-type"), "text/event-stream");
   const idle = await begin(gateway.url);
-  const endMs = performance.now() + UNTIL_MS;
-  let status = 200;
-  while (status !== 404 && performance.now() < endMs) {
-    await new Promise((resolve) => setTimeout(resolve, 120));
-    status = await ping(gateway.url, idle);
-  }
-  assert.equal(status, 404);
+  await gateway.clock.advance(IDLE_MS + LOOK_MS);
+  assert.equal(await ping(gateway.url, idle), 404);
   assert.equal(await ping(gateway.url, id), 200);
   gone.abort();
 });
 
+test("whoever begins ever more sessions loses its own oldest, and only idle ones", async () => {
+  await using gateway = await opened();
+  const first = await begin(gateway.url);
+  const gone = new AbortController();
+  const second = await begin(gateway.url);
+  await fetch(gateway.url, { headers: { "mcp-session-id": second }, signal: gone.signal });
+  for (let count = 0; count < 130; count += 1) await begin(gateway.url);
+  assert.equal(await ping(gateway.url, first), 404);
+  assert.equal(await ping(gateway.url, second), 200);
+  gone.abort();
+});
+
 test("what an agent says by itself goes to the one stream that was opened for it, and waits until there is one", async () => {
-  await using gateway = await opened(60_000);
+  await using gateway = await opened();
   const id = await begin(gateway.url);
   const headers = { "content-type": "application/json", "mcp-session-id": id };
   const post = (body: object) => fetch(gateway.url, { method: "POST", headers, body: JSON.stringify(body) });

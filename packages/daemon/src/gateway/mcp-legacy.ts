@@ -2,6 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import type { Clock } from "@gridmesh/node";
 import { ProtocolError, toProtocolError } from "@gridmesh/protocol";
 import { Refusal } from "./guard.ts";
 import { sendEmpty } from "./listener-http.ts";
@@ -12,6 +13,8 @@ import type { McpTarget } from "./mcp-target.ts";
 
 const SESSION_BYTES = 24;
 const MOST_SESSIONS = 256;
+/** Of one token. */
+const MOST_OF_ONE = 128;
 const IDLE_MS = 300_000;
 const LOOK_MS = 15_000;
 const LEGACY_VERSIONS: ReadonlySet<string> = new Set([
@@ -23,24 +26,20 @@ const LEGACY_VERSIONS: ReadonlySet<string> = new Set([
 
 interface Held {
   readonly session: McpSession;
-  /** Whose it is, and with whom. */
-  readonly owner: string;
+  /** Whose it is. */
+  readonly holder: string;
+  /** With whom; undefined: the meta-agent. */
+  readonly reference: string | undefined;
 }
 
 export class LegacySessions implements Disposable {
   readonly #held = new Map<string, Held>();
-  readonly #idleMs: number;
-  readonly #look: NodeJS.Timeout;
+  readonly #clock: Clock;
+  #look: Disposable;
 
-  /** @param options.idleMs - default 300,000 */
-  constructor(options: { readonly idleMs?: number | undefined } = {}) {
-    this.#idleMs = options.idleMs ?? IDLE_MS;
-    this.#look = setInterval(() => this.#endIdle(), Math.min(LOOK_MS, this.#idleMs));
-    this.#look.unref();
-  }
-
-  get size(): number {
-    return this.#held.size;
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#look = clock.timer(LOOK_MS, () => this.#endIdle());
   }
 
   /** A POST of one message. @throws Refusal, RequestRefusal, ProtocolError before anything was answered. */
@@ -73,15 +72,15 @@ export class LegacySessions implements Disposable {
 
   async #begin(asked: GatewayRequest, message: McpRequest, target: McpTarget): Promise<void> {
     const { response } = asked;
-    this.#makeRoom();
+    this.#makeRoom(asked);
     const gone = new AbortController();
     const leave = () => gone.abort(new ProtocolError("CALL_CANCELLED", "the caller closed"));
     response.once("close", leave);
     const channel = await target.open("session", gone.signal);
     response.off("close", leave);
     const id = randomBytes(SESSION_BYTES).toString("base64url");
-    const session = new McpSession({ id, channel, onEnd: () => this.#held.delete(id) });
-    this.#held.set(id, { session, owner: ownerOf(asked, target) });
+    const session = new McpSession({ id, channel, clock: this.#clock, onEnd: () => this.#held.delete(id) });
+    this.#held.set(id, { session, holder: holderOf(asked), reference: target.reference });
     session.ask(message, response, { "mcp-session-id": id });
   }
 
@@ -96,7 +95,7 @@ export class LegacySessions implements Disposable {
       );
     }
     const held = this.#held.get(id);
-    if (held === undefined || held.owner !== ownerOf(asked, target)) {
+    if (held === undefined || held.holder !== holderOf(asked) || held.reference !== target.reference) {
       const data = { reason: "session_not_found" };
       throw new Refusal(
         404,
@@ -115,21 +114,25 @@ export class LegacySessions implements Disposable {
   }
 
   #endIdle(): void {
-    for (const { session } of this.#held.values()) if (session.idleMs >= this.#idleMs) session.end();
+    for (const { session } of this.#held.values()) if (session.idleMs >= IDLE_MS) session.end();
+    this.#look = this.#clock.timer(LOOK_MS, () => this.#endIdle());
   }
 
-  /** @throws TOO_MANY_STREAMS when every session is at work. */
-  #makeRoom(): void {
-    if (this.#held.size < MOST_SESSIONS) return;
-    const idle = [...this.#held.values()].map(({ session }) => session).filter(({ isIdle }) => isIdle);
+  /** Whoever has many gives up its own, not others'. @throws TOO_MANY_STREAMS when all of them are at work. */
+  #makeRoom(asked: GatewayRequest): void {
+    const all = [...this.#held.values()];
+    const own = all.filter(({ holder }) => holder === holderOf(asked));
+    const full = own.length >= MOST_OF_ONE ? own : all.length >= MOST_SESSIONS ? all : [];
+    if (full.length === 0) return;
+    const idle = full.map(({ session }) => session).filter(({ isIdle }) => isIdle);
     const [longest] = idle.toSorted((a, b) => b.idleMs - a.idleMs);
     if (longest === undefined)
-      throw new ProtocolError("TOO_MANY_STREAMS", `${MOST_SESSIONS} sessions are at work`);
+      throw new ProtocolError("TOO_MANY_STREAMS", `${full.length} sessions are at work`);
     longest.end();
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#look);
+    this.#look[Symbol.dispose]();
     for (const { session } of this.#held.values()) session.end();
   }
 }
@@ -139,13 +142,9 @@ function idOf(headers: IncomingHttpHeaders): string | undefined {
   return Array.isArray(id) ? id[0] : id;
 }
 
-function ownerOf({ caller }: GatewayRequest, { reference }: McpTarget): string {
-  const who = caller.anonymous
-    ? "anonymous"
-    : caller.token === undefined
-      ? "operator"
-      : `token ${caller.token}`;
-  return `${who}\n${reference ?? ""}`;
+function holderOf({ caller }: GatewayRequest): string {
+  if (caller.anonymous) return "anonymous";
+  return caller.token === undefined ? "operator" : `token ${caller.token}`;
 }
 
 function notAllowed(): Refusal {

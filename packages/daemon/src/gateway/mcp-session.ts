@@ -1,7 +1,7 @@
 /** One session of MCP of 2025-11-25 and before over HTTP: which of the caller's streams each line belongs to. */
 
 import type { ServerResponse } from "node:http";
-import type { AgentChannel } from "@gridmesh/node";
+import type { AgentChannel, Clock } from "@gridmesh/node";
 import {
   limits,
   ProtocolError,
@@ -38,6 +38,7 @@ interface Asking {
 export interface SessionOptions {
   readonly id: string;
   readonly channel: AgentChannel;
+  readonly clock: Clock;
   /** Called once, when nothing more comes from the agent. */
   readonly onEnd: () => void;
 }
@@ -51,10 +52,13 @@ export class McpSession {
   readonly #waiting: string[] = [];
   #listening: EventStream | undefined;
   #isOver = false;
-  #usedAtMs = performance.now();
+  readonly #clock: Clock;
+  #usedAtMs: number;
 
-  constructor({ id, channel, onEnd }: SessionOptions) {
+  constructor({ id, channel, clock, onEnd }: SessionOptions) {
     this.id = id;
+    this.#clock = clock;
+    this.#usedAtMs = clock.monotonicMs();
     this.#channel = channel;
     this.#onEnd = onEnd;
     void this.#read();
@@ -66,7 +70,7 @@ export class McpSession {
   }
 
   get idleMs(): number {
-    return this.isIdle ? performance.now() - this.#usedAtMs : 0;
+    return this.isIdle ? this.#clock.monotonicMs() - this.#usedAtMs : 0;
   }
 
   get versions(): readonly string[] {
@@ -77,7 +81,7 @@ export class McpSession {
   ask(message: McpRequest, response: ServerResponse, headers: Readonly<Record<string, string>> = {}): void {
     const { id, params, line } = message;
     if (this.#asking.has(id)) throw new ProtocolError("INVALID_REQUEST", "this id is under way already");
-    this.#usedAtMs = performance.now();
+    this.#usedAtMs = this.#clock.monotonicMs();
     const meta = params["_meta"];
     const token = isObject(meta) ? meta["progressToken"] : undefined;
     const progressToken = typeof token === "string" || typeof token === "number" ? token : undefined;
@@ -93,7 +97,7 @@ export class McpSession {
 
   /** Passes on a notification, or an answer to something the agent asked. @throws QUEUE_FULL, STREAM_RESET. */
   tell(message: McpMessage): void {
-    this.#usedAtMs = performance.now();
+    this.#usedAtMs = this.#clock.monotonicMs();
     this.#channel.send(message.line);
     if (message.kind === "notification" && message.method === "notifications/cancelled") {
       const id = message.params["requestId"];
@@ -109,7 +113,7 @@ export class McpSession {
     response.once("close", () => {
       if (this.#listening !== events) return;
       this.#listening = undefined;
-      this.#usedAtMs = performance.now();
+      this.#usedAtMs = this.#clock.monotonicMs();
     });
     for (const line of this.#waiting.splice(0)) void events.send(line);
   }
@@ -145,7 +149,7 @@ export class McpSession {
     const asking = this.#asking.get(said.id);
     if (asking === undefined) return;
     this.#asking.delete(said.id);
-    this.#usedAtMs = performance.now();
+    this.#usedAtMs = this.#clock.monotonicMs();
     if (said.error !== undefined && asking.isFirst) return this.#refused(asking, said.error, line);
     if (asking.events === undefined) {
       const status = said.error === undefined ? 200 : statusOfMesh(said.error);

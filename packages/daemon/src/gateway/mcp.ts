@@ -1,6 +1,6 @@
 /** `/mcp/<target>`: any agent the caller may reach, in both revisions of MCP over HTTP. */
 
-import type { AgentChannel } from "@gridmesh/node";
+import { type AgentChannel, type Clock, systemClock } from "@gridmesh/node";
 import { isProtocolError, ProtocolError } from "@gridmesh/protocol";
 import { Refusal } from "./guard.ts";
 import { readBody, sendError, sendRefusal } from "./listener-http.ts";
@@ -17,12 +17,9 @@ const MCP_PREFIX = "/mcp";
 const BRIDGE_PREFIX = "/rpc";
 const BRIDGE_PROTOCOL = "gridmesh-rpc";
 
-/** @param options.sessionIdleMs - default 300,000 */
-export function openMcpFace(
-  context: GatewayContext,
-  options: { readonly sessionIdleMs?: number | undefined } = {},
-): GatewayFace {
-  const sessions = new LegacySessions({ idleMs: options.sessionIdleMs });
+/** @param clock - by which sessions are idle */
+export function openMcpFace(context: GatewayContext, clock: Clock = systemClock()): GatewayFace {
+  const sessions = new LegacySessions(clock);
   const tools = metaToolsOf(context);
   const targets = new McpTargets(context.node, (mode, caller) => openMeta(context, tools, { mode, caller }));
   return {

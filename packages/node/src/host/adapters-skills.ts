@@ -11,8 +11,8 @@ import { isObject } from "./loose-json.ts";
 
 /** Tools change seldom; who calls a new one within this time learns of it late. */
 const KEPT_MS = 2_000;
-/** An agent that does not tell its tools in this time is not there. */
-const LIST_MS = 10_000;
+/** An agent that does not tell its tools in this time is not there; a program may have to start first. */
+const LIST_MS = 15_000;
 /** More pages than any agent has tools for. */
 const MAX_PAGES = 64;
 const MAX_TEXT = 2_000;

@@ -46,7 +46,7 @@ export class ToolExecutor implements AgentExecutor {
     const stop = new AbortController();
     this.#running.set(taskId, { contextId, stop });
     try {
-      bus.publish({ kind: "task", data: taskOf(request, this.#status(states.TASK_STATE_WORKING)) });
+      bus.publish({ kind: "task", data: taskOf(request, this.#status(states.TASK_STATE_SUBMITTED)) });
       const params = this.#paramsOf(request);
       this.#checkAllowed(caller, params["name"]);
       const onProgress = (progress: JsonObject) => {

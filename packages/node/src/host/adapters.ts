@@ -35,6 +35,7 @@ class TwoFacedAgent implements HostedAgent {
   readonly #toolCalls: McpCalls | undefined;
   readonly #stop = new AbortController();
   #asked = 0;
+  #askedTotal = 0;
   #face: Promise<A2aFace> | undefined;
 
   constructor(inner: HostedAgent, room: A2aRoom) {
@@ -49,7 +50,7 @@ class TwoFacedAgent implements HostedAgent {
       log,
       factory: skillTools(() => this.#openFace(), newId),
       closedTo: () => this.#closedTo(),
-      onBegin: () => void (this.#asked += 1),
+      onBegin: () => this.#began(),
       onEnd: () => this.#ended(),
     });
     this.#tools = module;
@@ -84,7 +85,7 @@ class TwoFacedAgent implements HostedAgent {
     return this.#inner.inFlight + this.#asked;
   }
   get callsTotal(): number {
-    return this.#inner.callsTotal;
+    return this.#inner.callsTotal + this.#askedTotal;
   }
   get errorsTotal(): number {
     return this.#inner.errorsTotal;
@@ -129,7 +130,7 @@ class TwoFacedAgent implements HostedAgent {
       opening,
       context,
       stop: this.#stop.signal,
-      onBegin: () => void (this.#asked += 1),
+      onBegin: () => this.#began(),
       onEnd: () => this.#ended(),
     });
   }
@@ -149,7 +150,7 @@ class TwoFacedAgent implements HostedAgent {
       throw new ProtocolError("INVALID_REQUEST", "a stream takes a channel of mode listen");
     const face = await this.#openFace();
     const version = /^[A-Z]/.test(method) ? "1.0" : "0.3";
-    this.#asked += 1;
+    this.#began();
     try {
       const answer = await face.answer(
         { id: 1, method, params },
@@ -162,6 +163,11 @@ class TwoFacedAgent implements HostedAgent {
     } finally {
       this.#ended();
     }
+  }
+
+  #began(): void {
+    this.#asked += 1;
+    this.#askedTotal += 1;
   }
 
   #ended(): void {

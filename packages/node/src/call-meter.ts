@@ -11,6 +11,8 @@ export interface CallMeter {
   ended(route: CallRoute, ms: number, error?: unknown): void;
   /** A request was refused before it became a call. */
   refused(error: unknown): void;
+  /** A line of a channel was passed to nobody. */
+  dropped(): void;
 }
 
 export function createCallMeter(metrics: Metrics): CallMeter {
@@ -30,5 +32,6 @@ export function createCallMeter(metrics: Metrics): CallMeter {
       if (error !== undefined) refused(error);
     },
     refused,
+    dropped: () => metrics.count("rpc_lines_dropped_total", {}),
   };
 }

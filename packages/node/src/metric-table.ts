@@ -67,6 +67,11 @@ export const metricTable = {
     labels: { route: ["local", "peer", "capability", "inbound"] },
     buckets: FAST_SECONDS,
   },
+  rpc_lines_dropped_total: {
+    kind: "counter",
+    unit: "lines",
+    help: "Lines of channels passed to nobody: answers that came too late, and what is no message.",
+  },
   gossip_latency_seconds: {
     kind: "histogram",
     unit: "seconds",

@@ -72,7 +72,7 @@ export function openCalls(base: NodeBase, parts: CallParts): CallRoom {
   const meter = createCallMeter(base.metrics);
   const forwarder = createForwarder({ transport, clock, reach, pacer, meter });
   undo.defer(() => forwarder.close());
-  const farChannels = createFarChannels({ transport, clock, reach, pacer });
+  const farChannels = createFarChannels({ transport, clock, reach, pacer, onDrop: () => meter.dropped() });
   undo.defer(() => farChannels.close());
   const onChange = () => {
     advertiser.changed();

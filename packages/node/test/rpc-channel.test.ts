@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type JsonObject, type JsonValue, signBinding } from "@gridmesh/protocol";
+import { errorTable, type JsonObject, type JsonValue, signBinding } from "@gridmesh/protocol";
 import type { AgentDefinition } from "../src/agent.ts";
 import { systemClock } from "../src/clock.ts";
 import { createNode } from "../src/create-node.ts";
@@ -279,8 +279,20 @@ test("a call that passed through this node or three others goes no further", asy
     wire.send({ jsonrpc: "2.0", id: 1, method: elsewhere, x: { deadlineMs: 2_000 } });
     return codeOf(await wire.next());
   };
-  assert.equal(await answered([on.node.id]), -31008);
-  assert.equal(await answered([a, b, c]), -31008);
+  const { number: tooFar } = errorTable["HOP_LIMIT"];
+  assert.equal(await answered([on.node.id]), tooFar);
+  assert.equal(await answered([a, b, c]), tooFar);
   // Nobody knows the third node: that it was looked for is enough.
   assert.equal(await answered([a, b]), -31001);
+});
+
+test("an answer that nobody asked for is dropped, and counted", async () => {
+  await using on = await rig();
+  const wire = await on.opened({ mode: "session" });
+  const dropped = () =>
+    on.node.metrics().find(({ name }) => name === "rpc_lines_dropped_total")?.samples[0]?.value ?? 0;
+  wire.send({ jsonrpc: "2.0", id: 77, result: {} });
+  await eventually("it is counted", () => dropped() === 1, LONG_MS);
+  wire.send('{"jsonrpc":"2.0","id":1,"method":"ping"\n');
+  assert.equal(codeOf(await wire.next()), -32700);
 });

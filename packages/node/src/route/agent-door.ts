@@ -28,6 +28,8 @@ export interface DoorGuests {
   readonly room: (bytes: number) => Promise<() => void>;
   /** Told of each request that is over: when it began (monotonic ms) and what was thrown. */
   readonly onOver: (beganMs: number, error: unknown) => void;
+  /** Told of each line that is passed to nobody. */
+  readonly onDrop: () => void;
 }
 
 /** An agent's own channel, open for one caller and not yet guarded. */

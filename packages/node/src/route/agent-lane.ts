@@ -24,6 +24,8 @@ export interface AgentLaneOptions {
   readonly expiry: Expiry;
   /** @throws PEER_NOT_FOUND, PEER_UNREACHABLE, the callee's refusal. */
   readonly dial: () => Promise<RpcStream>;
+  /** Told of each line that is passed to nobody. */
+  readonly onDrop?: (() => void) | undefined;
   /** Told when nothing is left: no stream, no channel. */
   readonly onEmpty: () => void;
 }
@@ -177,6 +179,7 @@ export class AgentLane {
         this.#settle(call, {});
       },
       onFailure: (call, error, text) => this.#failed(call, error, text),
+      onDrop: this.#options.onDrop,
     });
     this.#lines[size] = line;
     this.#watch();

@@ -93,6 +93,7 @@ export class ChannelRoutes {
       enter: () => calls.begin(),
       room: () => Promise.resolve(() => undefined),
       onOver: (beganMs, error) => meter?.ended("local", clock.monotonicMs() - beganMs, error),
+      onDrop: () => meter?.dropped(),
     });
     void guard.run();
     return near;

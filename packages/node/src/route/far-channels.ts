@@ -32,7 +32,13 @@ export interface FarChannels {
   close(): void;
 }
 
-export function createFarChannels(options: RpcDialer & { readonly pacer: Pacer }): FarChannels {
+export interface FarChannelsOptions extends RpcDialer {
+  readonly pacer: Pacer;
+  /** Told of each line that is passed to nobody. */
+  readonly onDrop?: (() => void) | undefined;
+}
+
+export function createFarChannels(options: FarChannelsOptions): FarChannels {
   const { clock, pacer } = options;
   const expiry = new Expiry(clock);
   const lanes = new Map<string, AgentLane>();
@@ -47,6 +53,7 @@ export function createFarChannels(options: RpcDialer & { readonly pacer: Pacer }
       clock,
       pacer,
       expiry,
+      onDrop: options.onDrop,
       dial: () => dialRpc(options, { peerId, opening: { ...opening, ...names?.draft() } }),
       onEmpty: () => {
         if (lanes.get(key) === fresh) lanes.delete(key);

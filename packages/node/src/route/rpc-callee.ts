@@ -106,6 +106,7 @@ class RpcCallee {
         return () => this.#load.leaveRoom(peerId, bytes);
       },
       onOver: (beganMs, error) => meter?.ended("inbound", clock.monotonicMs() - beganMs, error),
+      onDrop: () => meter?.dropped(),
     });
     seat.hold(guard);
     await guard.run();

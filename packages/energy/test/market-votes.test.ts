@@ -18,7 +18,7 @@ import {
   type VoteWire,
 } from "@gridmesh/energy";
 import { canonicalBytes, limits, marketMessages } from "@gridmesh/protocol";
-import { result, reveals, rules, signAs, traders, voting } from "./auction-cases.ts";
+import { result, reveals, rules, signAs, stranger, traders, vote, voting } from "./auction-cases.ts";
 
 const ACK_BY_MS = 20_000;
 const resultHash = documentHash(result(reveals));
@@ -230,6 +230,25 @@ test("a signature that held is not checked again, one that did not is", () => {
     verify("auction_vote", vote(1)) && verify("auction_vote", vote(2)) && verify("auction_vote", vote(0)),
   );
   assert.equal(checks, 6, "no more than two are remembered");
+});
+
+test("who is not on the roll learns how the slot ended, signs nothing and counts for nothing", () => {
+  const timing = { ackByMs: ACK_BY_MS, roundMs: 1_000, resendMs: 1_000 };
+  const setup = { ...voting, ...timing, agentId: stranger.agentId, sign: signAs(stranger) };
+  const listener = new SlotVote(setup);
+  const acks = traders.map((trader) => vote(trader, { vote: "ack", resultHash }));
+  const said = [listener.found({ resultHash, isRight: true }, 0), listener.wake(ACK_BY_MS)];
+  for (const ack of acks.slice(1)) said.push(listener.receive({ kind: "vote", vote: ack }, ACK_BY_MS));
+  const ended = () => listener.end?.end;
+  assert.equal(ended(), undefined, "six of seven acks and its own are not seven");
+  for (const { records, messages, wakeAtMs } of said)
+    assert.deepEqual([records, messages, wakeAtMs], [[], [], undefined]);
+  const { records } = listener.receive({ kind: "vote", vote: acks[0]! }, ACK_BY_MS);
+  assert.equal(ended(), "FINAL");
+  assert.deepEqual(
+    records.map(({ kind }) => kind),
+    ["end"],
+  );
 });
 
 test("the largest message of a vote among 31 fits gossip", () => {

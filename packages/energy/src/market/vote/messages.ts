@@ -35,7 +35,7 @@ export type VoteRecord =
 export interface VoteStep {
   readonly records: readonly VoteRecord[];
   readonly messages: readonly Addressed[];
-  /** When to wake it, by the clock it is told, ms; absent once it ended. */
+  /** When to wake it, by the clock it is told, ms; absent once it ended, or when it only listens. */
   readonly wakeAtMs?: number;
 }
 

@@ -31,11 +31,12 @@ import type { Addressed, SignAuction, VoteMessage, VoteRecord, VoteStep } from "
 import { Repeats } from "./repeats.ts";
 
 export interface SlotVoteSetup extends VoteContext {
+  /** On the roll or not: who is not hears how the slot ends, and says nothing. */
   readonly agentId: string;
   readonly sign: SignAuction;
   /** Last instant for an ack, by the own clock, ms. */
   readonly ackByMs: number;
-  /** What a round may take among agents that hear each other, ms; round r waits r + 1 times as long. */
+  /** What a round may take among agents that hear each other, ms > 0; round r waits r + 1 times as long. */
   readonly roundMs: number;
   /** How long until what was signed is sent again, ms; it doubles up to eight times that. */
   readonly resendMs: number;
@@ -59,6 +60,7 @@ export class SlotVote {
   protected held: { readonly claim: LockClaim; readonly certificate: readonly AuctionVote[] } | undefined;
   protected ended: SlotEnd | undefined;
   readonly #repeats: Repeats;
+  readonly #isVoter: boolean;
   #rightResult: string | undefined;
   #sawResult = false;
   #roundEndsMs: number | undefined;
@@ -70,6 +72,7 @@ export class SlotVote {
     this.setup = setup;
     this.heard = new Heard(setup);
     this.#repeats = new Repeats(setup.resendMs);
+    this.#isVoter = setup.roll.has(setup.agentId);
     for (const record of records) this.restore(record);
   }
 
@@ -154,24 +157,19 @@ export class SlotVote {
 
   /** Everything that is due by now, until nothing is. */
   protected advance(atMs: number): VoteStep {
-    let isMoving = this.ended === undefined;
-    while (isMoving) {
-      isMoving =
-        this.ended === undefined &&
-        (this.decide() ||
-          this.catchUp() ||
-          this.castFirst(atMs) ||
-          this.propose() ||
-          this.castVote() ||
-          this.lock() ||
-          this.leave(atMs));
-    }
-    if (this.ended === undefined) this.#resend(atMs);
+    let isMoving = true;
+    while (isMoving && this.ended === undefined)
+      isMoving = this.decide() || this.catchUp() || (this.#isVoter && this.#act(atMs));
+    if (this.ended === undefined && this.#isVoter) this.#resend(atMs);
     const wakeAtMs = this.#wakeAtMs();
     const step = { records: this.#records, messages: this.#messages };
     this.#records = [];
     this.#messages = [];
     return wakeAtMs === undefined ? step : { ...step, wakeAtMs };
+  }
+
+  #act(atMs: number): boolean {
+    return this.castFirst(atMs) || this.propose() || this.castVote() || this.lock() || this.leave(atMs);
   }
 
   /** Locks of most in one round, or enough acks in round 0. */
@@ -202,7 +200,9 @@ export class SlotVote {
   protected catchUp(): boolean {
     const some = this.setup.quorums.liars + 1;
     if (this.heard.heardIn(this.round + 1) < some) return false;
-    this.enter(this.heard.reachedBy(some));
+    const round = this.heard.reachedBy(some);
+    if (this.#isVoter) this.enter(round);
+    else this.#enterRound(round);
     return true;
   }
 
@@ -346,7 +346,7 @@ export class SlotVote {
   }
 
   #wakeAtMs(): number | undefined {
-    if (this.ended !== undefined) return undefined;
+    if (this.ended !== undefined || !this.#isVoter) return undefined;
     const isWaiting = this.round === 0 && this.own.vote === undefined && this.own.lock === undefined;
     const due = [this.#repeats.atMs, this.#roundEndsMs, isWaiting ? this.setup.ackByMs : undefined];
     return Math.min(...due.filter((at) => at !== undefined));

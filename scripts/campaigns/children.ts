@@ -208,8 +208,11 @@ async function daemons(count: number): Promise<object> {
 
 async function calls(count: number): Promise<object> {
   const agents = [{ name: "everything", definition: program(everything, "stdio") }];
-  await using far = await createNode({ network: libp2p(), networkName: NETWORK, children, agents });
-  await using near = await createNode({ network: libp2p(), networkName: NETWORK });
+  // The usual hundred calls a second would be all there is to see.
+  const messageRates = { perSecond: 100_000, burst: 100_000, peakPerSecond: 100_000, peakBurst: 100_000 };
+  const common = { networkName: NETWORK, messageRates };
+  await using far = await createNode({ network: libp2p(), ...common, children, agents });
+  await using near = await createNode({ network: libp2p(), ...common });
   await near.connect(far.addresses[0] ?? "");
   const echo = async (message: string) => {
     const params = { name: "echo", arguments: { message } };

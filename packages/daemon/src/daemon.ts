@@ -13,6 +13,7 @@ import {
   systemProcesses,
 } from "@gridmesh/node";
 import { isProtocolError } from "@gridmesh/protocol";
+import { agentRights } from "./agent-rights.ts";
 import { alreadyRunning } from "./already-running.ts";
 import type { LoadedConfig } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
@@ -73,7 +74,8 @@ export async function startDaemon({ paths, loaded, log, lock }: DaemonOptions): 
   announceStart(paths, file, undo);
 
   const clock = marketClockFor(config);
-  const agents = await loadAgents(config.agents, paths.home);
+  const rights = agentRights();
+  const agents = await loadAgents(config.agents, paths.home, rights);
   const { foreign, ...network } = await networkOptions(config, paths.home);
   const node = await openNode({ paths, config, network, agents, market: clock.market, log, lock, undo });
 
@@ -81,6 +83,7 @@ export async function startDaemon({ paths, loaded, log, lock }: DaemonOptions): 
   const running: Running = { page: null, beckn: null, doors: undefined, stop: undefined };
   const context: ControlContext = {
     node,
+    rights,
     config,
     values: loaded.values,
     market: clock.market,
@@ -103,7 +106,8 @@ export async function startDaemon({ paths, loaded, log, lock }: DaemonOptions): 
   }
   running.beckn = await openBeckn({ config, home: paths.home, node, log, undo });
   // Last: a stop may be asked for as soon as the socket listens.
-  running.doors = undo.use(await openDoors({ context, paths, log }));
+  running.doors = undo.use(await openDoors({ context, paths, log, lent: rights.tokens }));
+  rights.openAt(running.doors.url);
   writeDaemonFile(paths, { ...file, state: "running" });
 
   // A disk that fails ends the node by itself; the daemon ends with it and says why.

@@ -3,7 +3,7 @@
 import type { Log } from "@gridmesh/node";
 import { controlApp, listenOnSocket } from "./control/app.ts";
 import type { ControlContext } from "./control/context.ts";
-import { openTokens } from "./gateway/guard-tokens.ts";
+import { type LentTokens, openTokens } from "./gateway/guard-tokens.ts";
 import { type Gateway, openGateway } from "./gateway/listener-faces.ts";
 import { attachSocket, type LocalListener, openListener } from "./gateway/listener.ts";
 import type { GatewayContext } from "./gateway/listener-types.ts";
@@ -19,6 +19,8 @@ export async function openDoors(options: {
   readonly context: ControlContext;
   readonly paths: HomePaths;
   readonly log: Log;
+  /** Tokens of hosted programs. */
+  readonly lent: LentTokens;
 }): Promise<Doors> {
   const { context, paths, log } = options;
   await using undo = new AsyncDisposableStack();
@@ -40,7 +42,7 @@ export async function openDoors(options: {
 }
 
 async function listen(
-  { context, paths, log }: Parameters<typeof openDoors>[0],
+  { context, paths, log, lent }: Parameters<typeof openDoors>[0],
   parts: { readonly inside: GatewayContext; readonly gateway: Gateway; readonly undo: AsyncDisposableStack },
 ): Promise<LocalListener | undefined> {
   const { inside, gateway, undo } = parts;
@@ -54,7 +56,7 @@ async function listen(
     proxies: control.behindProxy,
     context: inside,
     gateway,
-    tokens: openTokens(paths.home),
+    tokens: openTokens(paths.home, lent),
     control: (request, response) => app.routing(request, response),
   });
   if (settings.auth === "none") {

@@ -7,6 +7,7 @@ import { isAbsolute, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Access, AgentDefinition, AgentSource } from "@gridmesh/node";
 import { isProtocolError, ProtocolError } from "@gridmesh/protocol";
+import type { AgentRights } from "./agent-rights.ts";
 import type { AgentConfig } from "./config/agent-schema.ts";
 
 export interface LoadedAgent {
@@ -25,21 +26,25 @@ interface ModuleAgent {
 type Factory = (options: unknown) => AgentDefinition | Promise<AgentDefinition>;
 
 /** What each agent is, in the order of the file. @throws AGENT_START_FAILED, CONFIG_INVALID naming the agent. */
-export async function loadAgents(agents: readonly AgentConfig[], home: string): Promise<LoadedAgent[]> {
+export async function loadAgents(
+  agents: readonly AgentConfig[],
+  home: string,
+  rights: AgentRights,
+): Promise<LoadedAgent[]> {
   const loaded: LoadedAgent[] = [];
-  for (const agent of agents) loaded.push(await loadAgent(agent, home));
+  for (const agent of agents) loaded.push(await loadAgent(agent, home, rights));
   return loaded;
 }
 
 /** @throws AGENT_START_FAILED, CONFIG_INVALID naming the agent. */
-export async function loadAgent(agent: AgentConfig, home: string): Promise<LoadedAgent> {
+export async function loadAgent(agent: AgentConfig, home: string, rights: AgentRights): Promise<LoadedAgent> {
   const { name, access } = agent;
-  return { name, access, definition: await sourceOf(agent, home) };
+  return { name, access, definition: await sourceOf(agent, home, rights) };
 }
 
-async function sourceOf(agent: AgentConfig, home: string): Promise<AgentSource> {
+async function sourceOf(agent: AgentConfig, home: string, rights: AgentRights): Promise<AgentSource> {
   const { name, module, factory, options, command, url, card, capabilities } = agent;
-  if (command !== undefined) return programOf(agent, command);
+  if (command !== undefined) return programOf(agent, command, rights);
   const headers = () => Promise.resolve(credentials(agent, home));
   if (url !== undefined) return { url, headers, capabilities };
   if (card !== undefined) return { card, headers, capabilities };
@@ -48,9 +53,10 @@ async function sourceOf(agent: AgentConfig, home: string): Promise<AgentSource> 
   return made(named, await factoryOf(named, home));
 }
 
-function programOf(agent: AgentConfig, command: string): AgentSource {
-  const { args, cwd, env, isolation, sandbox, capabilities } = agent;
-  return { command, args, cwd, env, isolation, sandbox, capabilities };
+function programOf(agent: AgentConfig, command: string, rights: AgentRights): AgentSource {
+  const { name, args, cwd, env, isolation, sandbox, capabilities, may = [] } = agent;
+  const right = may.length === 0 ? undefined : rights.grant(name, may);
+  return { command, args, cwd, env, isolation, sandbox, capabilities, right };
 }
 
 /** What the daemon shows at an agent's address. @throws CONFIG_INVALID. */

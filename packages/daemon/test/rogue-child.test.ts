@@ -9,7 +9,7 @@ import { configOf, gridmesh, startedDaemon, temporaryHome } from "./running.ts";
 
 const rogue = fileURLToPath(new URL("children/rogue.ts", import.meta.url));
 
-test("of more than forty forbidden acts of a program in the sandbox none succeeds", async () => {
+test("of more than forty forbidden acts of a program in the sandbox none succeeds, and what it may is its own alone", async () => {
   using place = temporaryHome();
   const { home } = place;
   const box = join(home, "box");
@@ -41,6 +41,26 @@ test("of more than forty forbidden acts of a program in the sandbox none succeed
   for (const act of ["read the settings", "open the control socket", "start a program"]) {
     assert.equal(await ask({ act, facts }, "free"), "did", act);
   }
+
+  const helper = {
+    command: "node",
+    args: [rogue],
+    cwd: box,
+    sandbox: "node-permission",
+    may: ["local:victim"],
+  };
+  await daemon.client.addAgent({ name: "helper", source: helper, access: "private" }, { timeoutMs: 20_000 });
+  assert.equal(await ask({ act: "call a private agent with its own token", facts }, "helper"), "did");
+  for (const act of [
+    "call another private agent with its own token",
+    "use the control API with its own token",
+  ]) {
+    assert.equal(await ask({ act, facts }, "helper"), "refused", act);
+  }
+  const token = await ask({ act: "token" }, "helper");
+  await daemon.client.removeAgent("helper");
+  const late = await ask({ act: "call it with a dead token", facts: { ...facts, deadToken: token } });
+  assert.equal(late, "refused");
 
   const [flooded, others] = await Promise.all([
     ask({ act: "flood", facts }),

@@ -6,6 +6,7 @@ const AGENT_NAME = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
 const FACTORY_NAME = /^[A-Za-z_$][\w$]*$/;
 const VARIABLE_NAME = /^(?!GRIDMESH_)[A-Za-z_][A-Za-z0-9_]*$/;
 const HTTP_ADDRESS = /^https?:\/\/[^/\s?#@]+(?:[/?][^\s#]*)?$/;
+const ADDRESS_GLOB = /^(?:local|cap|12D3Koo[1-9A-HJ-NP-Za-km-z*?]+|\*):[a-z0-9._*?-]{1,64}$/;
 const CAPABILITY = /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/;
 const RESERVED_NAMES = ["node", "local", "cap"];
 
@@ -28,6 +29,9 @@ const members = z.strictObject({
     .record(z.string().regex(VARIABLE_NAME, "the name of a variable, not GRIDMESH_…"), z.string())
     .optional(),
   isolation: z.enum(["shared", "per-peer"]).optional(),
+  may: z
+    .array(z.string().regex(ADDRESS_GLOB, "addresses of agents, as local:meter or cap:energy.*"))
+    .optional(),
   sandbox: z.enum(["node-permission"]).optional(),
   url: address.optional(),
   card: address.optional(),
@@ -41,7 +45,7 @@ type Member = keyof Members;
 /** What tells the kinds apart, and what else each may have besides name and access. */
 const kinds = {
   module: ["factory", "options"],
-  command: ["args", "cwd", "env", "isolation", "sandbox", "capabilities"],
+  command: ["args", "cwd", "env", "isolation", "may", "sandbox", "capabilities"],
   url: ["tokenFile", "capabilities"],
   card: ["tokenFile", "capabilities"],
 } as const satisfies Partial<Record<Member, readonly Member[]>>;

@@ -28,10 +28,12 @@ export async function addAgent(
   context: ControlContext,
   { name, access, source, save }: z.infer<typeof addSchema>,
 ): Promise<AddedAgentView> {
-  const { node, home } = context;
+  const { node, home, rights } = context;
   const agent = checkedAgent({ ...source, name, access });
+  if (node.agents.list().some((other) => other.name === name))
+    throw taken(`agent ${name} lives here already`);
   if (save) checkFree(home, name);
-  const { definition } = await loadAgent(agent, home);
+  const { definition } = await loadAgent(agent, home, rights);
   const registration = node.agents.register(name, definition, { access });
   try {
     await registration.ready;
@@ -78,8 +80,12 @@ function checkedAgent(given: JsonValue): AgentConfig {
 /** A name that the file has and the daemon has not, because it was written there since. */
 function checkFree(home: string, name: string): void {
   const rows = parseConfig(configText(home)).tree["agents"];
-  const taken = Array.isArray(rows) && rows.some((row) => (row as { name?: unknown }).name === name);
-  if (taken) throw new ProtocolError("AGENT_NAME_TAKEN", `config.toml has an agent ${name} already`);
+  const has = Array.isArray(rows) && rows.some((row) => (row as { name?: unknown }).name === name);
+  if (has) throw taken(`config.toml has an agent ${name} already`);
+}
+
+function taken(why: string): ProtocolError {
+  return new ProtocolError("AGENT_NAME_TAKEN", why);
 }
 
 /** How many tools it offers; null for one that has none to list. */

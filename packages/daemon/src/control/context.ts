@@ -1,10 +1,13 @@
 import type { AgentNode, MarketClock, MarketClockState } from "@gridmesh/node";
+import type { AgentRights } from "../agent-rights.ts";
 import type { Config } from "../config/schema.ts";
 import type { ConfigValueView } from "./types.ts";
 
 /** What the control routes may reach: one running daemon. */
 export interface ControlContext {
   readonly node: AgentNode;
+  /** What hosted programs may call. */
+  readonly rights: AgentRights;
   readonly config: Config;
   readonly values: readonly ConfigValueView[];
   readonly market: MarketClock;

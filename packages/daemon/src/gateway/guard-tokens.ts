@@ -14,8 +14,15 @@ export type TokenScope = (typeof scopes)[number];
 export interface KnownToken {
   readonly name: string;
   readonly scope: TokenScope;
-  /** Which agents it reaches: a glob over names, or over `<node>:<agent>` where it has a colon. */
+  /** Which agents it reaches: globs with blanks between, over names, or over `<node>:<agent>` where one has a colon. */
   readonly agents: string;
+}
+
+/** Tokens of this run alone, which no file knows. */
+export interface LentTokens {
+  /** Somebody's until it is disposed. */
+  lend(token: KnownToken): Disposable & { readonly secret: string };
+  list(): readonly KeptToken[];
 }
 
 export interface Tokens {
@@ -47,7 +54,7 @@ const fileSchema = z.strictObject({
 });
 
 /** Makes the operator's token of this start, readable by the home's owner alone. @throws DISK_FAILED. */
-export function openTokens(home: string): Tokens {
+export function openTokens(home: string, lent: LentTokens = lentTokens()): Tokens {
   const secret = randomBytes(SECRET_BYTES).toString("base64url");
   try {
     writePrivate(join(home, CONTROL_FILE), `${secret}\n`);
@@ -66,10 +73,23 @@ export function openTokens(home: string): Tokens {
       const hash = hashOf(given);
       let found: KeptToken | undefined;
       // All are compared: which one came close is nobody's business.
-      for (const token of [own, ...named()]) {
+      for (const token of [own, ...named(), ...lent.list()]) {
         if (timingSafeEqual(hash, Buffer.from(token.sha256, "hex"))) found = token;
       }
       return found;
+    },
+  };
+}
+
+export function lentTokens(): LentTokens {
+  const kept = new Set<KeptToken>();
+  return {
+    list: () => [...kept],
+    lend(token) {
+      const secret = randomBytes(SECRET_BYTES).toString("base64url");
+      const row = { ...token, sha256: hashOf(secret).toString("hex") };
+      kept.add(row);
+      return { secret, [Symbol.dispose]: () => void kept.delete(row) };
     },
   };
 }
@@ -78,8 +98,8 @@ export function openTokens(home: string): Tokens {
 export function reaches({ scope, agents }: KnownToken, reference: string): boolean {
   if (scope === "admin") return true;
   if (scope !== "agent") return false;
-  const name = agents.includes(":") ? reference : reference.slice(reference.indexOf(":") + 1);
-  return globOf(agents).test(name);
+  const name = reference.slice(reference.indexOf(":") + 1);
+  return agents.split(" ").some((glob) => globOf(glob).test(glob.includes(":") ? reference : name));
 }
 
 /** The named tokens of a home. @throws CONFIG_INVALID for a file that is none. */

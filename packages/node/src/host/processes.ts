@@ -13,7 +13,7 @@ export interface ProcessSpec {
 }
 
 /** How a program ended. */
-export interface ProcessEnd {
+interface ProcessEnd {
   readonly exitCode: number | null;
   readonly signal: string | null;
 }
@@ -38,7 +38,7 @@ export interface RunningProcess {
   release(): void;
 }
 
-export type EndSignal = "SIGTERM" | "SIGKILL";
+type EndSignal = "SIGTERM" | "SIGKILL";
 
 export interface Processes {
   /** @throws AGENT_START_FAILED when there is no such program. */

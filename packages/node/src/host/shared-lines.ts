@@ -19,7 +19,7 @@ import { envelopeFault } from "./mcp-envelope.ts";
 import { isObject, META, MODERN_VERSION, objectIn } from "./mcp-words.ts";
 
 /** The way to the agent. */
-export interface Upstream {
+interface Upstream {
   /** @throws AGENT_CRASHED, QUEUE_FULL. */
   send(line: string): void;
   calm(): Promise<void>;

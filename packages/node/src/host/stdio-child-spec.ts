@@ -22,6 +22,8 @@ export interface ChildDefinition {
   readonly sandbox?: "node-permission" | undefined;
   /** Searchable words; none by default. */
   readonly capabilities?: readonly string[] | undefined;
+  /** What it may call by itself: variables for each of its processes as it starts, void once the agent is gone. */
+  readonly right?: { variables(): Readonly<Record<string, string>>; end(): void } | undefined;
   /** Absent: it can have no order signed. */
   readonly policy?: AgentDefinition["policy"];
 }

@@ -33,7 +33,10 @@ export function hostChild(options: ChildHostOptions): HostedAgent {
     const crashes = crashLog({ agent: name, clock: room.clock, random: room.random, onFailed });
     return new Processes(options, {
       agent: name,
-      spec: specOf(definition, room.env),
+      get spec() {
+        const plain = specOf(definition, room.env);
+        return { ...plain, env: { ...plain.env, ...definition.right?.variables() } };
+      },
       room,
       crashes,
       greeting: undefined,
@@ -46,6 +49,7 @@ export function hostChild(options: ChildHostOptions): HostedAgent {
 class Processes implements OutsideBack {
   readonly #perPeer: boolean;
   readonly #home: ChildHome;
+  readonly #end: () => void;
   readonly #keepers = new Map<string, ChildKeeper>();
   readonly #sessions = new Set<ChildSession>();
   /** Sessions whose process is being started. */
@@ -55,6 +59,7 @@ class Processes implements OutsideBack {
   constructor({ definition }: ChildHostOptions, home: ChildHome) {
     this.#perPeer = definition.isolation === "per-peer";
     this.#home = home;
+    this.#end = () => definition.right?.end();
   }
 
   async shared({ caller, signal }: ChannelContext): Promise<SharedTalk> {
@@ -98,6 +103,7 @@ class Processes implements OutsideBack {
   }
 
   async close(): Promise<void> {
+    this.#end();
     await Promise.all([...this.#keepers.values(), ...this.#sessions].map((child) => child.stopNow()));
   }
 

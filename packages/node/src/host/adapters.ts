@@ -41,9 +41,10 @@ class TwoFacedAgent implements HostedAgent {
   constructor(inner: HostedAgent, room: A2aRoom) {
     this.#inner = inner;
     this.#room = room;
-    const { a2a, mcp, tools } = inner.definition;
+    const { a2a, mcp, tools, resources, prompts } = inner.definition;
     const speaksA2a = a2a !== undefined || inner.kind === "a2a";
-    if (!speaksA2a || mcp !== undefined || tools !== undefined) return;
+    const speaksMcp = [mcp, tools, resources, prompts].some((part) => part !== undefined);
+    if (!speaksA2a || speaksMcp) return;
     const { name, log, newId } = room;
     const module = new McpModule({
       name,

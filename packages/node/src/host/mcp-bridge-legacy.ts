@@ -4,7 +4,6 @@ import {
   type JsonObject,
   type JsonValue,
   ProtocolError,
-  readRpcMessage,
   type RpcError,
   toRpcError,
 } from "@gridmesh/protocol";
@@ -65,6 +64,7 @@ class LegacyBridge {
   #level: string | undefined;
   #lastId = 0;
   #callerDone = false;
+  #agentDone = false;
 
   constructor(agent: ModernAgent, calls: AgentChannel, caller: AgentChannel) {
     this.#agent = agent;
@@ -83,6 +83,7 @@ class LegacyBridge {
   async serve(): Promise<void> {
     try {
       await Promise.all([this.#hearCaller(), this.#hearAgent()]);
+      this.#calls.end();
       this.#caller.end();
     } catch {
       this.#calls.reset("the other side broke off");
@@ -111,16 +112,20 @@ class LegacyBridge {
     }
     const ended = new ProtocolError("AGENT_CRASHED", "the agent ended before it answered");
     for (const id of this.#byId.keys()) this.#fail(id, toRpcError(ended));
+    this.#byId.clear();
+    this.#byAgentId.clear();
+    this.#agentDone = true;
     this.#caller.end();
   }
 
   #fromCaller(line: string, message: RpcMessage): void {
+    // That no answer follows was said by the channel's end.
+    if (this.#agentDone) return;
     if (message.kind === "unreadable") return this.#fail(message.id, toRpcError(message.error));
     if (message.kind === "request") return this.#request(line, message);
     if (message.kind === "notification") return this.#note(message.method, message.params);
     if (message.kind !== "result" && message.kind !== "failure") return this.#fail(null, NO_BATCH);
-    const said = readRpcMessage(JSON.parse(line) as JsonValue);
-    this.#inputs.answered(line, message.id, said.kind === "error" ? said.error : undefined);
+    this.#inputs.answered(line, message.id, message.kind === "failure" ? errorIn(line) : undefined);
   }
 
   #note(method: string, params: JsonValue): void {
@@ -149,6 +154,7 @@ class LegacyBridge {
       this.#watch.unwatch(isObject(params) ? params["uri"] : undefined);
       return this.#answer(id, {});
     }
+    if (!isObject(params)) return this.#fail(id, { code: -32_602, message: "params are an object" });
     if (NOT_HERE.has(method)) return this.#fail(id, { code: -32_601, message: `no ${method} in a session` });
     const call: Call = { id, method, params: textAt(line, ["params"]) ?? "{}", agentId: 0, rounds: 0 };
     this.#byId.set(id, call);
@@ -261,6 +267,17 @@ class LegacyBridge {
   #endIfDone(): void {
     if (this.#callerDone && this.#byId.size === 0) this.#calls.end();
   }
+}
+
+/** What a caller said in place of a result, as it said it. */
+function errorIn(line: string): RpcError {
+  const error = JSON.parse(textAt(line, ["error"]) ?? "null") as JsonValue;
+  const { code, message, data } = isObject(error) ? error : {};
+  return {
+    code: typeof code === "number" ? code : -32_603,
+    message: typeof message === "string" ? message : "the caller refused",
+    ...(data === undefined ? {} : { data }),
+  };
 }
 
 /** A result as the older revision has it. */

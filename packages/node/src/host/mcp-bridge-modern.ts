@@ -77,6 +77,7 @@ class ModernBridge {
   readonly #own = new Map<Id, (message: RpcMessage) => void>();
   #lastOwn = 0;
   #callerDone = false;
+  #agentDone = false;
 
   constructor(agent: LegacyAgent, caller: AgentChannel) {
     this.#agent = agent;
@@ -122,10 +123,13 @@ class ModernBridge {
     for (const id of this.#asked.keys()) this.#tell(JSON.stringify(rpcFailure(id, ended)));
     this.#asked.clear();
     this.#listens.end("the agent has ended");
+    this.#agentDone = true;
     this.#caller.end();
   }
 
   #fromCaller(line: string, message: RpcMessage): void {
+    // That no answer follows was said by the channel's end.
+    if (this.#agentDone) return;
     if (message.kind === "unreadable") return this.#fail(message.id, toRpcError(message.error));
     if (message.kind === "request") return this.#request(line, message);
     // Several on one line.

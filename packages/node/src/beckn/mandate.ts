@@ -92,7 +92,7 @@ export function escalates({ mandate }: LocalAgent): boolean {
 }
 
 /** An order as far as it was agreed on. */
-export interface Held {
+interface Held {
   readonly buyer: LocalAgent;
   readonly offer: Offer;
   readonly agreed: BecknOrder;

@@ -2,7 +2,7 @@
 
 import { MAX_DOCUMENTS, type TradeDocument } from "@gridmesh/protocol";
 
-/** Messages to one counterparty under way at a time; a second one uses the wait for the first one's answer. */
+/** Messages to one counterparty under way at a time; a second one only when what waits fills it. */
 const AT_ONCE = 2;
 
 export interface Outbox {
@@ -29,8 +29,8 @@ export function createOutbox(): Outbox {
 
   const run = async (to: string, lane: Lane): Promise<void> => {
     lane.underWay += 1;
-    for (let batch = takeBatch(lane); batch.length > 0; batch = takeBatch(lane)) {
-      await postTogether(batch);
+    while (lane.waiting.length > 0 && (lane.underWay === 1 || isFull(lane))) {
+      await postTogether(takeBatch(lane));
     }
     lane.underWay -= 1;
     if (lane.underWay === 0) lanes.delete(to);
@@ -42,10 +42,14 @@ export function createOutbox(): Outbox {
       if (lane === undefined) lanes.set(to, (lane = { waiting: [], underWay: 0 }));
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       lane.waiting.push({ documents, post, resolve, reject });
-      if (lane.underWay < AT_ONCE) void run(to, lane);
+      if (lane.underWay === 0 || (lane.underWay < AT_ONCE && isFull(lane))) void run(to, lane);
       return promise;
     },
   };
+}
+
+function isFull({ waiting }: Lane): boolean {
+  return waiting.reduce((sum, { documents }) => sum + documents.length, 0) >= MAX_DOCUMENTS;
 }
 
 function takeBatch({ waiting }: Lane): readonly Waiting[] {

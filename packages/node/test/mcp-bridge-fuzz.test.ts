@@ -2,10 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import type { JsonObject, JsonValue } from "@gridmesh/protocol";
+import { McpServer } from "@modelcontextprotocol/server";
+import type { AgentDefinition } from "../src/agent.ts";
 import { legacyFromModern } from "../src/host/mcp-bridge-legacy.ts";
 import { modernFromLegacy } from "../src/host/mcp-bridge-modern.ts";
+import { createNode, memory, memoryHub } from "../src/index.ts";
 import type { AgentChannel } from "../src/route/channel.ts";
 import { channelPair } from "../src/route/channel-pair.ts";
+import { NETWORK } from "./node-fixture.ts";
 
 const _meta = {
   "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -153,3 +157,52 @@ test("whatever an agent says, its caller's channel ends when the agent does", as
     { numRuns: 150 },
   );
 });
+
+const sdk: AgentDefinition = {
+  capabilities: [],
+  mcp: () => {
+    const server = new McpServer({ name: "agent", version: "1" });
+    server.registerTool("hello", {}, () => ({ content: [{ type: "text", text: "hello" }] }));
+    return server;
+  },
+  taskTools: { hello: "optional" },
+};
+const named: AgentDefinition = {
+  capabilities: [],
+  tools: { hello: { description: "Greets", inputSchema: {}, handler: () => "hello" } },
+};
+
+for (const [what, definition] of [
+  ["an SDK's server", sdk],
+  ["a definition", named],
+] as const) {
+  test(`whatever is said to ${what}, the next request on the channel is answered`, async () => {
+    const network = memory({ hub: memoryHub({ seed: 1 }) });
+    await using node = await createNode({
+      network,
+      networkName: NETWORK,
+      agents: [{ name: "agent", definition }],
+    });
+    const modes = fc.constantFrom("call" as const, "session" as const);
+    const last = JSON.stringify({
+      jsonrpc: "2.0",
+      id: "the last one",
+      method: "tools/list",
+      params: { _meta },
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(line, { maxLength: 6 }), modes, async (lines, mode) => {
+        const channel = await node.open("agent", { proto: "mcp", mode });
+        for (const text of [...lines, last]) channel.send(text);
+        let isAnswered = false;
+        for await (const text of channel.lines) {
+          isAnswered = (JSON.parse(text) as JsonObject)["id"] === "the last one";
+          if (isAnswered) break;
+        }
+        channel.reset("heard enough");
+        assert.ok(isAnswered);
+      }),
+      { numRuns: 60 },
+    );
+  });
+}

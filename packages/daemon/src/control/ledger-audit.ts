@@ -6,6 +6,8 @@ import type { AuditView } from "./types.ts";
 
 /** Under `a`, of what is wrong in the journal: file and place are in the sentence. */
 const JOURNAL = "journal";
+/** Of what a counterparty's ledger has otherwise; the sentence names both and the order. */
+const COUNTERPARTY = "counterparty";
 
 /** What only another node's book can tell is counted as unpaired. */
 export async function auditLedger(desk: TradeDesk): Promise<AuditView> {
@@ -13,6 +15,7 @@ export async function auditLedger(desk: TradeDesk): Promise<AuditView> {
   const result = auditBooks([...desk.books()]);
   const differences = [
     ...journal.differences.map((what) => ({ a: JOURNAL, b: "", transactionId: "", what })),
+    ...desk.disagreements().map((what) => ({ a: COUNTERPARTY, b: "", transactionId: "", what })),
     ...result.differences,
   ];
   return {

@@ -227,7 +227,7 @@ test("the catalog lists what its asker may see, with where each face is served",
     `${gateway.daemon.node.gateway}/mcp/${encodeURIComponent(String(demo?.["address"]))}`,
   );
   assert.match(String(demo?.["a2a"]), /\/a2a\//);
-  assert.match(String(demo?.["toolsHash"]), /^[0-9a-f]{64}$/);
+  for (const row of all) assert.match(String(row["toolsHash"]), /^[0-9a-f]{64}$/, String(row["name"]));
   const narrow = gateway.bearer(await gateway.token("catalog", "--agents", "open"));
   assert.deepEqual(
     (await list(narrow)).map(({ name }) => name),

@@ -43,6 +43,7 @@ export interface ListedAgent {
   readonly address: string;
   readonly access: string;
   readonly status: string;
+  readonly kind: string;
   readonly capabilities: readonly string[];
   readonly row: JsonObject;
 }
@@ -52,18 +53,23 @@ export function listedIn(answer: JsonValue): readonly ListedAgent[] {
   const rows = isObject(answer) ? answer["agents"] : undefined;
   return (Array.isArray(rows) ? (rows as readonly JsonValue[]) : []).flatMap((row) => {
     if (!isObject(row)) return [];
-    const { name, address, access, status, capabilities } = row;
+    const { name, address, capabilities } = row;
     if (typeof name !== "string" || typeof address !== "string") return [];
     const words = Array.isArray(capabilities) ? (capabilities as readonly JsonValue[]) : [];
     return {
       name,
       address,
-      access: typeof access === "string" ? access : "",
-      status: typeof status === "string" ? status : "",
+      access: textOf(row["access"]),
+      status: textOf(row["status"]),
+      kind: textOf(row["kind"]),
       capabilities: words.filter((word) => typeof word === "string"),
       row,
     };
   });
+}
+
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === "string" ? value : "";
 }
 
 /** The one agent that a reference means. @throws AGENT_NOT_FOUND when it is not public; NO_PROVIDER and the like. */

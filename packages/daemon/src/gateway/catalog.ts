@@ -7,9 +7,11 @@ import { type GatewayCaller, Refusal } from "./guard.ts";
 import { sendJson } from "./listener-http.ts";
 import type { GatewayContext, GatewayFace, GatewayRequest } from "./listener-types.ts";
 import { refusalOf } from "./mcp-message.ts";
-import { openPins, type Pins } from "./mcp-pins.ts";
+import { toolsOf } from "./mcp-meta-call.ts";
+import { openPins, type Pins, toolsHash } from "./mcp-pins.ts";
 
 const LIST_MS = 10_000;
+const HASH_MS = 1_000;
 
 export function openCatalog(context: GatewayContext): GatewayFace {
   const pins = openPins(context.home);
@@ -40,15 +42,28 @@ async function catalogOf(
     scope: query.get("scope") ?? "known",
     capability: query.get("capability") ?? undefined,
   });
-  return rows.map(({ address, row }) => {
+  const hashes = await Promise.all(rows.map((row) => hashOf(row, { node, caller, pins })));
+  return rows.map(({ address, row }, index) => {
     const place = encodeURIComponent(address);
     return {
       ...row,
       mcp: `${base}/mcp/${place}`,
       a2a: `${base}/a2a/${place}`,
-      toolsHash: pins.hashOf(address, caller) ?? null,
+      toolsHash: hashes[index] ?? null,
     };
   });
+}
+
+/** Of the tools that were first seen of an agent; those in this process are asked, no program is started for it. */
+async function hashOf(
+  { address, kind, status }: ListedAgent,
+  { node, caller, pins }: { readonly node: AgentNode; readonly caller: GatewayCaller; readonly pins: Pins },
+): Promise<string | undefined> {
+  const known = pins.hashOf(address, caller);
+  if (known !== undefined || !isOwn(node, address) || kind !== "module" || status !== "ready") return known;
+  const signal = AbortSignal.timeout(HASH_MS);
+  const tools = await toolsOf(node, address, { caller, signal }).catch(() => undefined);
+  return tools === undefined ? undefined : toolsHash(tools);
 }
 
 /** The agents a gateway's caller may see. @throws INVALID_PARAMS. */

@@ -60,7 +60,7 @@ function keyOf(address: string, { token, anonymous }: GatewayCaller): string {
 }
 
 /** The hash of a list of tools in canonical form, whatever their order. */
-function toolsHash(tools: readonly JsonValue[]): string {
+export function toolsHash(tools: readonly JsonValue[]): string {
   const texts = tools.map((tool) => canonicalText(tool)).toSorted();
   return createHash("sha256").update(texts.join("\n")).digest("hex");
 }

@@ -10,7 +10,7 @@ const NAME_CHARS = 128;
 const SCHEMA_DEPTH = 16;
 
 /** Where a shown thing came from, beside it. */
-export const ORIGIN = "gridmesh/origin";
+const ORIGIN = "gridmesh/origin";
 
 /**
  * Control characters but line ends and tabs, direction marks and overrides, what is invisible, and the planes in which

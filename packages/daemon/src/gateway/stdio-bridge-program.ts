@@ -112,11 +112,15 @@ async function piped(options: StdioBridgeOptions, socket: Duplex): Promise<numbe
   let hasEnded = false;
   socket.on("error", () => undefined);
   input.pipe(socket);
-  input.once("end", () => {
-    hasEnded = true;
-    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  const late = new Promise<void>((resolve) => {
+    input.once("end", () => {
+      hasEnded = true;
+      setTimeout(resolve, LINGER_MS).unref();
+    });
   });
-  await passOn(options, socket).catch(() => undefined);
+  // Whoever does not read its answers does not hold up the end.
+  await Promise.race([passOn(options, socket).catch(() => undefined), late]);
+  socket.destroy();
   if (!hasEnded) tell("the agent has left");
   input.destroy();
   return hasEnded ? 0 : FAILED;

@@ -10,27 +10,12 @@ import {
   type JsonObject,
   type JsonValue,
 } from "@gridmesh/protocol";
-import { createNode, libp2p, memory, memoryHub, type NodeOptions } from "../src/index.ts";
+import { createNode, libp2p, memory, memoryHub } from "../src/index.ts";
 import type { AgentNode } from "../src/node.ts";
+import { mesh } from "./mesh-rig.ts";
 import { echoAgent, echoDefinition, eventually, NETWORK } from "./node-fixture.ts";
 
 const code = (expected: ErrorCode) => (error: unknown) => isProtocolError(error) && error.code === expected;
-const rates = { perSecond: 100_000, burst: 100_000, peakPerSecond: 100_000, peakBurst: 100_000 };
-
-async function mesh(...nodes: readonly Partial<NodeOptions>[]) {
-  const hub = memoryHub({ seed: 31 });
-  const stack = new AsyncDisposableStack();
-  const made: AgentNode[] = [];
-  for (const options of nodes) {
-    const common = { network: memory({ hub }), networkName: NETWORK, messageRates: rates };
-    const node = await createNode({ ...common, ...options });
-    stack.defer(() => node.stop({ deadlineMs: 0 }));
-    for (const other of made) await node.connect(other.addresses[0] ?? "");
-    made.push(node);
-  }
-  return { nodes: made, hub, [Symbol.asyncDispose]: () => stack.disposeAsync() };
-}
-
 const whoami = (node: string, peerId: string) => ({ kind: node, peerId });
 
 test("each form of an address goes where it says", async () => {

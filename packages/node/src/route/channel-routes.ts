@@ -43,6 +43,8 @@ export interface CallPaths {
 export class ChannelRoutes {
   readonly #options: ChannelRoutesOptions;
   readonly #calls: CallPaths;
+  /** Requests under way of those who have a name here, by name and agent. */
+  readonly #named = new Map<string, number>();
 
   constructor(options: ChannelRoutesOptions, calls: CallPaths) {
     this.#options = options;
@@ -90,13 +92,32 @@ export class ChannelRoutes {
     const [near, far] = channelPair(opened.inside);
     const guard = opened.guard(far, {
       admit: () => undefined,
-      enter: () => calls.begin(),
+      enter: () => this.#enter(name, context.caller),
       room: () => Promise.resolve(() => undefined),
       onOver: (beganMs, error) => meter?.ended("local", clock.monotonicMs() - beganMs, error),
       onDrop: () => meter?.dropped(),
     });
     void guard.run();
     return near;
+  }
+
+  /** The operator's own programs are not counted. */
+  #enter(agent: string, { token, user, anonymous }: Caller): () => void {
+    if (token === undefined && user === undefined && anonymous !== true) return this.#calls.begin();
+    const key = JSON.stringify([agent, token, user]);
+    const mine = this.#named.get(key) ?? 0;
+    if (mine >= nodeLimits.rpcInFlightAgent) {
+      const data = { retry_after_ms: 100 };
+      throw new ProtocolError("TOO_MANY_STREAMS", "too many requests to one agent under way", { data });
+    }
+    const leave = this.#calls.begin();
+    this.#named.set(key, mine + 1);
+    return () => {
+      leave();
+      const left = (this.#named.get(key) ?? 1) - 1;
+      if (left === 0) this.#named.delete(key);
+      else this.#named.set(key, left);
+    };
   }
 
   /** Plain calls share the streams of all others. */

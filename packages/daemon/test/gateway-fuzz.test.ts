@@ -54,7 +54,7 @@ test("any bytes are a message or are refused with a status of 400 and more, neve
         refusalOnly(() => readMessage(bytes));
       },
     ),
-    { numRuns: 2_000 },
+    { numRuns: 500 },
   );
 });
 
@@ -67,7 +67,7 @@ test("a message is read alike from a body and from a line, and keeps its text", 
       assert.equal(said.line, line);
       refusalOnly(() => assert.deepEqual(readBodyLine(line), said));
     }),
-    { numRuns: 2_000 },
+    { numRuns: 500 },
   );
 });
 
@@ -87,7 +87,7 @@ test("any headers beside any message pass or are refused", () => {
         checkHeaders(said, checkMeta(said), given);
       });
     }),
-    { numRuns: 2_000 },
+    { numRuns: 500 },
   );
 });
 
@@ -109,7 +109,7 @@ test("any head of a request is admitted or refused with a status, and without a 
         (error) => error instanceof Refusal && error.status >= 400,
       );
     }),
-    { numRuns: 2_000 },
+    { numRuns: 500 },
   );
 });
 
@@ -128,6 +128,6 @@ test("whatever an agent says of itself is shown without what cannot be seen, wit
         return member;
       });
     }),
-    { numRuns: 1_000 },
+    { numRuns: 300 },
   );
 });

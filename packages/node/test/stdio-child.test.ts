@@ -86,6 +86,21 @@ test("a program that cannot start tells its operator why", async () => {
   });
 });
 
+test("after five crashes within a minute a program stays down, which is a finding, until it is added again", async () => {
+  await using node = await nodeWithChildren({ small: smallProgram("--stillborn") });
+  for (let time = 0; time < 5; time += 1) {
+    await assert.rejects(callTool(node, "small/pid"), { code: "AGENT_START_FAILED" });
+  }
+  assert.equal(node.agents.list()[0]?.state, "failed");
+  const failed = node.findings().find(({ code }) => code === "AGENT_FAILED");
+  assert.match(failed?.text ?? "", /^small: 5 crashes within a minute$/);
+  await assert.rejects(callTool(node, "small/pid"), { code: "AGENT_START_FAILED" });
+  await node.agents.unregister("small");
+  await node.agents.register("small", smallProgram()).ready;
+  assert.equal(await callTool(node, "small/echo", { text: "back" }), "back");
+  assert.ok(!node.findings().some(({ code }) => code === "AGENT_FAILED"));
+});
+
 test("what a program asks its caller through the shared process is answered with no more than a ping", async () => {
   await using node = await nodeWithChildren({ small: smallProgram() });
   const methods = [

@@ -16,7 +16,7 @@ import {
 export type { AccessOptions, AccessRule };
 
 /** An agent as the rules know it. */
-export interface JudgedAgent {
+interface JudgedAgent {
   readonly name: string;
   readonly access: Access;
 }

@@ -3,7 +3,7 @@
 import type { Caller } from "../agent.ts";
 import type { Log } from "../log.ts";
 
-export interface AuditedCall {
+interface AuditedCall {
   readonly caller: Caller;
   readonly agent: string;
   readonly method: string;

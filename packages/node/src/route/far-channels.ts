@@ -16,7 +16,7 @@ export interface FarAgent {
   readonly agent: string;
 }
 
-export interface FarRequest {
+interface FarRequest {
   readonly opening: ChannelOpening;
   /** In whose name; undefined: the node's own. */
   readonly names: CallNames | undefined;

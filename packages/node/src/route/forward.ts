@@ -23,7 +23,7 @@ export interface Forwarder {
   close(): void;
 }
 
-export interface ForwardWait extends Wait {
+interface ForwardWait extends Wait {
   readonly names?: CallNames | undefined;
 }
 

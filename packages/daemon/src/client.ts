@@ -1,6 +1,7 @@
 /** The program's side of the control API: everything a CLI verb can do, over the daemon's unix socket. */
 
 import { request as httpRequest } from "node:http";
+import type { BuyStep } from "@gridmesh/node";
 import {
   type BookSnapshot,
   fromRpcError,
@@ -27,6 +28,7 @@ import type {
   TraceView,
   TradeView,
 } from "./control/types.ts";
+import type { Purchase } from "./control/trade-buy.ts";
 
 export interface ControlWait {
   /** Default 10,000. */
@@ -85,6 +87,11 @@ export interface ControlClient {
   /** Calls `<node>:<agent>/<method>`, `local:<agent>/…`, `cap:<word>/…` or `node/…`. */
   call(address: string, params: JsonValue, wait?: ControlWait): Promise<JsonValue>;
   trades(wait?: ControlWait): Promise<readonly TradeView[]>;
+  /** Buys by hand, the cheapest first; each seller that was asked, and its answer. @throws OFFER_NOT_FOUND, AGENT_NOT_FOUND */
+  buy(
+    purchase: Omit<Purchase, "currency"> & { readonly currency?: string },
+    wait?: ControlWait,
+  ): Promise<readonly BuyStep[]>;
   /** Every order of one transaction on this node. @throws ORDER_NOT_FOUND */
   trade(transactionId: string, wait?: ControlWait): Promise<readonly TradeView[]>;
   trace(transactionId: string, wait?: ControlWait): Promise<TraceView>;
@@ -149,6 +156,7 @@ export function controlClient(socketPath: string): ControlClient {
     registry: async (query, wait) =>
       (await get<{ agents: RegistryRowView[] }>(`registry${queryText(query ?? {})}`, wait)).agents,
     call: (address, params, wait) => rpc(send, { address, params, wait }),
+    buy: (purchase, wait) => buy(ask, purchase, wait),
     trades: async (wait) => (await get<{ trades: TradeView[] }>("trades", wait)).trades,
     trade: async (id, wait) =>
       (await get<{ trades: TradeView[] }>(`trades/${encodeURIComponent(id)}`, wait)).trades,
@@ -171,6 +179,18 @@ export function controlClient(socketPath: string): ControlClient {
 }
 
 type Ask = (request: ControlRequest) => Promise<unknown>;
+
+async function buy(
+  ask: Ask,
+  ...[{ agent, currency, ...amounts }, wait]: Parameters<ControlClient["buy"]>
+): Promise<readonly BuyStep[]> {
+  const named = {
+    ...(agent === undefined ? {} : { agent }),
+    ...(currency === undefined ? {} : { currency }),
+  };
+  const reply = await ask({ method: "POST", path: "trades", body: { ...amounts, ...named }, ...wait });
+  return (reply as { readonly purchase: readonly BuyStep[] }).purchase;
+}
 
 function agentCalls(ask: Ask): Pick<ControlClient, "agents" | "addAgent" | "removeAgent"> {
   return {

@@ -83,6 +83,33 @@ test(
   },
 );
 
+test("energy is bought by hand, from whoever has as much at that price", { timeout: 60_000 }, async () => {
+  using first = temporaryHome();
+  using second = temporaryHome();
+  await using seller = await startedDaemon(first.home, { config: household("full", 95, []) });
+  // Neither nearly empty nor nearly full: it does nothing by itself.
+  await using buyer = await startedDaemon(second.home, {
+    config: household("half", 50, seller.node.addresses),
+  });
+  assert.equal((await gridmesh(buyer.home, "wait", "--peers", "1", "--timeout", "20s")).code, 0);
+  // Between two hours nothing is on sale: it is asked for again.
+  const until = Date.now() + TRADE_LIMIT_MS;
+  let said = await gridmesh(buyer.home, "trade", "buy", "--kwh", "2", "--max-price", "0.2", "--json");
+  while (said.code !== 0 && Date.now() < until) {
+    said = await gridmesh(buyer.home, "trade", "buy", "--kwh", "2", "--max-price", "0.2", "--json");
+  }
+  assert.equal(said.code, 0, said.stderr);
+  const { trade } = JSON.parse(said.stdout) as {
+    trade: { outcome: string; amountMicro: number; orderId: string };
+  };
+  assert.deepEqual([trade.outcome, trade.amountMicro], ["confirmed", 300_000]);
+  const { trades } = await members<{ trades: TradeView[] }>(buyer.home, "trade", "ls");
+  assert.ok(trades.some(({ orderId }) => orderId === trade.orderId));
+  const dear = await gridmesh(buyer.home, "trade", "buy", "--kwh", "2", "--max-price", "0.01");
+  assert.notEqual(dear.code, 0);
+  assert.match(dear.stderr, /OFFER_NOT_FOUND/);
+});
+
 async function settled(home: string): Promise<TradeView> {
   const until = Date.now() + TRADE_LIMIT_MS;
   for (;;) {

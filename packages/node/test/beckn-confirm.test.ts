@@ -31,7 +31,7 @@ function again(from: RigNode, body: string, profile: BecknProfile) {
 }
 
 async function eventually(what: string, holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 6_000;
+  const deadline = Date.now() + 20_000;
   while (!holds()) {
     assert.ok(Date.now() < deadline, what);
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -95,12 +95,12 @@ describe("a confirm", { concurrency: 4 }, () => {
   test("a NACK releases nothing: the order stays held and is asked for until the seller decides", async () => {
     await using rig = createRig();
     const buyer = await rig.node(1);
-    let refusals = 0;
+    let busy = true;
     const seller = await rig.node(2, {
       view: (desk) => ({
         ...desk,
         decide(terms, order, answer) {
-          if (refusals++ < 1) return Promise.reject(new ProtocolError("OVERLOADED", "not now"));
+          if (busy) return Promise.reject(new ProtocolError("OVERLOADED", "not now"));
           return desk.decide(terms, order, answer);
         },
       }),
@@ -108,9 +108,10 @@ describe("a confirm", { concurrency: 4 }, () => {
     await seller.sell(5, 0.1);
     const states: string[] = [];
     buyer.desk.onEvent((event) => states.push(event.kind));
-    const outcome = await buyer.buy({ kWh: 2, timeoutMs: 1_500 });
+    const outcome = await buyer.buy({ kWh: 2, timeoutMs: 4_000 });
     assert.equal(outcome.steps[0]?.outcome, "in_doubt");
     assert.equal(buyer.desk.orders()[0]?.state, "HELD");
+    busy = false;
     await eventually(
       "the desk's courier gets the decision",
       () => buyer.desk.orders()[0]?.state === "COMMITTED",

@@ -53,6 +53,10 @@ async function traded(profile: BecknProfile): Promise<{
     ["confirmed"],
   );
   await Promise.all([settled(home), settled(shop)]);
+  // The status that follows a confirm is nobody's to wait for, but it belongs in the file.
+  const isAsked = (node: RigNode) =>
+    node.beckn.trace(transactionId).some(({ action, verdict }) => `${action} ${verdict}` === "status ACK");
+  while (!isAsked(home) || !isAsked(shop)) await new Promise((resolve) => setImmediate(resolve));
   return {
     buyer: home.beckn.bundle(transactionId, { redact: false }),
     seller: shop.beckn.bundle(transactionId, { redact: false }),

@@ -1,14 +1,28 @@
+import type { BuyStep } from "@gridmesh/node";
 import { ProtocolError } from "@gridmesh/protocol";
 import type { FastifyInstance } from "fastify";
+import { z } from "zod";
 import type { ControlContext } from "./context.ts";
 import { auditLedger } from "./ledger-audit.ts";
+import { checked } from "./problem.ts";
+import { buyByHand } from "./trade-buy.ts";
 import { tradeView } from "./trade-views.ts";
 import type { AuditView, LedgerView, TraceView, TradeView } from "./types.ts";
+
+const purchaseSchema = z.strictObject({
+  quantityMilliWh: z.int().min(1).max(1_000_000_000_000),
+  maxPriceMicroPerKWh: z.int().min(0).max(1_000_000_000),
+  currency: z.string().min(1).max(8).default("USD"),
+  agent: z.string().min(1).max(64).optional(),
+});
 
 export function tradeRoutes(app: FastifyInstance, context: ControlContext): void {
   const { node } = context;
 
   app.get("/trades", (): { trades: TradeView[] } => ({ trades: tradesOf(context) }));
+  app.post("/trades", (request): Promise<{ purchase: readonly BuyStep[] }> =>
+    buyByHand(node, checked(purchaseSchema, request.body)).then((purchase) => ({ purchase })),
+  );
   app.get("/trades/:id", (request): { trades: TradeView[] } => {
     const { id } = request.params as { id: string };
     const trades = tradesOf(context).filter((trade) => trade.transactionId === id || trade.orderId === id);

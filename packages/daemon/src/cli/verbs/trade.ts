@@ -1,5 +1,6 @@
 import type { TraceStepView, TradeView } from "../../control/types.ts";
 import { exportTrade, verifyTrade } from "../trade-bundle.ts";
+import { buyTrade } from "../trade-buy.ts";
 import type { Verb } from "../invocation.ts";
 import { kWh, money, pairs, short, table } from "../table.ts";
 
@@ -10,6 +11,15 @@ export const trade: Verb = (command, attach) => {
     invocation.print({ trades }, trades.length === 0 ? "no trades yet\n" : tradeTable(trades));
     return 0;
   });
+
+  const buy = command
+    .command("buy")
+    .summary("buys from the cheapest that has as much")
+    .requiredOption("--kwh <n>", "how much, at most six decimals")
+    .option("--max-price <p>", "at most so much per kWh; any price without")
+    .option("--currency <code>", "of the price", "USD")
+    .option("--agent <name>", "who buys; the first agent that trades without");
+  attach(buy, buyTrade);
 
   const show = command.command("show").summary("one trade").argument("<id>", "transaction or order id");
   attach(show, async (invocation) => {

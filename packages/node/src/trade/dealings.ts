@@ -99,7 +99,7 @@ export function listed({ terms, orderHash, state, finalMilliWh, finalAmountMicro
   };
 }
 
-export function otherOf({ role, terms }: OrderHalf): string {
+function otherOf({ role, terms }: OrderHalf): string {
   return role === "buyer" ? terms.seller : terms.buyer;
 }
 

@@ -24,7 +24,7 @@ export function resumePeer(context: DeskContext, peerId: string): void {
 }
 
 /** Compares the books of every pair with something to compare: as often as peers are linked, and every ten minutes. */
-export function reconcile(context: DeskContext, concerns: (party: Party) => boolean): void {
+function reconcile(context: DeskContext, concerns: (party: Party) => boolean): void {
   for (const agentId of context.hosted.keys()) {
     for (const [counterparty, { peerId }] of context.state.books.get(agentId)?.partners ?? []) {
       const party = { agentId, counterparty, peerId };

@@ -28,22 +28,20 @@ import { configOf, startedDaemon, temporaryHome } from "./running.ts";
 const AGENT = fileURLToPath(new URL("gateway-a2a-agent.ts", import.meta.url));
 const ROW = `[[agents]]\nname = "sample"\naccess = "network"\nmodule = ${JSON.stringify(AGENT)}\nfactory = "sample"\n`;
 
+const opened = new AsyncDisposableStack();
 let gateway: TestGateway;
 let base: string;
 /** An A2A agent that knows nothing of gridmesh. */
 let elsewhere: Elsewhere;
 
 before(async () => {
-  elsewhere = await a2aElsewhere(new SampleExecutor(), sampleCard);
+  elsewhere = opened.use(await a2aElsewhere(new SampleExecutor(), sampleCard));
   const far = `[[agents]]\nname = "far"\naccess = "network"\ncard = "${elsewhere.url}"\n`;
-  gateway = await openedGateway("a2a-door", `${ROW}${far}`);
+  gateway = opened.use(await openedGateway("a2a-door", `${ROW}${far}`));
   base = `${gateway.daemon.node.gateway}/a2a/local:sample`;
 });
 
-after(async () => {
-  await gateway[Symbol.asyncDispose]();
-  await elsewhere[Symbol.asyncDispose]();
-});
+after(() => opened.disposeAsync());
 
 /** A caller as anybody writes one: the SDK, the card's address and a token. */
 async function client(token?: string, legacy = false): Promise<Client> {

@@ -132,9 +132,7 @@ export function controlClient(socketPath: string): ControlClient {
     // 503 is an answer here: alive, not ready.
     health: async (wait) => (await send({ method: "GET", path: "health", ...wait })).body as HealthView,
     node: (wait) => get("node", wait),
-    stop: async (options) => {
-      await post("node/stop", { now: options?.now ?? false }, options);
-    },
+    stop: (options) => post<void>("node/stop", { now: options?.now ?? false }, options),
     peers: async (wait) => (await get<{ peers: PeerView[] }>("peers", wait)).peers,
     connect: async (address, options) => {
       const body = { address, unban: options?.unban ?? false };

@@ -65,15 +65,16 @@ export class AgentDoor {
     const { caller } = context;
     const beganMs = clock.monotonicMs();
     const item = itemOf(method, params);
-    const made = { caller, agent: name, method, item, bytes: undefined };
     this.#running += 1;
     try {
       const result = await this.#judged(name, { method, params, item }, context);
-      audit({ ...made, ms: clock.monotonicMs() - beganMs, code: undefined });
+      const ms = clock.monotonicMs() - beganMs;
+      audit({ caller, agent: name, method, item, bytes: undefined, ms, code: undefined });
       return result;
     } catch (error) {
       const { code } = toProtocolError(error, "INTERNAL_ERROR");
-      audit({ ...made, ms: clock.monotonicMs() - beganMs, code });
+      const ms = clock.monotonicMs() - beganMs;
+      audit({ caller, agent: name, method, item, bytes: undefined, ms, code });
       throw error;
     } finally {
       this.#running -= 1;

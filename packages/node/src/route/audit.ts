@@ -20,21 +20,25 @@ export type CallAudit = (call: AuditedCall) => void;
 const SHOWN = 128;
 
 export function createAudit(log: Log): CallAudit {
-  return ({ caller, agent, method, item, ms, bytes, code }) => {
+  return ({ caller, agent, method, item, ms, bytes, code = "ok" }) => {
     const { kind, peerId, user, agentId, token, anonymous } = caller;
-    log.info("call", `${agent}/${method.slice(0, SHOWN)}`, {
+    const local = token ?? (anonymous === true ? "anonymous" : "operator");
+    log.info("call", `${agent}/${short(method)}`, {
       // A log line about a peer is paced by its name: no stranger fills the disk.
-      ...(kind === "peer"
-        ? { peer: peerId }
-        : { token: token ?? (anonymous === true ? "anonymous" : "operator") }),
+      peer: kind === "peer" ? peerId : undefined,
+      token: kind === "peer" ? undefined : local,
       user,
       agentId,
       agent,
-      method: method.slice(0, SHOWN),
-      item: item?.slice(0, SHOWN),
-      code: code ?? "ok",
+      method: short(method),
+      item: item === undefined ? undefined : short(item),
+      code,
       ms: Math.round(ms * 10) / 10,
       bytes,
     });
   };
+}
+
+function short(text: string): string {
+  return text.length > SHOWN ? text.slice(0, SHOWN) : text;
 }

@@ -29,7 +29,7 @@ import {
 import { type Doors, openDoors } from "./doors.ts";
 import { operator } from "./gateway/guard.ts";
 import { loadAgents } from "./load-agents.ts";
-import { observeMachine } from "./machine.ts";
+import { exposure, observeMachine } from "./machine.ts";
 import type { ForeignMetrics } from "./metrics/foreign.ts";
 import type { MetricsPage } from "./metrics/page.ts";
 import { networkOptions, type NetworkSide } from "./network-options.ts";
@@ -192,7 +192,7 @@ async function openNode(options: {
       children: { processes: systemProcesses(), max: config.children.max, env: process.env },
       market,
       beckn: config.beckn,
-      observe: () => machine.observe(),
+      observe: () => [...machine.observe(), ...exposure(config.control.listen)],
       log: log.child("node"),
     });
     undo.defer(() => node.stop({ deadlineMs: 0 }));

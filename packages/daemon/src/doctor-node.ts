@@ -65,6 +65,12 @@ const subjects: readonly Subject[] = [
     well: () => "no succession is disputed",
   },
   {
+    name: "control",
+    group: "network",
+    codes: ["CONTROL_EXPOSED"],
+    well: () => "asked from this machine alone",
+  },
+  {
     name: "clock",
     group: "node",
     codes: ["CLOCK_SKEWED"],

@@ -5,6 +5,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
 import type { Observation } from "@gridmesh/node";
 import type { HomePaths } from "./home.ts";
+import { LOOPBACK_NAMES, listenPlace } from "./listening.ts";
 
 /** One look at the machine; undefined where this system does not tell. */
 export interface MachineReading {
@@ -91,6 +92,12 @@ function disk({ freeDiskBytes }: MachineReading): Observation[] {
 function key({ keySealed }: MachineReading): Observation[] {
   if (keySealed !== false) return [];
   return [{ code: "KEY_UNPROTECTED", text: "identity.key holds the node's key in clear" }];
+}
+
+/** What a listener beyond this machine means. @param listen - `host:port`, empty where it is off */
+export function exposure(listen: string): readonly Observation[] {
+  if (listen === "" || LOOPBACK_NAMES.has(listenPlace(listen).name)) return [];
+  return [{ code: "CONTROL_EXPOSED", text: `the control API listens on ${listen}, in clear` }];
 }
 
 export interface MachineObserver extends Disposable {

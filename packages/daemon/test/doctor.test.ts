@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { findingTable } from "@gridmesh/node";
 import { examinedCodes } from "../src/doctor-node.ts";
-import { type MachineReading, MachineWatch } from "../src/machine.ts";
+import { exposure, type MachineReading, MachineWatch } from "../src/machine.ts";
 
 const GIB = 1024 ** 3;
 
@@ -61,4 +61,16 @@ test("little free disk is a warning, and critical where no new work is taken", (
 test("a key in clear is told where strangers are, and nowhere else", () => {
   assert.deepEqual(codes(new MachineWatch(true), { keySealed: false }), ["KEY_UNPROTECTED"]);
   assert.deepEqual(codes(new MachineWatch(false), { keySealed: false }), []);
+});
+
+test("a control port beyond loopback is a finding, one on loopback or none is not", () => {
+  for (const listen of ["", "127.0.0.1:4880", "localhost:0", "[::1]:4880"])
+    assert.deepEqual(exposure(listen), []);
+  for (const listen of ["0.0.0.0:4880", "[::]:4880", "192.168.1.5:4880", "mesh.example:4880"]) {
+    assert.deepEqual(
+      exposure(listen).map(({ code }) => code),
+      ["CONTROL_EXPOSED"],
+      listen,
+    );
+  }
 });

@@ -92,6 +92,10 @@ export const findingTable = {
     fix: "compare the signed documents of the order that is named, on both sides",
   },
   AGENT_FAILED: { severity: "warning", fix: "read the agent's reason, repair it, then add it again" },
+  CONTROL_EXPOSED: {
+    severity: "warning",
+    fix: "listen on 127.0.0.1, or see that only the proxy in front reaches the port: control.listen",
+  },
   KEY_UNPROTECTED: { severity: "info", fix: "gridmesh stop, then gridmesh id passphrase set" },
 } as const satisfies Readonly<Record<string, FindingEntry>>;
 

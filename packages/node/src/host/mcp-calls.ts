@@ -22,11 +22,19 @@ export class McpCalls {
   call(method: string, params: JsonValue, context: CallContext): Promise<JsonValue> {
     const { caller } = context;
     const key = JSON.stringify([caller.peerId, caller.user, caller.agentId, caller.token, caller.anonymous]);
-    const line = this.#lines.get(key) ?? new CallerLine(this.#open, caller, () => this.#lines.delete(key));
+    const line = this.#lines.get(key) ?? this.#newLine(key, caller);
     this.#lines.delete(key);
     this.#lines.set(key, line);
     if (this.#lines.size > KEPT) this.#makeRoom();
     return line.call(method, params, context.signal);
+  }
+
+  #newLine(key: string, caller: Caller): CallerLine {
+    const line: CallerLine = new CallerLine(this.#open, caller, () => {
+      // Its caller may have another one by now.
+      if (this.#lines.get(key) === line) this.#lines.delete(key);
+    });
+    return line;
   }
 
   #makeRoom(): void {
@@ -75,9 +83,13 @@ class CallerLine {
     this.#waiting.set(id, { resolve, reject });
     const onAbort = () => this.#cancel(id, signal);
     signal.addEventListener("abort", onAbort, { once: true });
+    // The answer is awaited from the start: its caller may give up before the channel is open.
+    this.#channel
+      .then((channel) => {
+        if (this.#waiting.has(id)) channel.send(JSON.stringify(rpcRequest(id, method, withEnvelope(params))));
+      })
+      .catch(reject);
     try {
-      const channel = await this.#channel;
-      if (this.#waiting.has(id)) channel.send(JSON.stringify(rpcRequest(id, method, withEnvelope(params))));
       return await promise;
     } finally {
       this.#waiting.delete(id);

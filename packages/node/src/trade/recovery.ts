@@ -148,9 +148,11 @@ function takeRecords(
   name: string,
   { tell, progress }: Pick<RecoveryOptions, "tell"> & { readonly progress: Progress },
 ): void {
+  const held = progress.snapshot?.lastSeq ?? 0;
   for (const record of records) {
-    tell(readRecord(record, { name, seq: progress.lastSeq + 1 }));
     progress.lastSeq += 1;
+    // What the snapshot holds is proved by the chain, and not read again.
+    if (progress.lastSeq > held) tell(readRecord(record, { name, seq: progress.lastSeq }));
   }
   progress.chain = chain;
   progress.tail = { name, bytes: goodBytes };

@@ -246,7 +246,10 @@ test("a token's glob is over names, or over node and name where it has a colon",
   const with_ = (agents: string): KnownToken => ({ name: "t", scope: "agent", agents });
   assert.ok(reaches(with_("files"), "local:files"));
   assert.ok(reaches(with_("files"), "12D3KooW:files"));
-  assert.ok(reaches(with_("f?les"), "cap:files"));
+  assert.ok(reaches(with_("f?les"), "local:files"));
+  assert.ok(!reaches(with_("files"), "cap:files"));
+  assert.ok(reaches(with_("cap:f*"), "cap:files"));
+  assert.ok(reaches(with_("*"), "cap:files"));
   assert.ok(!reaches(with_("files"), "local:files2"));
   assert.ok(reaches(with_("local:*"), "local:files"));
   assert.ok(!reaches(with_("local:*"), "12D3KooW:files"));

@@ -98,7 +98,8 @@ export function lentTokens(): LentTokens {
 export function reaches({ scope, agents }: KnownToken, reference: string): boolean {
   if (scope === "admin") return true;
   if (scope !== "agent") return false;
-  const name = reference.slice(reference.indexOf(":") + 1);
+  // Who offers a capability may have any name: it is looked at once the one is found.
+  const name = reference.startsWith("cap:") ? "" : reference.slice(reference.indexOf(":") + 1);
   return agents.split(" ").some((glob) => globOf(glob).test(glob.includes(":") ? reference : name));
 }
 

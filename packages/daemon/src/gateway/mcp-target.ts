@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import type { AgentChannel, AgentNode, ChannelMode, ChannelProto, LocalUser } from "@gridmesh/node";
+import type { AgentChannel, AgentNode, ChannelMode, ChannelProto, LocalUser, Wait } from "@gridmesh/node";
 import { type JsonObject, type JsonValue, ProtocolError, rpcRequest } from "@gridmesh/protocol";
 import { publicAgent } from "./catalog-access.ts";
 import type { GatewayCaller } from "./guard.ts";
@@ -49,7 +49,7 @@ export class McpTargets {
     const own = ["node", "local:node", `${this.#node.id}:node`];
     // The node as an agent is the meta-agent.
     const reference = named === undefined || own.includes(named) ? undefined : named;
-    if (reference !== undefined) checkReach(reference, caller);
+    if (reference !== undefined && !isCapability(reference, caller)) checkReach(reference, caller);
     const key = `${caller.anonymous ? "?" : (caller.token ?? "")}\n${reference ?? ""}`;
     const open: McpTarget["open"] = async (mode, signal) => {
       if (reference === undefined) return this.#openMeta(mode, caller);
@@ -133,6 +133,28 @@ export function referenceIn(path: string, prefix: string): string | undefined {
   }
 }
 
+/** Is it a capability, of a caller that may reach some agents? */
+function isCapability(reference: string, { scope }: GatewayCaller): boolean {
+  return reference.startsWith("cap:") && scope !== "read";
+}
+
+/** The reference, where its caller may reach it; a capability that is not the token's own is whoever was found for it. */
+async function reached(
+  node: AgentNode,
+  { reference, caller }: { readonly reference: string; readonly caller: GatewayCaller },
+  wait: Wait,
+): Promise<string> {
+  if (caller.mayReach(reference) || !isCapability(reference, caller)) {
+    checkReach(reference, caller);
+    return reference;
+  }
+  const found = await node.resolve(reference, wait);
+  const name = found.slice(found.indexOf(":") + 1);
+  const isOwn = found === `${node.id}:${name}`;
+  if (!isOwn || !caller.mayReach(`local:${name}`)) checkReach(found, caller);
+  return found;
+}
+
 /** @throws AGENT_NOT_FOUND, the same as for an agent that is not there. */
 function checkReach(reference: string, caller: GatewayCaller): void {
   if (caller.mayReach(reference)) return;
@@ -155,9 +177,9 @@ export async function openAgent(
   },
 ): Promise<AgentChannel> {
   const { caller, proto, mode, headers, signal } = wanted;
-  checkReach(wanted.reference, caller);
   const wait = { timeoutMs: OPEN_MS, signal };
-  const reference = caller.anonymous ? await publicAgent(node, wanted.reference, signal) : wanted.reference;
+  const named = await reached(node, wanted, wait);
+  const reference = caller.anonymous ? await publicAgent(node, named, signal) : named;
   return node.open(reference, { proto, mode, headers, as: userOf(node.id, caller) }, wait);
 }
 

@@ -2,7 +2,7 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { messageOf, ProtocolError } from "@gridmesh/protocol";
 
 export interface ProcessSpec {
@@ -102,14 +102,19 @@ function startTime(pid: number): string | undefined {
 
 /** Field 22 of /proc/<pid>/stat counts from the boot, so the boot is named too; a zombie has ended. */
 function startInProc(pid: number): string | undefined {
+  const [state, ...rest] = statOf(pid);
+  if (state === undefined || state === "Z" || state === "X") return undefined;
+  return `${bootId()}/${rest[18] ?? ""}`;
+}
+
+/** From the third field on; none where there is no such process. */
+function statOf(pid: number | string): readonly string[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The name in brackets may hold blanks and brackets.
-    const [state, ...rest] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (state === "Z" || state === "X") return undefined;
-    return `${bootId()}/${rest[18] ?? ""}`;
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   } catch {
-    return undefined;
+    return [];
   }
 }
 
@@ -117,11 +122,27 @@ function startInProc(pid: number): string | undefined {
 function isLeft(pid: number, began: string): boolean {
   const now = startTime(pid);
   if (now !== undefined) return now === began;
-  return began.split("/")[0] === bootId() && sent(pid, 0);
+  return began.split("/")[0] === bootId() && sent(pid, 0) && hasOwnSession(pid);
 }
 
+/**
+ * Our children lead sessions. If ours is gone with all it started, its id may by now be that of a shell's job, whose session
+ * is the shell's.
+ */
+function hasOwnSession(group: number): boolean {
+  if (process.platform !== "linux") return false;
+  return readdirSync("/proc").some((entry) => {
+    if (!/^\d+$/.test(entry)) return false;
+    const [state, , pgrp, session] = statOf(entry);
+    return state !== "Z" && pgrp === String(group) && session === String(group);
+  });
+}
+
+/** Of this boot, and of the container: each has process ids of its own. */
 function bootId(): string {
-  return process.platform === "linux" ? readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim() : "";
+  if (process.platform !== "linux") return "";
+  const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  return `${boot} ${readlinkSync("/proc/self/ns/pid")}`;
 }
 
 function startByPs(pid: number): string | undefined {

@@ -4,16 +4,16 @@ import { ProtocolError } from "@gridmesh/protocol";
 import { type LentTokens, lentTokens } from "./gateway/guard-tokens.ts";
 
 /** The variables in which a program finds its rights. */
-export const TOKEN_VARIABLE = "AGENT_TOKEN";
-export const GATEWAY_VARIABLE = "AGENT_GATEWAY";
+const TOKEN_VARIABLE = "AGENT_TOKEN";
+const GATEWAY_VARIABLE = "AGENT_GATEWAY";
 
-export interface AgentRight {
+interface AgentRight {
   /** For each of its processes as it starts. @throws AGENT_START_FAILED while the gateway has no port. */
   variables(): Readonly<Record<string, string>>;
   end(): void;
 }
 
-export interface AgentRights {
+interface AgentRights {
   readonly tokens: LentTokens;
   /** Where the gateway listens, once it does. */
   openAt(url: string | undefined): void;

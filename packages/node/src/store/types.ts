@@ -80,7 +80,7 @@ export interface StoredSuccession {
 }
 
 /** A process that an agent runs as. */
-export interface StoredChild {
+interface StoredChild {
   readonly pid: number;
   /** When it began, as the operating system tells it. */
   readonly startTime: string;

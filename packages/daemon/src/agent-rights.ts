@@ -13,7 +13,7 @@ interface AgentRight {
   end(): void;
 }
 
-interface AgentRights {
+export interface AgentRights {
   readonly tokens: LentTokens;
   /** Where the gateway listens, once it does. */
   openAt(url: string | undefined): void;

@@ -37,7 +37,7 @@ const lines: Readonly<Record<string, number>> = {
   clearing: 7,
   start: 4,
   swarm: 9,
-  offers: 4,
+  offers: 8,
   gossip: 2,
 };
 

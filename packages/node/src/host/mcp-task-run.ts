@@ -1,6 +1,13 @@
 /** One call of a tool that goes on after its caller was answered: MCP's extension `io.modelcontextprotocol/tasks`. */
 
-import { type JsonObject, memberSpans, messageOf } from "@gridmesh/protocol";
+import {
+  forPeer,
+  type JsonObject,
+  memberSpans,
+  ProtocolError,
+  toProtocolError,
+  toRpcError,
+} from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
 import type { AgentChannel } from "../route/channel.ts";
 import { textAt, withMembers } from "./mcp-text.ts";
@@ -52,6 +59,12 @@ export class TaskRun {
 
   get isOver(): boolean {
     return this.#status !== "working" && this.#status !== "input_required";
+  }
+
+  /** Of what was asked, and of what it came to. */
+  get chars(): number {
+    const { result = "", error = "" } = this.#outcome;
+    return this.#options.params.length + result.length + error.length;
   }
 
   /** Has the agent do the call, from its beginning or with what was asked for meanwhile. */
@@ -147,9 +160,9 @@ export class TaskRun {
           this.#settle?.({ result: textAt(line, ["result"]), error: textAt(line, ["error"]) });
         }
       }
-      this.#settle?.(ended("the agent ended"));
+      this.#settle?.(ended(new ProtocolError("AGENT_CRASHED", "the agent ended")));
     } catch (error) {
-      this.#settle?.(ended(messageOf(error)));
+      this.#settle?.(ended(toProtocolError(error, "AGENT_CRASHED")));
     }
   }
 }
@@ -158,6 +171,6 @@ export function isInputRequired(result: string): boolean {
   return textAt(result, ["resultType"]) === '"input_required"';
 }
 
-function ended(message: string): TaskAnswer {
-  return { error: JSON.stringify({ code: -32_603, message }) };
+function ended(error: ProtocolError): TaskAnswer {
+  return { error: JSON.stringify(toRpcError(forPeer(error))) };
 }

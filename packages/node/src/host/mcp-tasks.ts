@@ -1,12 +1,13 @@
 /** Tools whose calls may go on as tasks, for callers that know the extension. */
 
-import { type JsonValue, ProtocolError, type RpcError, toRpcError } from "@gridmesh/protocol";
+import { type JsonValue, type RpcError, toRpcError } from "@gridmesh/protocol";
 import type { Caller } from "../agent.ts";
 import type { Clock } from "../clock.ts";
 import type { AgentChannel, ChannelContext, ChannelOpening } from "../route/channel.ts";
 import { channelPair } from "../route/channel-pair.ts";
 import { decodeMessage, type RpcMessage } from "../route/rpc-lines.ts";
-import { isInputRequired, TASK_LIFE_MS, type TaskAnswer, TaskRun } from "./mcp-task-run.ts";
+import { McpTaskRoom } from "./mcp-task-room.ts";
+import { isInputRequired, type TaskAnswer, TaskRun } from "./mcp-task-run.ts";
 import { tell } from "./mcp-tell.ts";
 import { textAt, withMembers } from "./mcp-text.ts";
 import { isObject, MCP_ERROR, META, objectIn } from "./mcp-words.ts";
@@ -27,20 +28,15 @@ type Request = RpcMessage & { readonly kind: "request" };
 const EXTENSION = "io.modelcontextprotocol/tasks";
 /** A call that is answered within this time is no task. */
 const GRACE_MS = 250;
-/** Tasks of an agent, and those of one caller that are not over. */
-const MOST_TASKS = 1_024;
-const MOST_OPEN = 32;
 
 /** The tasks of one agent, each its caller's own. */
 export class TaskDesk {
   readonly options: TaskDeskOptions;
-  readonly #tasks = new Map<
-    string,
-    { readonly run: TaskRun; readonly owner: string; readonly end: Disposable }
-  >();
+  readonly #room: McpTaskRoom;
 
   constructor(options: TaskDeskOptions) {
     this.options = options;
+    this.#room = new McpTaskRoom(options.clock);
   }
 
   /** The agent's channel of the modern revision, with tasks. */
@@ -53,33 +49,20 @@ export class TaskDesk {
 
   /** @throws QUOTA_EXCEEDED. */
   checkRoom(caller: Caller): void {
-    const owner = ownerOf(caller);
-    const open = [...this.#tasks.values()].filter((task) => task.owner === owner && !task.run.isOver);
-    if (open.length >= MOST_OPEN || this.#tasks.size >= MOST_TASKS) {
-      throw new ProtocolError("QUOTA_EXCEEDED", "too many tasks");
-    }
+    this.#room.makeRoom(caller);
   }
 
   add(run: TaskRun, caller: Caller): void {
-    const end = this.options.clock.timer(TASK_LIFE_MS, () => {
-      run.cancel();
-      this.#tasks.delete(run.id);
-    });
-    this.#tasks.set(run.id, { run, owner: ownerOf(caller), end });
+    this.#room.add(run, caller);
   }
 
   /** Another's task is as one that never was. */
   find(id: JsonValue | undefined, caller: Caller): TaskRun | undefined {
-    const task = typeof id === "string" ? this.#tasks.get(id) : undefined;
-    return task?.owner === ownerOf(caller) ? task.run : undefined;
+    return typeof id === "string" ? this.#room.find(id, caller) : undefined;
   }
 
   close(): void {
-    for (const { run, end } of this.#tasks.values()) {
-      end[Symbol.dispose]();
-      run.cancel();
-    }
-    this.#tasks.clear();
+    this.#room.close();
   }
 }
 
@@ -276,8 +259,4 @@ function missing(): RpcError {
     message: "the caller does not declare tasks",
     data: { requiredCapabilities: { extensions: { [EXTENSION]: {} } } },
   };
-}
-
-function ownerOf({ peerId, user, agentId, token, anonymous }: Caller): string {
-  return JSON.stringify([peerId, user, agentId, token, anonymous]);
 }

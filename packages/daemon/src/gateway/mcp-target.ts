@@ -3,7 +3,14 @@
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { AgentChannel, AgentNode, ChannelMode, ChannelProto, LocalUser, Wait } from "@gridmesh/node";
-import { type JsonObject, type JsonValue, ProtocolError, rpcRequest } from "@gridmesh/protocol";
+import {
+  forPeer,
+  isProtocolError,
+  type JsonObject,
+  type JsonValue,
+  ProtocolError,
+  rpcRequest,
+} from "@gridmesh/protocol";
 import { publicAgent } from "./catalog-access.ts";
 import type { GatewayCaller } from "./guard.ts";
 import { type HeaderMark, hasParamHeaders, marksOf } from "./mcp-headers.ts";
@@ -180,7 +187,13 @@ export async function openAgent(
   const wait = { timeoutMs: OPEN_MS, signal };
   const named = await reached(node, wanted, wait);
   const reference = caller.anonymous ? await publicAgent(node, named, signal) : named;
-  return node.open(reference, { proto, mode, headers, as: userOf(node.id, caller) }, wait);
+  try {
+    return await node.open(reference, { proto, mode, headers, as: userOf(node.id, caller) }, wait);
+  } catch (error) {
+    // What a program said as it failed, and where it lies, is the operator's alone.
+    if (caller.scope === "admin" || !isProtocolError(error)) throw error;
+    throw forPeer(error);
+  }
 }
 
 /** Who a far node takes the caller for: tasks, sessions and caches there are its own. */

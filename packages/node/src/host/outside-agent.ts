@@ -43,6 +43,14 @@ export interface OutsideAgentOptions {
   readonly policy?: AgentDefinition["policy"] | undefined;
 }
 
+/** On the conversation that callers share, one caller would say these for all. */
+const OF_ALL: ReadonlySet<string> = new Set([
+  "initialize",
+  "logging/setLevel",
+  "resources/subscribe",
+  "resources/unsubscribe",
+]);
+
 export class OutsideAgent implements HostedAgent {
   readonly kind: AgentKind;
   readonly name: string;
@@ -89,6 +97,7 @@ export class OutsideAgent implements HostedAgent {
     this.callsTotal += 1;
     this.inFlight += 1;
     try {
+      if (OF_ALL.has(method)) throw new ProtocolError("METHOD_NOT_FOUND", `${method} is a session's`);
       const { lines, greeting } = await this.#shared(context);
       const given = greeting.era === "legacy" ? withoutEnvelope(params) : withEnvelope(params);
       return await lines.request(method, given, context);

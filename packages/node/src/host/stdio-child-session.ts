@@ -24,9 +24,8 @@ export class ChildSession implements ChildSeat {
   readonly channel: AgentChannel;
   readonly #options: SessionOptions;
   readonly #end: AgentChannel;
-  /** Requests of the caller that wait for an answer, and of the agent. */
+  /** Requests of the caller that wait for an answer; what the agent asks may never have one, and holds no place. */
   readonly #asked = new Set<JsonValue>();
-  readonly #askedBack = new Set<JsonValue>();
   #child: ChildProcess | undefined;
   #idleSinceMs: number | undefined;
   #idleTimer: Disposable | undefined;
@@ -110,7 +109,7 @@ export class ChildSession implements ChildSeat {
     } else if (id !== undefined && typeof method === "string") {
       this.#asked.add(id);
       this.#busy();
-    } else if (id !== undefined) this.#askedBack.delete(id);
+    }
     child.send(line);
     this.#rest();
   }
@@ -118,8 +117,7 @@ export class ChildSession implements ChildSeat {
   #hear({ text, message }: ChildLine): void {
     const { id, method } = message;
     this.#said += 1;
-    if (id !== undefined && typeof method === "string") this.#askedBack.add(id);
-    else if (id !== undefined) this.#asked.delete(id);
+    if (id !== undefined && typeof method !== "string") this.#asked.delete(id);
     try {
       this.#end.send(text);
       this.#holdUntilRead();
@@ -169,7 +167,7 @@ export class ChildSession implements ChildSeat {
   }
 
   #rest(): void {
-    if (this.#asked.size > 0 || this.#askedBack.size > 0 || this.#child?.alive !== true) return;
+    if (this.#asked.size > 0 || this.#child?.alive !== true) return;
     const { clock } = this.#options.home.room;
     if (this.#dismissed) return void this.leave();
     this.#idleSinceMs = clock.monotonicMs();

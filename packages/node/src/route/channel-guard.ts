@@ -67,9 +67,9 @@ export class ChannelGuard {
     return this.#saidMs;
   }
 
-  /** Nothing is under way. */
+  /** Nothing is under way: what the agent asked may never be answered. */
   get idle(): boolean {
-    return this.#pending.size === 0 && this.#asked.size === 0;
+    return this.#pending.size === 0;
   }
 
   /** Resolves once both ends are closed or broken off. */
@@ -220,9 +220,15 @@ export class ChannelGuard {
     if (read.kind === "invalid") return this.#options.onDrop?.();
     if (read.kind === "request") {
       if (this.#options.mode !== "session") return this.#options.onDrop?.();
+      if (this.#asked.size >= nodeLimits.rpcInFlightAgent) return this.#refuse(read.id);
       this.#asked.add(read.id);
     } else if (read.token !== undefined) this.#renew(read.token);
     this.#tell(line);
+  }
+
+  #refuse(id: RpcId): void {
+    const error = new ProtocolError("TOO_MANY_STREAMS", "the caller has not answered the requests before");
+    this.#pass(errorLine(id, error).trimEnd());
   }
 
   #answer(line: string, { id, failed }: AgentLine & { readonly kind: "answer" }): void {

@@ -50,6 +50,8 @@ const NAMED_BY = new Map([
 /** Times one answer's stream is asked for again, and the wait where the agent names none. */
 const MOST_RESUMES = 5;
 const RETRY_MS = 1_000;
+/** A notification is taken within this. */
+const NOTE_MS = 10_000;
 /** Pages of a list of tools that are read for one tool. */
 const MOST_PAGES = 16;
 
@@ -116,12 +118,21 @@ export class HttpLines {
   }
 
   async #tell(line: string, message: JsonObject): Promise<void> {
+    const told = new AbortController();
+    const late = new AbortController();
+    // What is said after it waits for it.
+    this.#options.clock.sleep(NOTE_MS, told.signal).then(
+      () => late.abort(new ProtocolError("CALL_TIMEOUT", "a notification was not taken in time")),
+      () => undefined,
+    );
     try {
-      const answer = await this.#post(line, message, this.#over.signal);
+      const answer = await this.#post(line, message, late.signal);
       await answer.body?.cancel();
       if (message["method"] === "notifications/initialized") void this.#listen();
     } catch (error) {
       this.#options.log.debug("remote.notification", messageOf(error));
+    } finally {
+      told.abort();
     }
   }
 

@@ -64,9 +64,10 @@ export class McpSession {
     void this.#read();
   }
 
-  /** Nothing in flight, no stream open. */
+  /** Nothing in flight that its caller waits for, no stream open. */
   get isIdle(): boolean {
-    return this.#asking.size === 0 && this.#listening === undefined;
+    const isWaiting = [...this.#asking.values()].some(({ response }) => !response.destroyed);
+    return !isWaiting && this.#listening === undefined;
   }
 
   get idleMs(): number {
@@ -87,6 +88,9 @@ export class McpSession {
     const progressToken = typeof token === "string" || typeof token === "number" ? token : undefined;
     const isFirst = message.method === "initialize";
     this.#asking.set(id, { id, progressToken, response, headers, isFirst, events: undefined });
+    response.once("close", () => {
+      this.#usedAtMs = this.#clock.monotonicMs();
+    });
     try {
       this.#channel.send(line);
     } catch (error) {

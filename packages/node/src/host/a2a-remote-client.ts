@@ -4,6 +4,7 @@ import type { AgentCard } from "@a2a-js/sdk";
 import type { Client } from "@a2a-js/sdk/client";
 import { messageOf, ProtocolError } from "@gridmesh/protocol";
 import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
 import { guardedFetch } from "./ssrf-fetch.ts";
 
 /** Headers, or where they come from each time. */
@@ -21,6 +22,7 @@ export interface RemoteA2aOptions {
   /** For addresses that the card tells; default such that reach the open internet alone. */
   readonly learnedFetch?: typeof fetch | undefined;
   readonly clock: Clock;
+  readonly log: Log;
 }
 
 export interface RemoteA2a {
@@ -54,6 +56,11 @@ export class RemoteA2aCaller {
     this.#kept = undefined;
   }
 
+  /** Tells the operator. */
+  failed(error: unknown): void {
+    this.#options.log.warn("remote.failed", messageOf(error));
+  }
+
   async #connect(): Promise<RemoteA2a> {
     const { url } = this.#options;
     const [{ AgentCard: codec }, sdk] = await Promise.all([
@@ -68,9 +75,9 @@ export class RemoteA2aCaller {
       const transports = [new JsonRpcTransportFactory(options), new RestTransportFactory(options)];
       return { card, client: await new ClientFactory({ transports }).createFromAgentCard(card) };
     } catch (error) {
-      throw new ProtocolError("AGENT_UNAVAILABLE", `no A2A agent by its card: ${messageOf(error)}`, {
-        cause: error,
-      });
+      // Where it is and why it fails is the operator's affair.
+      this.failed(error);
+      throw new ProtocolError("AGENT_UNAVAILABLE", "the agent is out of reach", { cause: error });
     }
   }
 

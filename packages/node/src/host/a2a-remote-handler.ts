@@ -3,7 +3,7 @@
 import type { Message, StreamResponse, Task } from "@a2a-js/sdk";
 import type { Client } from "@a2a-js/sdk/client";
 import type { A2ARequestHandler, ServerCallContext } from "@a2a-js/sdk/server";
-import { isProtocolError, messageOf, ProtocolError } from "@gridmesh/protocol";
+import { isProtocolError, ProtocolError } from "@gridmesh/protocol";
 import { nodeLimits } from "../limits.ts";
 import { FAILURE } from "./a2a-face.ts";
 import type { RemoteA2aCaller } from "./a2a-remote-client.ts";
@@ -174,17 +174,22 @@ export class RemoteHandler implements A2ARequestHandler {
     }
   }
 
+  /** What callers hear: where it is and why it fails is the operator's affair. */
+  #failureOf(error: unknown): ProtocolError {
+    if (isProtocolError(error) && error.code === "AGENT_UNAVAILABLE") return error;
+    this.#remote.failed(error);
+    return isProtocolError(error) && error.code === "UPSTREAM_FORBIDDEN"
+      ? new ProtocolError("AGENT_UNAVAILABLE", "the agent is out of reach", { cause: error })
+      : new ProtocolError("AGENT_CRASHED", "the agent broke off", { cause: error });
+  }
+
   /** A2A's own errors are the agent's answer; any other says that the way to it failed. */
   #told(context: ServerCallContext, error: unknown): unknown {
     const { A2AError } = this.#sdk.errors;
     const told = error instanceof Error && error.cause instanceof A2AError ? error.cause : error;
     if (told instanceof A2AError) return told;
     this.#remote.forget();
-    const failure = isProtocolError(error)
-      ? error
-      : new ProtocolError("AGENT_CRASHED", `the agent elsewhere failed: ${messageOf(error)}`, {
-          cause: error,
-        });
+    const failure = this.#failureOf(error);
     context.state.set(FAILURE, failure);
     return failure;
   }

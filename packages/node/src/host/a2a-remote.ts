@@ -70,10 +70,10 @@ class RemoteA2aAgent implements HostedAgent {
   }
 
   /** What stands behind its A2A face; its MCP face is made of it. */
-  a2aBackend(sdk: A2aSdk, { clock }: A2aRoom): Promise<A2aBackend> {
+  a2aBackend(sdk: A2aSdk, { clock, log, name }: A2aRoom): Promise<A2aBackend> {
     const { definition, fetch, learnedFetch } = this.#options;
     const { card: url, headers } = definition;
-    const remote = new RemoteA2aCaller({ url, headers, fetch, learnedFetch, clock });
+    const remote = new RemoteA2aCaller({ url, headers, fetch, learnedFetch, clock, log: log.child(name) });
     const handler = new RemoteHandler(sdk, remote);
     return Promise.resolve({
       draft: async () => draftOf((await remote.reach()).card),

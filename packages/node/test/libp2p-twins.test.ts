@@ -172,8 +172,9 @@ async function nodeOf(): Promise<Rigged & { readonly node: Awaited<ReturnType<ty
         definition: {
           capabilities: [],
           methods: {
-            after: async (ms) => {
-              await new Promise((resolve) => setTimeout(resolve, Number(ms)));
+            after: async (params) => {
+              const [ms] = params as [number];
+              await new Promise((resolve) => setTimeout(resolve, ms));
               return ms;
             },
           },
@@ -191,18 +192,21 @@ test("no call fails while two nodes leave one of their two connections, however 
   await using two = await nodeOf();
   const first = await connect(one, two);
   // Greeted, so that control stands here.
-  assert.equal(await one.node.call(`${two.node.id}:echo/after`, 0), 0);
+  assert.equal(await one.node.call(`${two.node.id}:echo/after`, [0]), 0);
   const told = linkEvents(one, two);
   const second = await connect(two, one);
   // As it is when each side saw another one open first.
   two.parts.links.prefer(second);
-  const long = two.node.call(`${one.node.id}:echo/after`, 4_000);
+  const long = two.node.call(`${one.node.id}:echo/after`, [4_000]);
   const calls: Promise<unknown>[] = [long];
   await until(() => second.streams.some(({ protocol: name }) => name === "/gridmesh/rpc/1"), "a call on it");
   let isOver = false;
   void long.finally(() => (isOver = true));
   while (!isOver) {
-    calls.push(two.node.call(`${one.node.id}:echo/after`, 1), one.node.call(`${two.node.id}:echo/after`, 1));
+    calls.push(
+      two.node.call(`${one.node.id}:echo/after`, [1]),
+      one.node.call(`${two.node.id}:echo/after`, [1]),
+    );
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   await Promise.all(calls);

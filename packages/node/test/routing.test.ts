@@ -50,6 +50,17 @@ test("each form of an address goes where it says", async () => {
   await assert.rejects(two.call("cap:nothing/ping", {}, { timeoutMs: 300 }), code("NO_PROVIDER"));
 });
 
+test("params that are neither object nor array are refused, wherever the call goes", async () => {
+  await using all = await mesh({ agents: [echoAgent("agent1")] }, {});
+  const [one, two] = all.nodes as [AgentNode, AgentNode];
+  for (const address of ["local:agent1/whoami", "node/get_info", "cap:nothing/ping"]) {
+    for (const params of [0, "x", true, null]) {
+      await assert.rejects(one.call(address, params), code("INVALID_PARAMS"), address);
+    }
+  }
+  await assert.rejects(two.call(`${one.id}:agent1/whoami`, 1), code("INVALID_PARAMS"));
+});
+
 test("ten thousand random addresses: always an answer or a code of the table, never a crash", async () => {
   await using all = await mesh({ agents: [echoAgent("agent1")] });
   const [node] = all.nodes as [AgentNode];

@@ -81,6 +81,10 @@ class CallRouter implements Router {
 
   call(address: string, params: JsonValue, wait: CallWait = {}): Promise<JsonValue> {
     try {
+      // Here as at the far end of a stream, where JSON-RPC takes nothing else.
+      if (typeof params !== "object" || params === null) {
+        throw new ProtocolError("INVALID_PARAMS", "params are an object or an array");
+      }
       return this.#leave(this.#book.read(address), params, wait);
     } catch (error) {
       return Promise.reject(toProtocolError(error, "INTERNAL_ERROR"));

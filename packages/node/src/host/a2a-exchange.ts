@@ -36,23 +36,28 @@ export async function exchangeA2a(open: OpenA2a, question: A2aQuestion): Promise
   const mode = isStream ? "listen" : "call";
   const channel = await open({ proto: "a2a", mode, headers: headersOf(question) });
   const line = oneLine(body);
-  channel.send(withDeadline(answered ? line : withOwnId(line), LONGEST_MS));
-  if (!answered) {
-    channel.end();
-    return { kind: "accepted" };
-  }
   const leave = () => channel.reset("the caller has gone");
-  signal?.addEventListener("abort", leave, { once: true });
-  if (signal?.aborted === true) leave();
-  const lines = channel.lines[Symbol.asyncIterator]();
-  const first = await lines.next();
-  if (first.done === true) throw new ProtocolError("AGENT_CRASHED", "the agent ended before it answered");
-  if (isStream && !isFailure(first.value)) {
-    return { kind: "stream", lines: rest(first.value, { lines, leave }), close: leave };
+  try {
+    channel.send(withDeadline(answered ? line : withOwnId(line), LONGEST_MS));
+    if (!answered) {
+      channel.end();
+      return { kind: "accepted" };
+    }
+    signal?.addEventListener("abort", leave, { once: true });
+    if (signal?.aborted === true) leave();
+    const lines = channel.lines[Symbol.asyncIterator]();
+    const first = await lines.next();
+    if (first.done === true) throw new ProtocolError("AGENT_CRASHED", "the agent ended before it answered");
+    if (isStream && !isFailure(first.value)) {
+      return { kind: "stream", lines: rest(first.value, { lines, leave }), close: leave };
+    }
+    signal?.removeEventListener("abort", leave);
+    channel.end();
+    return { kind: "answer", line: first.value };
+  } catch (error) {
+    leave();
+    throw error;
   }
-  signal?.removeEventListener("abort", leave);
-  channel.end();
-  return { kind: "answer", line: first.value };
 }
 
 function headersOf({ version, extensions }: A2aQuestion): Record<string, string> {

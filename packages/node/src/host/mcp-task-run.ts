@@ -148,7 +148,11 @@ export class TaskRun {
   #goOnIfAnswered(): void {
     if (this.#status !== "input_required" || this.#pending.size > 0) return;
     this.#become("working");
-    void this.step().then((answer) => this.settle(answer));
+    try {
+      void this.step().then((answer) => this.settle(answer));
+    } catch (error) {
+      this.settle(ended(toProtocolError(error, "AGENT_CRASHED")));
+    }
   }
 
   async #read(): Promise<void> {

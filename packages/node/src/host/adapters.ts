@@ -15,6 +15,7 @@ import { skillTools } from "./adapters-skill-tools.ts";
 import type { AgentKind, HostedAgent } from "./in-process.ts";
 import { McpCalls } from "./mcp-calls.ts";
 import { McpModule } from "./mcp-module.ts";
+import { UnderWay } from "./under-way.ts";
 
 /** An agent with the face it lacks. */
 export function withBothFaces(agent: HostedAgent, room: A2aRoom): HostedAgent {
@@ -29,12 +30,11 @@ interface A2aBacked {
 class TwoFacedAgent implements HostedAgent {
   readonly #inner: HostedAgent;
   readonly #room: A2aRoom;
-  readonly #idlers: (() => void)[] = [];
+  readonly #underWay = new UnderWay();
   /** Skills as tools, where the agent has no tools of its own. */
   readonly #tools: McpModule | undefined;
   readonly #toolCalls: McpCalls | undefined;
   readonly #stop = new AbortController();
-  #asked = 0;
   #askedTotal = 0;
   #face: Promise<A2aFace> | undefined;
 
@@ -52,7 +52,7 @@ class TwoFacedAgent implements HostedAgent {
       factory: skillTools(() => this.#openFace(), newId),
       closedTo: () => this.#closedTo(),
       onBegin: () => this.#began(),
-      onEnd: () => this.#ended(),
+      onEnd: () => this.#underWay.end(),
     });
     this.#tools = module;
     this.#toolCalls = new McpCalls((opening, context) => module.open(opening, context));
@@ -83,7 +83,7 @@ class TwoFacedAgent implements HostedAgent {
     return this.#inner.reason;
   }
   get inFlight(): number {
-    return this.#inner.inFlight + this.#asked;
+    return this.#inner.inFlight + this.#underWay.count;
   }
   get callsTotal(): number {
     return this.#inner.callsTotal + this.#askedTotal;
@@ -97,7 +97,7 @@ class TwoFacedAgent implements HostedAgent {
   }
 
   async idle(): Promise<void> {
-    if (this.#asked > 0) await new Promise<void>((resolve) => this.#idlers.push(resolve));
+    await this.#underWay.idle();
     await this.#inner.idle();
   }
 
@@ -132,7 +132,7 @@ class TwoFacedAgent implements HostedAgent {
       context,
       stop: this.#stop.signal,
       onBegin: () => this.#began(),
-      onEnd: () => this.#ended(),
+      onEnd: () => this.#underWay.end(),
     });
   }
 
@@ -162,18 +162,13 @@ class TwoFacedAgent implements HostedAgent {
       if (answer["error"] !== undefined) throw fromRpcError(answer["error"]);
       return answer["result"] ?? null;
     } finally {
-      this.#ended();
+      this.#underWay.end();
     }
   }
 
   #began(): void {
-    this.#asked += 1;
+    this.#underWay.begin();
     this.#askedTotal += 1;
-  }
-
-  #ended(): void {
-    this.#asked -= 1;
-    if (this.#asked === 0) for (const wake of this.#idlers.splice(0)) wake();
   }
 
   #checkReady(): void {

@@ -19,6 +19,7 @@ import { DefinitionServer } from "./mcp-definition-server.ts";
 import { McpModule } from "./mcp-module.ts";
 import type { StateSeal } from "./mcp-state.ts";
 import { TaskDesk, type TaskDeskOptions } from "./mcp-tasks.ts";
+import { UnderWay } from "./under-way.ts";
 import { wordsOf } from "../words.ts";
 
 /** What an agent is: code in this process, a program of its own, or something at another address. */
@@ -68,11 +69,10 @@ class InProcessAgent implements HostedAgent {
   readonly capabilities: readonly string[];
   state: AgentState = "starting";
   reason: string | undefined;
-  inFlight = 0;
   callsTotal = 0;
   errorsTotal = 0;
   readonly #methods: ReadonlyMap<string, MethodHandler>;
-  readonly #idlers: (() => void)[] = [];
+  readonly #underWay = new UnderWay();
   readonly #mcp: McpModule;
   #tasks: TaskDesk | undefined;
   readonly #mcpCalls: McpCalls | undefined;
@@ -93,8 +93,8 @@ class InProcessAgent implements HostedAgent {
       log,
       seal,
       closedTo: () => this.#closedTo(),
-      onBegin: () => this.#begin(),
-      onEnd: () => this.#end(),
+      onBegin: () => this.#underWay.begin(),
+      onEnd: () => this.#underWay.end(),
     });
     this.#mcp = module;
     const { taskTools } = definition;
@@ -109,14 +109,17 @@ class InProcessAgent implements HostedAgent {
     this.#mcpCalls = new McpCalls((opening, context) => module.open(opening, context));
   }
 
+  get inFlight(): number {
+    return this.#underWay.count;
+  }
+
   become(state: AgentState, reason?: string): void {
     this.state = state;
     this.reason = reason;
   }
 
   idle(): Promise<void> {
-    if (this.inFlight === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idlers.push(resolve));
+    return this.#underWay.idle();
   }
 
   async call(method: string, params: JsonValue, context: CallContext): Promise<JsonValue> {
@@ -152,15 +155,6 @@ class InProcessAgent implements HostedAgent {
       : new ProtocolError("AGENT_UNAVAILABLE", `agent ${name} is ${state}`);
   }
 
-  #begin(): void {
-    this.inFlight += 1;
-  }
-
-  #end(): void {
-    this.inFlight -= 1;
-    if (this.inFlight === 0) for (const wake of this.#idlers.splice(0)) wake();
-  }
-
   async #run(method: string, params: JsonValue, context: CallContext): Promise<JsonValue> {
     const { name } = this;
     const closed = this.#closedTo();
@@ -170,7 +164,7 @@ class InProcessAgent implements HostedAgent {
       return this.#mcpCalls.call(method, params, context);
     }
     if (handler === undefined) throw new ProtocolError("METHOD_NOT_FOUND", `agent ${name} has no ${method}`);
-    this.#begin();
+    this.#underWay.begin();
     try {
       return await handler(params, context);
     } catch (error) {
@@ -179,7 +173,7 @@ class InProcessAgent implements HostedAgent {
       const known = toProtocolError(error, "HANDLER_FAILED");
       throw new ProtocolError(known.code, `agent ${name} failed in ${method}`, { cause: error });
     } finally {
-      this.#end();
+      this.#underWay.end();
     }
   }
 }

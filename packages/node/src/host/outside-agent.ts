@@ -11,6 +11,7 @@ import { withEnvelope, withoutEnvelope } from "./mcp-envelope.ts";
 import type { Subscriptions } from "./mcp-subscriptions.ts";
 import type { Greeting } from "./outside-greeting.ts";
 import type { SharedLines } from "./shared-lines.ts";
+import { UnderWay } from "./under-way.ts";
 
 /** The one conversation that callers of single requests share. */
 export interface SharedTalk {
@@ -60,11 +61,10 @@ export class OutsideAgent implements HostedAgent {
   readonly capabilities: readonly string[];
   state: AgentState = "starting";
   reason: string | undefined;
-  inFlight = 0;
   callsTotal = 0;
   errorsTotal = 0;
   readonly #back: OutsideBack;
-  readonly #idlers: (() => void)[] = [];
+  readonly #underWay = new UnderWay();
 
   constructor(options: OutsideAgentOptions, back: (agent: OutsideAgent) => OutsideBack) {
     const { kind, name, agentId, access, capabilities = [], policy } = options;
@@ -78,6 +78,10 @@ export class OutsideAgent implements HostedAgent {
     this.definition = { capabilities, ...(policy === undefined ? {} : { policy }), drain };
   }
 
+  get inFlight(): number {
+    return this.#underWay.count;
+  }
+
   become(state: AgentState, reason?: string): void {
     if (this.state === "failed" && state === "ready") return;
     this.state = state;
@@ -85,8 +89,7 @@ export class OutsideAgent implements HostedAgent {
   }
 
   idle(): Promise<void> {
-    if (this.inFlight === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idlers.push(resolve));
+    return this.#underWay.idle();
   }
 
   close(): Promise<void> {
@@ -95,7 +98,7 @@ export class OutsideAgent implements HostedAgent {
 
   async call(method: string, params: JsonValue, context: CallContext): Promise<JsonValue> {
     this.callsTotal += 1;
-    this.inFlight += 1;
+    this.#underWay.begin();
     try {
       if (OF_ALL.has(method)) throw new ProtocolError("METHOD_NOT_FOUND", `${method} is a session's`);
       const { lines, greeting } = await this.#shared(context);
@@ -105,8 +108,7 @@ export class OutsideAgent implements HostedAgent {
       this.errorsTotal += 1;
       throw error;
     } finally {
-      this.inFlight -= 1;
-      if (this.inFlight === 0) for (const wake of this.#idlers.splice(0)) wake();
+      this.#underWay.end();
     }
   }
 

@@ -181,7 +181,6 @@ export {
   type FraudContext,
   type FraudProof,
 } from "./market/proof/fraud.ts";
-export { type InclusionProof, isIncluded, merkleRoot, proveInclusion } from "./market/proof/merkle.ts";
 export { rankSupervisors } from "./market/proof/rank.ts";
 export { type AuctionPhase, phaseAt } from "./market/proof/phases.ts";
 export type {
@@ -276,3 +275,5 @@ export {
 export { type RandomStream, randomStream } from "./data/random-stream.ts";
 export { voteFromWire, voteToWire, type VoteWire, type VoteWireType } from "./market/vote/wire.ts";
 export { rememberVerified } from "./market/vote/remember.ts";
+/** Of the protocol, where trades use them too. */
+export { type InclusionProof, isIncluded, merkleRoot, proveInclusion } from "@gridmesh/protocol";

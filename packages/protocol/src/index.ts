@@ -213,6 +213,7 @@ export {
   MAX_UVARINT_BYTES,
 } from "./frame.ts";
 export { sha256 } from "./hash.ts";
+export { type InclusionProof, isIncluded, hashFromHex, merkleRoot, proveInclusion } from "./merkle.ts";
 export {
   agentIdFromKey,
   agentIdFromPeerId,

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import {
   canonicalBytes,
   canonicalize,
+  merkleRoot,
   type TradeOrders,
   type TradeReconcile,
   type TradeTotals,
@@ -70,7 +71,7 @@ export function summed(orders: readonly OrderHalf[]): {
     totals[role === "buyer" ? "inMilliWh" : "outMilliWh"] += milliWh;
     leaves.push(canonicalBytes({ orderId: terms.orderId, orderHash, finalMilliWh: milliWh, amountMicro }));
   }
-  return { totals, root: `sha256:${rootOf(leaves).toString("hex")}` };
+  return { totals, root: `sha256:${merkleRoot(leaves)}` };
 }
 
 /** The same dealings from the other side. */
@@ -108,17 +109,6 @@ function byId(one: OrderHalf, other: OrderHalf): number {
   const isSameId = one.terms.orderId === other.terms.orderId;
   const [a, b] = isSameId ? [one.orderHash, other.orderHash] : [one.terms.orderId, other.terms.orderId];
   return a < b ? -1 : Number(a > b);
-}
-
-/** RFC 6962, section 2.1. */
-function rootOf(leaves: readonly Uint8Array[]): Buffer {
-  const [only] = leaves;
-  if (only === undefined) return createHash("sha256").digest();
-  if (leaves.length === 1) return createHash("sha256").update(Uint8Array.of(0)).update(only).digest();
-  // The largest power of two below the number of leaves.
-  const split = 2 ** (31 - Math.clz32(leaves.length - 1));
-  const [left, right] = [rootOf(leaves.slice(0, split)), rootOf(leaves.slice(split))];
-  return createHash("sha256").update(Uint8Array.of(1)).update(left).update(right).digest();
 }
 
 function sha256(bytes: Uint8Array): string {

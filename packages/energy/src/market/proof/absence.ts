@@ -1,6 +1,6 @@
 /** Proof that a key is not in a tree whose leaves are sorted by key: its two neighbours stand side by side. */
 
-import { type InclusionProof, isIncluded, merkleRoot, proveInclusion } from "./merkle.ts";
+import { type InclusionProof, isIncluded, merkleRoot, proveInclusion } from "@gridmesh/protocol";
 
 export interface Neighbour<Content> extends InclusionProof {
   readonly content: Content;

@@ -1,12 +1,11 @@
 /** What supervisors and traders sign in an auction, and the trees these statements stand on. */
 
-import { canonicalBytes, type JsonObject, sha256, toHex } from "@gridmesh/protocol";
+import { canonicalBytes, hashFromHex, type JsonObject, merkleRoot, sha256, toHex } from "@gridmesh/protocol";
 import { type AuctionResult, clearByRules, type ClearingFigures } from "../clear.ts";
 import { compareIds } from "../order.ts";
 import type { MarketOrder, MarketRules } from "../rules.ts";
 import type { LeafForm } from "./absence.ts";
 import type { AuctionLock, AuctionProposal, AuctionReport, AuctionVote } from "./ballots.ts";
-import { fromHex, merkleRoot } from "./merkle.ts";
 
 interface Signed {
   /** base64; over type, network and all other fields. */
@@ -91,7 +90,7 @@ export function documentHash(document: AuctionDocument): string {
   return toHex(sha256(canonicalBytes(document)));
 }
 
-export const commitmentLeaf: LeafForm<string> = { bytesOf: fromHex, keyOf: (commitment) => commitment };
+export const commitmentLeaf: LeafForm<string> = { bytesOf: hashFromHex, keyOf: (commitment) => commitment };
 export const revealLeaf: LeafForm<OrderReveal> = {
   bytesOf: (reveal) => canonicalBytes(reveal),
   keyOf: (reveal) => reveal.orderId,

@@ -1,6 +1,13 @@
 /** Proofs that somebody broke the auction's rules: whoever holds one convicts alone, with the signatures in it. */
 
-import { canonicalize, isProtocolError, type JsonObject, ProtocolError } from "@gridmesh/protocol";
+import {
+  canonicalize,
+  type InclusionProof,
+  isIncluded,
+  isProtocolError,
+  type JsonObject,
+  ProtocolError,
+} from "@gridmesh/protocol";
 import { checkMarketOrder, type MarketRules, rulesHashOf } from "../rules.ts";
 import { type AbsenceProof, isAbsent } from "./absence.ts";
 import { voteContext } from "./ballot-checks.ts";
@@ -22,7 +29,6 @@ import {
   revealLeaf,
   type VerifyAuction,
 } from "./documents.ts";
-import { type InclusionProof, isIncluded } from "./merkle.ts";
 import { rankSupervisors } from "./rank.ts";
 
 export type FraudProof =

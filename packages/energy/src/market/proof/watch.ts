@@ -1,6 +1,6 @@
 /** What a trader makes of an auction it has watched: every proof that its evidence allows. */
 
-import { canonicalBytes, canonicalize, isProtocolError } from "@gridmesh/protocol";
+import { canonicalBytes, canonicalize, isProtocolError, proveInclusion } from "@gridmesh/protocol";
 import { proveAbsence } from "./absence.ts";
 import {
   type ClearingResult,
@@ -13,7 +13,6 @@ import {
   revealLeaf,
 } from "./documents.ts";
 import { checkFraudProof, type FraudContext, type FraudProof, isOwnOrder } from "./fraud.ts";
-import { proveInclusion } from "./merkle.ts";
 
 /** What was seen of one slot. */
 export interface AuctionView {

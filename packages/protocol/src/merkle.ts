@@ -1,6 +1,7 @@
 /** Merkle trees as RFC 6962 has them; over sorted keys two neighbours prove that nothing is between them. */
 
-import { concatBytes, sha256, toHex } from "@gridmesh/protocol";
+import { concatBytes, toHex } from "./bytes.ts";
+import { sha256 } from "./hash.ts";
 
 const LEAF = Uint8Array.of(0);
 const NODE = Uint8Array.of(1);
@@ -32,7 +33,7 @@ export function isIncluded(
   let place = index;
   let last = tree.size - 1;
   for (const step of path) {
-    const sibling = fromHex(step);
+    const sibling = hashFromHex(step);
     if (sibling === undefined || last === 0) return false;
     if (place % 2 === 1 || place === last) {
       hash = nodeHash(sibling, hash);
@@ -51,7 +52,7 @@ export function isIncluded(
 }
 
 /** 32 bytes of lower-case hex; undefined for anything else. */
-export function fromHex(text: string): Uint8Array | undefined {
+export function hashFromHex(text: string): Uint8Array | undefined {
   if (!/^[0-9a-f]{64}$/.test(text)) return undefined;
   return Uint8Array.from({ length: 32 }, (_, place) =>
     Number.parseInt(text.slice(2 * place, 2 * place + 2), 16),
